@@ -30,6 +30,9 @@
 extern "C" {
 #endif
 
+/* The library is compiled with hidden visibility; what is here is public. */
+#pragma GCC visibility push(default)
+
 #define LAZYMAP_VERSION_MAJOR 0
 #define LAZYMAP_VERSION_MINOR 1
 #define LAZYMAP_VERSION_PATCH 0
@@ -273,6 +276,8 @@ void lazymap_on_error(lazymap_error_fn fn, void *data);
  * errno: the page could not be filled. Async-signal-safe.
  */
 int lazymap_fault(void *addr, int access);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
