@@ -100,6 +100,10 @@ all: $(LIBRARIES) $(SHIM) $(MODULES) $(TOOL) $(EXAMPLES) $(BUILD)/lazymap.pc
 tests: all $(if $(CHECK_LIBS),$(TESTS)) $(HELPERS)
 benches: all $(BENCHES)
 
+# One line for each thing made; V=1 shows the commands.
+V ?=
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(or $(2),$@);)
+
 # -- Compiling ---------------------------------------------------------------
 
 COMPILE = $(CC) $(INCLUDES) $(LM_FLAGS) $(LM_WARN) $(CPPFLAGS) $(CFLAGS) \
@@ -120,7 +124,7 @@ $(BUILD)/obj/examples/%.o: OBJ_FLAGS =
 
 $(BUILD)/obj/%.o: %.c Makefile $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(COMPILE) -MMD -MP -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(call obj,$(ALL_SRC)))
 
@@ -137,10 +141,10 @@ FORCE:
 
 $(LIB_A): $(CORE_OBJ) $(BUILD)/core.list
 	@rm -f $@
-	$(AR) rcs $@ $(CORE_OBJ)
+	$(call say,AR)$(AR) rcs $@ $(CORE_OBJ)
 
 $(BUILD)/$(SOFILE): $(CORE_OBJ) $(BUILD)/core.list lib/lazymap.map
-	$(LINK) -shared -Wl,-soname,$(SONAME) $(SHARED_FLAGS) \
+	$(call say,LINK)$(LINK) -shared -Wl,-soname,$(SONAME) $(SHARED_FLAGS) \
 		-Wl,--version-script,lib/lazymap.map -o $@ $(CORE_OBJ) $(LIBS)
 
 $(LIB_SO): $(BUILD)/$(SOFILE)
@@ -149,12 +153,12 @@ $(LIB_SO): $(BUILD)/$(SOFILE)
 
 $(BUILD)/liblazymap-preload.so: $(PRELOAD_OBJ) $(CORE_OBJ) $(BUILD)/core.list \
 		lib/preload/preload.map
-	$(LINK) -shared -Wl,-soname,$(@F) $(SHARED_FLAGS) \
+	$(call say,LINK)$(LINK) -shared -Wl,-soname,$(@F) $(SHARED_FLAGS) \
 		-Wl,--version-script,lib/preload/preload.map -o $@ \
 		$(PRELOAD_OBJ) $(CORE_OBJ) $(LIBS)
 
 $(BUILD)/lazymap-trap-libsigsegv.so: $(call obj,lib/trap/libsigsegv.c)
-	$(LINK) -shared -Wl,-soname,$(@F) $(SHARED_FLAGS) -o $@ $< \
+	$(call say,LINK)$(LINK) -shared -Wl,-soname,$(@F) $(SHARED_FLAGS) -o $@ $< \
 		$(SIGSEGV_LIBS) $(LIBS)
 
 $(BUILD)/lazymap.pc: lazymap.pc.in $(BUILD)/config.mk
@@ -165,7 +169,7 @@ $(BUILD)/lazymap.pc: lazymap.pc.in $(BUILD)/config.mk
 # -- Programs ----------------------------------------------------------------
 
 $(BUILD)/lazymap: $(call obj,$(TOOL_SRC)) $(LIB_A)
-	$(LINK) -o $@ $(call obj,$(TOOL_SRC)) $(LIB_A) $(LIBS)
+	$(call say,LINK)$(LINK) -o $@ $(call obj,$(TOOL_SRC)) $(LIB_A) $(LIBS)
 
 # $(1): sources. What they link: nothing, or the shared library beside them.
 RPATH = -L$(BUILD) -llazymap -Wl,-rpath,'$$ORIGIN/$(1)'
@@ -179,11 +183,11 @@ $(patsubst %.c,$(BUILD)/%,$(filter-out test/%,$(SHARED_USERS))): \
 
 $(EXAMPLES) $(HELPERS): $(BUILD)/%: $(BUILD)/obj/%.o
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $< $(LINK_LIBS) $(LIBS)
+	$(call say,LINK)$(LINK) -o $@ $< $(LINK_LIBS) $(LIBS)
 
 $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,$(BENCH_SUPPORT_SRC))
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(LINK_LIBS) $(LIBS)
+	$(call say,LINK)$(LINK) -o $@ $^ $(LINK_LIBS) $(LIBS)
 # Only objects are to be linked by name: the library comes with its rpath.
 $(BENCHES): LINK_LIBS += -lm
 
@@ -193,14 +197,14 @@ SUPPORT_A := $(if $(SUPPORT_SRC),$(BUILD)/test/libsupport.a)
 $(BUILD)/test/libsupport.a: $(call obj,$(SUPPORT_SRC)) $(BUILD)/support.list
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $(call obj,$(SUPPORT_SRC))
+	$(call say,AR)$(AR) rcs $@ $(call obj,$(SUPPORT_SRC))
 
 CORE_TESTS := $(filter-out $(BUILD)/test/preload/%,$(TESTS))
 $(if $(CORE_SRC),$(CORE_TESTS)): $(LIB_A)
 $(CORE_TESTS): LINK_LIBS = $(if $(CORE_SRC),$(LIB_A))
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_A)
 	@mkdir -p $(@D)
-	$(LINK) -rdynamic -o $@ $< $(SUPPORT_A) $(LINK_LIBS) \
+	$(call say,LINK)$(LINK) -rdynamic -o $@ $< $(SUPPORT_A) $(LINK_LIBS) \
 		$(CHECK_LIBS) -ldl $(LIBS)
 
 # -- Testing -----------------------------------------------------------------
@@ -322,7 +326,7 @@ define HELP
 	make install          to --prefix; DESTDIR is honoured
 	make uninstall, clean, distclean, format
 	make reconfigure CONFIGURE_ARGS="--prefix=/usr ..."
-	Variables: BUILD (build), CONFIGURE_ARGS, T, TRAPS, TIMEOUT, DESTDIR
+	Variables: BUILD (build), CONFIGURE_ARGS, T, TRAPS, TIMEOUT, DESTDIR, V=1
 endef
 export HELP
 
