@@ -94,6 +94,9 @@ TOOL := $(if $(TOOL_SRC),$(BUILD)/lazymap)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(EXAMPLE_SRC))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
+ifeq ($(SIGSEGV_LIBS),)
+TESTS := $(foreach t,$(TESTS),$(if $(findstring libsigsegv,$(notdir $(t))),,$(t)))
+endif
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_SRC))
 
 all: $(LIBRARIES) $(SHIM) $(MODULES) $(TOOL) $(EXAMPLES) $(BUILD)/lazymap.pc
@@ -202,6 +205,11 @@ $(BUILD)/test/libsupport.a: $(call obj,$(SUPPORT_SRC)) $(BUILD)/support.list
 CORE_TESTS := $(filter-out $(BUILD)/test/preload/%,$(TESTS))
 $(if $(CORE_SRC),$(CORE_TESTS)): $(LIB_A)
 $(CORE_TESTS): LINK_LIBS = $(if $(CORE_SRC),$(LIB_A))
+# Tests of the libsigsegv trap take its object, too.
+SIGSEGV_TESTS := $(foreach t,$(TESTS),$(if $(findstring libsigsegv,$(notdir $(t))),$(t)))
+$(SIGSEGV_TESTS): $(call obj,lib/trap/libsigsegv.c)
+$(SIGSEGV_TESTS): LINK_LIBS = $(call obj,lib/trap/libsigsegv.c) $(LIB_A) \
+	$(SIGSEGV_LIBS)
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_A)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -rdynamic -o $@ $< $(SUPPORT_A) $(LINK_LIBS) \
