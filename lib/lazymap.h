@@ -30,6 +30,9 @@
 extern "C" {
 #endif
 
+/* The library is compiled with hidden visibility; what is here is public. */
+#pragma GCC visibility push(default)
+
 #define LAZYMAP_VERSION_MAJOR 0
 #define LAZYMAP_VERSION_MINOR 1
 #define LAZYMAP_VERSION_PATCH 0
@@ -111,7 +114,8 @@ struct lazymap_area_options {
 
 /* lazymap_map() with options for this area. EINVAL for a bad option too. */
 void *lazymap_map_with(void *start, size_t len, int prot, int flags, int fd,
-		       off_t offset, const struct lazymap_area_options *options);
+		       off_t offset,
+		       const struct lazymap_area_options *options);
 
 /*
  * A store of the caller's own. `size` is sizeof(struct lazymap_store_ops) and
@@ -252,11 +256,11 @@ enum lazymap_error_kind {
 };
 
 struct lazymap_error {
-	size_t size;        /* of this struct, in the library */
-	int kind;           /* enum lazymap_error_kind */
-	int error;          /* an errno */
-	void *addr;         /* the page, or NULL */
-	const char *what;   /* one line, in English */
+	size_t size;      /* of this struct, in the library */
+	int kind;         /* enum lazymap_error_kind */
+	int error;        /* an errno */
+	void *addr;       /* the page, or NULL */
+	const char *what; /* one line, in English */
 };
 
 typedef int (*lazymap_error_fn)(const struct lazymap_error *error, void *data);
@@ -272,6 +276,8 @@ void lazymap_on_error(lazymap_error_fn fn, void *data);
  * errno: the page could not be filled. Async-signal-safe.
  */
 int lazymap_fault(void *addr, int access);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
