@@ -9,6 +9,7 @@
 #include "fd.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -126,7 +127,7 @@ static struct lm_fd_word *word_of(struct lm_fd *fd)
 {
 	/* acquire: pairs with the release of the exchange below. */
 	struct lm_fd_word *word =
-		__atomic_load_n(&fd->word, __ATOMIC_ACQUIRE);
+		atomic_load_explicit(&fd->word, memory_order_acquire);
 	struct lm_fd_word *none = NULL;
 	size_t len = getauxval(AT_PAGESZ);
 	long mem;
@@ -140,8 +141,9 @@ static struct lm_fd_word *word_of(struct lm_fd *fd)
 	/* Before 4.14 it fails, and lm_fd_forked alone has to do. */
 	lm_sys(SYS_madvise, mem, len, MADV_WIPEONFORK);
 	word = (struct lm_fd_word *)mem;
-	if (__atomic_compare_exchange_n(&fd->word, &none, word, 0,
-					__ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+	if (atomic_compare_exchange_strong_explicit(&fd->word, &none, word,
+						    memory_order_release,
+						    memory_order_acquire))
 		return word;
 	lm_sys(SYS_munmap, mem, len);
 	return none;
@@ -155,7 +157,8 @@ static struct lm_fd_word *word_of(struct lm_fd *fd)
  */
 static void close_inherited(struct lm_fd *fd)
 {
-	uint64_t last = __atomic_exchange_n(&fd->last, 0, __ATOMIC_RELAXED);
+	uint64_t last =
+		atomic_exchange_explicit(&fd->last, 0, memory_order_relaxed);
 
 	if (last && fd->check &&
 	    lm_fd_tag(number_of(last)) == last >> NUMBER_BITS)
@@ -164,7 +167,7 @@ static void close_inherited(struct lm_fd *fd)
 
 static int fd_open(struct lm_fd *fd, struct lm_fd_word *word, uint64_t old)
 {
-	int owner = __atomic_load_n(&word->owner, __ATOMIC_RELAXED);
+	int owner = atomic_load_explicit(&word->owner, memory_order_relaxed);
 	int self = (int)lm_sys(SYS_getpid);
 	uint64_t value;
 	int number;
@@ -183,11 +186,12 @@ static int fd_open(struct lm_fd *fd, struct lm_fd_word *word, uint64_t old)
 		return -EPERM;
 	}
 	value |= (uint64_t)(number + 1);
-	__atomic_store_n(&word->owner, self, __ATOMIC_RELAXED);
+	atomic_store_explicit(&word->owner, self, memory_order_relaxed);
 	/* The number is all there is to publish: relaxed. */
-	if (__atomic_compare_exchange_n(&word->value, &old, value, 0,
-					__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-		__atomic_store_n(&fd->last, value, __ATOMIC_RELAXED);
+	if (atomic_compare_exchange_strong_explicit(&word->value, &old, value,
+						    memory_order_relaxed,
+						    memory_order_relaxed)) {
+		atomic_store_explicit(&fd->last, value, memory_order_relaxed);
 		return number;
 	}
 	/* Another thread was first. */
@@ -204,10 +208,11 @@ int lm_fd_get(struct lm_fd *fd)
 	if (!word)
 		return -ENOMEM;
 	do {
-		value = __atomic_load_n(&word->value, __ATOMIC_RELAXED);
+		value = atomic_load_explicit(&word->value,
+					     memory_order_relaxed);
 		number = number_of(value);
-		if (value && (!fd->check ||
-			      lm_fd_tag(number) == value >> NUMBER_BITS))
+		if (value &&
+		    (!fd->check || lm_fd_tag(number) == value >> NUMBER_BITS))
 			return number;
 		number = fd_open(fd, word, value);
 	} while (number == -EALREADY);
@@ -220,42 +225,43 @@ void lm_fd_lost(struct lm_fd *fd, int number)
 	uint64_t value;
 
 	/* Closed in a vfork child's table it is still open in its owner's. */
-	if (!word || __atomic_load_n(&word->owner, __ATOMIC_RELAXED) !=
+	if (!word || atomic_load_explicit(&word->owner, memory_order_relaxed) !=
 			     (int)lm_sys(SYS_getpid))
 		return;
-	value = __atomic_load_n(&word->value, __ATOMIC_RELAXED);
+	value = atomic_load_explicit(&word->value, memory_order_relaxed);
 	if (value && number_of(value) == number)
-		__atomic_compare_exchange_n(&word->value, &value, 0, 0,
-					    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+		atomic_compare_exchange_strong_explicit(&word->value, &value, 0,
+							memory_order_relaxed,
+							memory_order_relaxed);
 }
 
 void lm_fd_forked(struct lm_fd *fd)
 {
 	struct lm_fd_word *word =
-		__atomic_load_n(&fd->word, __ATOMIC_ACQUIRE);
+		atomic_load_explicit(&fd->word, memory_order_acquire);
 
 	if (!word)
 		return;
 	/* Zero already where the kernel wipes; and not to be undone where the
 	 * child has opened its own before this was called. */
-	if (__atomic_load_n(&word->owner, __ATOMIC_RELAXED) ==
+	if (atomic_load_explicit(&word->owner, memory_order_relaxed) ==
 	    (int)lm_sys(SYS_getpid))
 		return;
-	__atomic_store_n(&word->value, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&word->owner, 0, __ATOMIC_RELAXED);
+	atomic_store_explicit(&word->value, 0, memory_order_relaxed);
+	atomic_store_explicit(&word->owner, 0, memory_order_relaxed);
 	close_inherited(fd);
 }
 
 void lm_fd_drop(struct lm_fd *fd)
 {
 	struct lm_fd_word *word =
-		__atomic_load_n(&fd->word, __ATOMIC_ACQUIRE);
+		atomic_load_explicit(&fd->word, memory_order_acquire);
 	uint64_t value;
 
 	if (!word)
 		return;
-	value = __atomic_exchange_n(&word->value, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&fd->last, 0, __ATOMIC_RELAXED);
+	value = atomic_exchange_explicit(&word->value, 0, memory_order_relaxed);
+	atomic_store_explicit(&fd->last, 0, memory_order_relaxed);
 	if (value && lm_fd_tag(number_of(value)) == value >> NUMBER_BITS)
 		lm_sys(SYS_close, number_of(value));
 }

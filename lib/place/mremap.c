@@ -19,6 +19,7 @@
 #include "place/place.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -30,6 +31,26 @@ static int failed(long ret)
 {
 	return ret < 0 && ret > -4096;
 }
+
+/*
+ * ThreadSanitizer does not see our raw system calls, and takes two threads
+ * that are given the same twin address, one after the other, for a race. The
+ * kernel's lock on the address space is what orders them.
+ */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+extern void __tsan_acquire(void *addr);
+extern void __tsan_release(void *addr);
+#define twin_begin(twin) __tsan_acquire((void *)(twin))
+#define twin_end(twin) __tsan_release((void *)(twin))
+#else
+#define twin_begin(twin) ((void)(twin))
+#define twin_end(twin) ((void)(twin))
+#endif
 
 /*
  * The page is aside and its way back is barred: at vm.max_map_count mremap
@@ -45,7 +66,7 @@ static void reserve_fill(void)
 	uintptr_t none = 0;
 	long mem;
 
-	if (__atomic_load_n(&reserve, __ATOMIC_RELAXED))
+	if (atomic_load_explicit(&reserve, memory_order_relaxed))
 		return;
 	mem = lm_sys(SYS_mmap, NULL, RESERVE_PAGES * page, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -57,14 +78,16 @@ static void reserve_fill(void)
 		lm_sys(SYS_mprotect, (uintptr_t)mem + i * page, page,
 		       PROT_READ);
 	/* The address is all that is published: relaxed. */
-	if (!__atomic_compare_exchange_n(&reserve, &none, (uintptr_t)mem, 0,
-					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	if (!atomic_compare_exchange_strong_explicit(
+		    &reserve, &none, (uintptr_t)mem, memory_order_relaxed,
+		    memory_order_relaxed))
 		lm_sys(SYS_munmap, mem, RESERVE_PAGES * page);
 }
 
 static int reserve_spend(void)
 {
-	uintptr_t mem = __atomic_exchange_n(&reserve, 0, __ATOMIC_RELAXED);
+	uintptr_t mem =
+		atomic_exchange_explicit(&reserve, 0, memory_order_relaxed);
 
 	if (!mem)
 		return -ENOMEM;
@@ -98,7 +121,9 @@ static int write_fresh(uintptr_t dst, const void *src, size_t len)
 
 	if (failed(twin))
 		return (int)twin;
+	twin_begin(twin);
 	memcpy((void *)twin, src, len);
+	twin_end(twin);
 	err = (int)lm_sys(SYS_mprotect, twin, len, PROT_NONE);
 	if (!err)
 		err = move_back((uintptr_t)twin, dst, len);
@@ -136,11 +161,13 @@ static int copy_aside(uintptr_t page, void *out, const void *in, size_t len,
 	*aside = !failed(twin);
 	if (!*aside)
 		return (int)twin;
+	twin_begin(twin);
 	err = (int)lm_sys(SYS_mprotect, twin, len, prot);
 	if (!err && in)
 		memcpy((void *)twin, in, len);
 	else if (!err)
 		memcpy(out, (const void *)twin, len);
+	twin_end(twin);
 	hidden = (int)lm_sys(SYS_mprotect, twin, len, PROT_NONE);
 	back = move_back((uintptr_t)twin, page, len);
 	if (hidden && !back)

@@ -41,8 +41,8 @@ int lm_place_start(const char *name)
 	int err = -EINVAL;
 
 	for (unsigned i = 0; i < WAYS; i++) {
-		if (any ? ways[i] == &lm_place_inplace :
-			  strcmp(name, ways[i]->name) != 0)
+		if (any ? ways[i] == &lm_place_inplace
+			: strcmp(name, ways[i]->name) != 0)
 			continue;
 		err = ways[i]->probe();
 		if (!err) {

@@ -18,6 +18,7 @@
 #include "place/place.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "fd.h"
 #include "os_linux.h"
@@ -75,7 +76,7 @@ static int uffd_register(int fd, uintptr_t start, size_t len)
 	struct uffdio_register reg = { .range = { start, len } };
 	int err;
 
-	reg.mode = __atomic_load_n(&register_mode, __ATOMIC_RELAXED);
+	reg.mode = atomic_load_explicit(&register_mode, memory_order_relaxed);
 	err = (int)lm_sys(SYS_ioctl, fd, UFFDIO_REGISTER, &reg);
 	if (err != -EINVAL || reg.mode == UFFDIO_REGISTER_MODE_MISSING)
 		return err;
@@ -83,7 +84,8 @@ static int uffd_register(int fd, uintptr_t start, size_t len)
 	reg.mode = UFFDIO_REGISTER_MODE_MISSING;
 	err = (int)lm_sys(SYS_ioctl, fd, UFFDIO_REGISTER, &reg);
 	if (!err)
-		__atomic_store_n(&register_mode, reg.mode, __ATOMIC_RELAXED);
+		atomic_store_explicit(&register_mode, reg.mode,
+				      memory_order_relaxed);
 	return err;
 }
 
