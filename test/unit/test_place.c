@@ -10,10 +10,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -750,6 +753,37 @@ START_TEST(auto_takes_a_way_that_is_permitted)
 }
 END_TEST
 
+/* As container profiles do. */
+START_TEST(uffd_uses_the_device_where_the_call_is_forbidden)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_userfaultfd, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { 4, code };
+	char *mem;
+
+	if (access("/dev/userfaultfd", R_OK | W_OK)) {
+		printf("skipped: no access to /dev/userfaultfd\n");
+		return;
+	}
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter)) {
+		printf("skipped: seccomp is not permitted\n");
+		return;
+	}
+	ck_assert_int_eq(syscall(SYS_userfaultfd, 0), -1);
+	way = &lm_place_uffd;
+	ck_assert_int_eq(way->probe(), 0);
+	mem = area(4 * PAGE);
+	ck_assert_int_eq(put(mem, 2 * PAGE, 1), 0);
+	ck_assert(holds(mem, 2 * PAGE, 1));
+}
+END_TEST
+
 START_TEST(unknown_name_is_einval_and_changes_nothing)
 {
 	ck_assert_int_eq(lm_place_start("magic"), -EINVAL);
@@ -805,6 +839,7 @@ int main(void)
 #undef EACH
 	tcase_add_test(one, inplace_refuses_while_there_is_a_second_thread);
 	tcase_add_test(one, auto_takes_a_way_that_is_permitted);
+	tcase_add_test(one, uffd_uses_the_device_where_the_call_is_forbidden);
 	tcase_add_test(one, unknown_name_is_einval_and_changes_nothing);
 	tcase_add_test(one, refused_way_is_enosys_and_auto_goes_past_it);
 	suite_add_tcase(suite, each);
