@@ -26,6 +26,9 @@
 struct lm_slot {
 	_Alignas(128) _Atomic uint32_t readers;
 	_Atomic uint32_t filling;
+	/* The last fault that changed nothing, and how often in a row. */
+	_Atomic uintptr_t idle_addr;
+	_Atomic uint32_t idle;
 	_Atomic uint64_t counter[LM_COUNTER_MAX];
 };
 
