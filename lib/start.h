@@ -18,6 +18,9 @@ int lm_start(void);
  * call in a child whose fork ran none. */
 void lm_forked(void);
 
+/* Register what fork has to do. 0 or -errno. */
+int lm_fork_start(void);
+
 /* Write back what stores have to get before the process ends. */
 void lm_exit_flush(void);
 
