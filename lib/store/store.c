@@ -6,6 +6,7 @@
 #include "store.h"
 
 #include "../meta.h"
+#include "../worker.h"
 
 #include <string.h>
 
@@ -43,6 +44,11 @@ struct lm_store *lm_store_callback(const struct lazymap_store_ops *ops,
 	return store;
 }
 
+void lm_store_discard(struct lm_store *store)
+{
+	lm_meta_free_run(store, sizeof(*store));
+}
+
 void lm_store_hold(struct lm_store *store)
 {
 	if (!lm_store_direct(store))
@@ -73,4 +79,12 @@ void lm_store_close_dropped(void)
 		lm_meta_free_run(store, sizeof(*store));
 		store = next;
 	}
+}
+
+int lm_store_read(struct lm_store *store, void *buf, size_t len,
+		  uint64_t offset)
+{
+	if (store->ops.flags & LAZYMAP_STORE_IN_HANDLER)
+		return store->ops.read(store->data, buf, len, (off_t)offset);
+	return lm_worker_read(store, buf, len, offset);
 }

@@ -37,6 +37,9 @@ static inline bool lm_store_direct(const struct lm_store *store)
 struct lm_store *lm_store_callback(const struct lazymap_store_ops *ops,
 				   void *data, int *error);
 
+/* Give back one that was never mapped; its close is not called. */
+void lm_store_discard(struct lm_store *store);
+
 /* With the map lock. */
 void lm_store_hold(struct lm_store *store);
 void lm_store_drop(struct lm_store *store);
