@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "change.h"
+#include "stats.h"
 #include "fault.h"
 #include "os_linux.h"
 #include "start.h"
