@@ -19,13 +19,28 @@
  * of the page size, the pages are private anonymous memory with PROT_NONE and
  * BUSY (claimed) by the caller. Both leave them PROT_NONE. 0 or -errno.
  * Async-signal-safe, called by several threads at once for different pages.
+ *
+ * What the page held before a write is lost. A way whose descriptor is gone
+ * and cannot be had again (no privilege after setuid, no /proc after chroot, a
+ * full table) goes on as `mremap` does: only the probe is allowed to refuse.
+ *
+ * uffd and mremap read a page out by moving it aside for that time: no fork
+ * may copy the address space meanwhile, or the child misses the page. A write
+ * that such a fork cuts through leaves the child's page absent or stale, and
+ * BUSY: the child has to make it ABSENT (or SWAPPED) again.
+ *
+ * The memory should be MAP_NORESERVE: memory that the kernel accounts for is
+ * marked so when it first becomes writable, and no longer merges with what is
+ * not.
  */
 struct lm_place {
 	const char *name;
 	/* Can this be used here? Tries it on a page of its own. 0, -errno. */
 	int (*probe)(void);
-	/* A new area's memory [start, start+len) will be placed into. May be
-	 * NULL. 0 or -errno. */
+	/* A new area's memory [start, start+len) will be placed into: mapped,
+	 * private, anonymous, PROT_NONE, nothing in it, known to no thread
+	 * yet. May be NULL. Only makes later writes cheaper; munmap is all
+	 * that undoes it. 0 or -errno. */
 	int (*attach)(uintptr_t start, size_t len);
 	int (*write)(uintptr_t dst, const void *src, size_t len);
 	int (*read)(void *dst, uintptr_t src, size_t len);
@@ -39,10 +54,21 @@ extern const struct lm_place lm_place_uffd;    /* UFFDIO_COPY */
 extern const struct lm_place lm_place_inplace; /* while there is one thread */
 extern const struct lm_place lm_place_mremap;  /* a twin, moved into place */
 
-/* Choose by name, or ("auto", NULL) the first that its probe permits, in the
- * order above but for inplace, which is never chosen by itself. 0, -errno. */
+/*
+ * Choose by name, or ("auto", NULL) the first that its probe permits, in the
+ * order above but for inplace, which is never chosen by itself. 0; -EINVAL: no
+ * way has this name; -ENOSYS: the way asked for (with auto: every way) is not
+ * permitted here, its probe says why; -ENOMEM. May be called again.
+ */
 int lm_place_start(const char *name);
 /* The way that is in use; immutable after the start. */
 extern const struct lm_place *lm_place;
+/* The i-th way, or NULL: for lists of what is permitted. */
+const struct lm_place *lm_place_way(unsigned i);
+
+/* For probes: write, read back and reveal one page with these two. 0 if its
+ * bytes were right each time, -EIO if not, or what failed, -errno. */
+int lm_place_try(int (*write)(uintptr_t dst, const void *src, size_t len),
+		 int (*read)(void *dst, uintptr_t src, size_t len));
 
 #endif

@@ -52,6 +52,9 @@ struct lm_trap {
 		       struct sigaction *previous);
 	/* Put *previous back. */
 	void (*remove)(const struct sigaction *previous);
+	/* The program has set an action of its own for SIGSEGV, which is now
+	 * where foreign faults go. May be NULL. Async-signal-safe. */
+	void (*program_set)(const struct sigaction *act);
 };
 
 extern const struct lm_trap lm_trap_native;

@@ -1,0 +1,278 @@
+/*
+ * area.c -- the sorted array of areas. See area.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "area.h"
+
+#include "gate.h"
+#include "meta.h"
+
+#include <string.h>
+
+/* An insert in the middle of an area adds it and the area's second half; an
+ * operation splits at two borders. */
+#define SPARE 4
+#define WINDOW_MAX ((uintptr_t)1 << 44)
+#define WINDOW_MIN ((uintptr_t)1 << 30)
+
+/* guarded by the gate */
+static struct lm_area **areas;
+static size_t count, capacity;
+static uint64_t bytes;
+/* guarded by the map lock */
+static struct free_area {
+	struct free_area *next;
+} * free_areas;
+static size_t free_count;
+static uintptr_t lowest_gap;
+/* immutable after the start */
+static uintptr_t window_start, window_end;
+
+/* Index of the first area whose end is above addr. */
+static size_t index_after(uintptr_t addr)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (areas[middle]->end <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct lm_area *lm_area_at_or_after(uintptr_t addr)
+{
+	size_t i = index_after(addr);
+
+	return i < count ? areas[i] : NULL;
+}
+
+struct lm_area *lm_area_find(uintptr_t addr)
+{
+	struct lm_area *area = lm_area_at_or_after(addr);
+
+	return area && area->start <= addr ? area : NULL;
+}
+
+bool lm_area_overlaps(uintptr_t start, uintptr_t end)
+{
+	struct lm_area *area = lm_area_at_or_after(start);
+
+	return area && area->start < end;
+}
+
+static int reserve_slots(void)
+{
+	size_t size = lm_page_up((count + SPARE) * sizeof(areas[0]));
+	struct lm_area **grown;
+
+	if (count + SPARE <= capacity)
+		return 0;
+	size = lm_max(size, 2 * capacity * sizeof(areas[0]));
+	grown = lm_meta_run(size);
+	if (!grown)
+		return -ENOMEM;
+	/* Readers may be looking at the old array: the caller has the map
+	 * lock only, so the exchange happens with the gate shut. */
+	lm_gate_shut();
+	if (areas) {
+		memcpy(grown, areas, count * sizeof(areas[0]));
+		lm_meta_free_run(areas, capacity * sizeof(areas[0]));
+	}
+	areas = grown;
+	capacity = size / sizeof(areas[0]);
+	lm_gate_open();
+	return 0;
+}
+
+static void area_free(struct lm_area *area)
+{
+	struct free_area *item = (struct free_area *)area;
+
+	item->next = free_areas;
+	free_areas = item;
+	free_count++;
+}
+
+/* Never NULL after lm_area_reserve(). */
+static struct lm_area *area_alloc(void)
+{
+	struct free_area *item = free_areas;
+
+	free_areas = item->next;
+	free_count--;
+	return (struct lm_area *)item;
+}
+
+int lm_area_reserve(void)
+{
+	while (free_count < SPARE) {
+		struct lm_area *page = lm_meta_page();
+
+		if (!page)
+			return -ENOMEM;
+		for (size_t i = 0; i < LM_PAGE / sizeof(*page); i++)
+			area_free(&page[i]);
+	}
+	return reserve_slots();
+}
+
+static void insert_at(size_t i, struct lm_area *area)
+{
+	memmove(&areas[i + 1], &areas[i], (count - i) * sizeof(areas[0]));
+	areas[i] = area;
+	count++;
+}
+
+static void remove_at(size_t i)
+{
+	area_free(areas[i]);
+	count--;
+	memmove(&areas[i], &areas[i + 1], (count - i) * sizeof(areas[0]));
+}
+
+void lm_area_split(uintptr_t addr)
+{
+	size_t i = index_after(addr);
+	struct lm_area *low, *high;
+
+	if (i == count || areas[i]->start >= addr)
+		return;
+	low = areas[i];
+	high = area_alloc();
+	*high = *low;
+	high->start = addr;
+	high->offset += addr - low->start;
+	low->end = addr;
+	lm_store_hold(high->store);
+	insert_at(i + 1, high);
+}
+
+static bool could_be_one(const struct lm_area *a, const struct lm_area *b)
+{
+	if (a->end != b->start || a->store != b->store || a->prot != b->prot ||
+	    a->flags != b->flags || a->cluster != b->cluster)
+		return false;
+	/* Two shared anonymous mappings are two objects, and so may be two
+	 * file mappings: the file store does not say of which file. */
+	if (a->store->kind == LM_STORE_ZERO)
+		return !(a->flags & LM_AREA_SHARED) ||
+		       (a->object == b->object &&
+			a->offset + (a->end - a->start) == b->offset);
+	return a->object == b->object &&
+	       a->offset + (a->end - a->start) == b->offset;
+}
+
+void lm_area_merge(uintptr_t start, uintptr_t end)
+{
+	size_t i = index_after(start ? start - 1 : 0);
+
+	while (i + 1 < count && areas[i]->start < end) {
+		if (!could_be_one(areas[i], areas[i + 1])) {
+			i++;
+			continue;
+		}
+		areas[i]->end = areas[i + 1]->end;
+		lm_store_drop(areas[i + 1]->store);
+		remove_at(i + 1);
+	}
+}
+
+void lm_area_insert(const struct lm_area *new)
+{
+	struct lm_area *area = area_alloc();
+
+	*area = *new;
+	insert_at(index_after(area->start), area);
+	bytes += area->end - area->start;
+	lm_area_merge(area->start, area->end);
+}
+
+void lm_area_carve(uintptr_t start, uintptr_t end)
+{
+	size_t i;
+
+	lm_area_split(start);
+	lm_area_split(end);
+	i = index_after(start);
+	while (i < count && areas[i]->start < end) {
+		bytes -= areas[i]->end - areas[i]->start;
+		lm_store_drop(areas[i]->store);
+		remove_at(i);
+	}
+	if (start < lowest_gap)
+		lowest_gap = start;
+}
+
+/* The first address >= addr that is phase (mod align). */
+static uintptr_t align_up(uintptr_t addr, uintptr_t align, uintptr_t phase)
+{
+	return addr + ((phase - addr) & (align - 1));
+}
+
+uintptr_t lm_area_pick(size_t len, uintptr_t align, uintptr_t phase,
+		       uintptr_t above)
+{
+	uintptr_t at = lm_max(lm_max(window_start, lowest_gap), above);
+	bool first = above <= lowest_gap;
+	size_t i = index_after(at);
+
+	if (i < count && areas[i]->start <= at)
+		at = areas[i++]->end;
+	if (first)
+		lowest_gap = at;
+	for (; ; i++) {
+		uintptr_t start = align_up(at, align, phase);
+
+		if (start < at || start >= window_end ||
+		    len > window_end - start)
+			return 0;
+		if (i == count || areas[i]->start >= start + len)
+			return start;
+		/* Full up to here: the next search begins further on. */
+		if (first && areas[i]->start == lowest_gap)
+			lowest_gap = areas[i]->end;
+		at = areas[i]->end;
+	}
+}
+
+size_t lm_area_count(void)
+{
+	return count;
+}
+
+uint64_t lm_area_bytes(void)
+{
+	return bytes;
+}
+
+/*
+ * The window: an aligned range of addresses, free now, in which areas are
+ * kept. The kernel says where (sanitizers own large parts of the address
+ * space); it is not kept reserved, so that limits on address space count
+ * what the program mapped and nothing else.
+ */
+int lm_area_start(void)
+{
+	for (uintptr_t size = WINDOW_MAX; size >= WINDOW_MIN; size /= 2) {
+		uintptr_t at = lm_os_mmap(0, 2 * size, PROT_NONE,
+					  MAP_PRIVATE | MAP_ANONYMOUS |
+						  MAP_NORESERVE,
+					  -1, 0);
+
+		if (lm_os_failed(at))
+			continue;
+		lm_os_munmap(at, 2 * size);
+		window_start = (at + size - 1) & ~(size - 1);
+		window_end = window_start + size;
+		return 0;
+	}
+	/* RLIMIT_AS or a crowded address space: areas go where the kernel
+	 * puts them (lm_area_pick() finds nothing). */
+	return 0;
+}

@@ -1,0 +1,70 @@
+/*
+ * area.h -- the mapped ranges, in address order.
+ *
+ * A sorted array of pointers, looked up by bisection; changed only with the
+ * map lock held and the gate shut, read by faults inside the gate. Areas never
+ * overlap, and neighbours that could be one are one.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_AREA_H
+#define LM_AREA_H
+
+#include "os.h"
+#include "store/store.h"
+
+enum lm_area_flags {
+	LM_AREA_SHARED = 1 << 0,    /* MAP_SHARED */
+	LM_AREA_READ_ONLY = 1 << 1, /* PROT_WRITE is EACCES */
+	LM_AREA_LOCKED = 1 << 2,    /* mlock: what is present stays */
+	LM_AREA_DONTFORK = 1 << 3,
+	LM_AREA_GUARDS = 1 << 4, /* the kernel keeps guard pages in it */
+	LM_AREA_RANDOM = 1 << 5, /* MADV_RANDOM: one page a fault */
+};
+
+/* All fields are guarded by the gate: written when shut, read inside. */
+struct lm_area {
+	uintptr_t start, end;
+	uint64_t offset;   /* of start, in the store */
+	struct lm_store *store;
+	uint64_t object;   /* which mapping, where the store is of many */
+	int prot;          /* what the program asked for */
+	unsigned flags;    /* LM_AREA_... */
+	size_t cluster;    /* bytes, a power of two, <= LM_BLOCK */
+};
+
+/* The area that holds addr, or NULL. */
+struct lm_area *lm_area_find(uintptr_t addr);
+/* The first area whose end is above addr, or NULL. */
+struct lm_area *lm_area_at_or_after(uintptr_t addr);
+/* Does any area overlap [start, end)? Racy without the gate or lock. */
+bool lm_area_overlaps(uintptr_t start, uintptr_t end);
+
+/* -- With the map lock ------------------------------------------------------ */
+
+/* Reserve what the next insert, two splits included, will need: 0, -ENOMEM.
+ * After it, insert, carve and split cannot fail. */
+int lm_area_reserve(void);
+
+/* The same with the gate shut: */
+void lm_area_insert(const struct lm_area *area);
+/* Cut [start, end) out. Page states are not touched; one store reference for
+ * each area removed goes to lm_store_drop_later(). */
+void lm_area_carve(uintptr_t start, uintptr_t end);
+/* Make addr a border between areas where it is inside one. */
+void lm_area_split(uintptr_t addr);
+/* Join neighbours in and around [start, end) that could be one. */
+void lm_area_merge(uintptr_t start, uintptr_t end);
+
+/* A free range of len bytes with start = phase (mod align) for a new area, in
+ * the window where areas are kept; 0 when there is none. `above`: do not look
+ * below. A hint only: the kernel has the last word. */
+uintptr_t lm_area_pick(size_t len, uintptr_t align, uintptr_t phase,
+		       uintptr_t above);
+
+size_t lm_area_count(void);
+uint64_t lm_area_bytes(void);
+
+int lm_area_start(void);
+
+#endif

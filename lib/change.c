@@ -1,0 +1,102 @@
+/*
+ * change.c -- the frame of every call that changes areas. See change.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "change.h"
+
+#include "fault.h"
+#include "gate.h"
+#include "start.h"
+
+static void wait_not_busy(uintptr_t start, uintptr_t end)
+{
+	lm_page_word *word;
+	uint32_t ticket;
+
+	/* With the gate open meanwhile: who fills may be a store that touches
+	 * other lazy memory. */
+	while ((word = lm_page_find_busy(start, end, &ticket))) {
+		lm_gate_open();
+		lm_page_wait(word, ticket);
+		lm_gate_shut();
+	}
+}
+
+int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end)
+{
+	int ret;
+
+	change->mask = lm_map_lock();
+	if (lm_os_forked()) {
+		lm_forked(); /* the lock is as new, and not ours */
+		lm_map_unlock(change->mask);
+		change->mask = lm_map_lock();
+	}
+	ret = lm_area_reserve();
+	if (ret < 0) {
+		lm_map_unlock(change->mask);
+		return ret;
+	}
+	lm_gate_shut();
+	wait_not_busy(start, end);
+	return 0;
+}
+
+void lm_change_also(uintptr_t start, uintptr_t end)
+{
+	wait_not_busy(start, end);
+}
+
+void lm_change_end(struct lm_change *change)
+{
+	lm_gate_open();
+	lm_map_unlock(change->mask);
+	lm_store_close_dropped();
+}
+
+void lm_change_forget(uintptr_t start, uintptr_t end)
+{
+	lm_stats_add(LM_COUNT_pages_made_absent, lm_page_reset(start, end));
+}
+
+int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
+			uintptr_t end)
+{
+	struct lm_run run = { .end = start };
+	int ret;
+
+	if (area->prot == PROT_NONE)
+		return lm_os_mprotect(start, end - start, PROT_NONE);
+	while (lm_page_run(run.end, end, &run)) {
+		if (run.state == LM_PAGE_ABSENT)
+			continue;
+		ret = lm_os_mprotect(run.start, run.end - run.start,
+				     lm_fault_prot(area, run.state));
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int lm_return(int ret)
+{
+	if (ret >= 0)
+		return 0;
+	errno = -ret;
+	return -1;
+}
+
+int lm_range(const void *start, size_t len, bool zero_ok, int overflow,
+	     uintptr_t *first, uintptr_t *end)
+{
+	*first = (uintptr_t)start;
+	if (*first & (LM_PAGE - 1))
+		return -EINVAL;
+	*end = *first + lm_page_up(len);
+	if (!len)
+		return zero_ok ? 0 : -EINVAL;
+	if (!lm_page_up(len) || *end < *first)
+		return overflow;
+	return 0;
+}

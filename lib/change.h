@@ -1,0 +1,51 @@
+/*
+ * change.h -- the frame of every call that changes areas.
+ *
+ *	struct lm_change change;
+ *	ret = lm_change_begin(&change, start, end);
+ *	...the map lock is held, the gate shut, no page of the range BUSY,
+ *	and the area array has room for one insert and two splits...
+ *	lm_change_end(&change);
+ *
+ * The kernel's mappings are changed inside, together with the areas, so that
+ * no fault ever sees one without the other.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_CHANGE_H
+#define LM_CHANGE_H
+
+#include "area.h"
+#include "page.h"
+
+struct lm_change {
+	uint64_t mask; /* the thread's signal mask, to be given back */
+};
+
+/* 0; or -ENOMEM, and nothing is held. */
+int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end);
+/* Wait for one more range; may open the gate for that time, so what was looked
+ * up before has to be looked up again. */
+void lm_change_also(uintptr_t start, uintptr_t end);
+/* Lets go of everything, and closes stores that nobody uses any more. */
+void lm_change_end(struct lm_change *change);
+
+/* Inside a change: [start, end) has no content any more (unmapped, or advised
+ * away): every page ABSENT, counted. */
+void lm_change_forget(uintptr_t start, uintptr_t end);
+
+/* Inside a change: give the kernel's pages of [start, end) within `area` the
+ * protection that their states call for. 0 or -errno. */
+int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
+			uintptr_t end);
+
+/* Pages and errno of public calls: -1 with errno = -ret, else 0. */
+int lm_return(int ret);
+
+/* The range of [start, start+len) in pages, as munmap and the others take it.
+ * 0; -EINVAL: misaligned start, or (zero_ok false) length 0; `overflow`: the
+ * range wraps or leaves user space. */
+int lm_range(const void *start, size_t len, bool zero_ok, int overflow,
+	     uintptr_t *first, uintptr_t *end);
+
+#endif

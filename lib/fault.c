@@ -1,0 +1,478 @@
+/*
+ * fault.c -- the way of a fault: find the area, claim the pages, fill them,
+ * reveal them, settle them. Runs inside the signal handler: nothing here may
+ * allocate with malloc or take a lock that the handler can interrupt.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "fault.h"
+
+#include "bounce.h"
+#include "gate.h"
+#include "os_linux.h"
+#include "place/place.h"
+#include "start.h"
+
+/* What one claim holds: consecutive BUSY pages of one block and area, all of
+ * which were in the state `from`, and what they are to become. */
+struct claim {
+	uintptr_t start, end; /* the BUSY pages */
+	uintptr_t page;       /* the one that was touched */
+	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
+	enum lm_page_state from, to;
+	enum lm_page_state rest; /* what its neighbours are to become */
+	int prot, rest_prot;     /* to reveal them with */
+	enum lm_access access;
+	struct lm_store *store; /* stays while there are BUSY pages */
+	uint64_t offset;        /* of start, in the store */
+	struct lm_slot *slot;
+};
+
+/* What came of an attempt to claim. */
+enum verdict { CLAIMED, WAIT, FOREIGN, NO_MEMORY };
+
+int lm_fault_prot(const struct lm_area *area, enum lm_page_state state)
+{
+	bool kernel_tracks = lm_store_direct(area->store) &&
+			     area->flags & LM_AREA_SHARED;
+	int prot;
+
+	if (state == LM_PAGE_DIRTY || kernel_tracks)
+		return area->prot;
+	/* A write-only area must stay readable to be told from hidden. */
+	prot = area->prot & ~PROT_WRITE;
+	return prot || !area->prot ? prot : PROT_READ;
+}
+
+static bool allowed(int prot, enum lm_access access)
+{
+	switch (access) {
+	case LM_WRITE:
+		return prot & PROT_WRITE;
+	case LM_EXEC:
+		return prot & PROT_EXEC;
+	case LM_READ:
+	case LM_UNKNOWN:
+		/* On every machine we know PROT_WRITE implies reading. */
+		return prot != PROT_NONE;
+	}
+	return false;
+}
+
+/* What a page in state `from` becomes by this access. Where the trap cannot
+ * tell, a fault on a page that is readable already was a write. */
+static enum lm_page_state next_state(const struct lm_area *area,
+				     enum lm_page_state from,
+				     enum lm_access access)
+{
+	bool write = access == LM_WRITE ||
+		     (access == LM_UNKNOWN && from == LM_PAGE_CLEAN);
+
+	if (from == LM_PAGE_DIRTY || (write && area->prot & PROT_WRITE))
+		return LM_PAGE_DIRTY;
+	return LM_PAGE_CLEAN;
+}
+
+/* How far around the page a claim may reach. */
+static void reach(const struct lm_area *area, struct claim *claim)
+{
+	uintptr_t cluster = area->cluster;
+
+	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to)
+		cluster = LM_PAGE;
+	/* A copied page that is not written must not become dirty. */
+	if (claim->from == LM_PAGE_CLEAN && !lm_store_direct(area->store))
+		cluster = LM_PAGE;
+	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
+	claim->end = lm_min((claim->page & ~(cluster - 1)) + cluster,
+			    area->end);
+	if (!claim->until)
+		return;
+	/* The kernel's range is known: no guess around copied pages. */
+	if (!lm_store_direct(area->store)) {
+		claim->start = claim->page;
+		claim->end = claim->page + LM_PAGE;
+	}
+	claim->end = lm_max(claim->end, lm_min(area->end, claim->until));
+}
+
+static bool claim_one(uintptr_t addr, enum lm_page_state from)
+{
+	lm_page_word *word = lm_page_make(addr);
+	uint64_t seen;
+
+	if (!word)
+		return false;
+	seen = atomic_load_explicit(word, memory_order_relaxed);
+	while (LM_PAGE_STATE(seen) == from)
+		if (lm_page_claim(word, &seen))
+			return true;
+	return false;
+}
+
+/* The page itself is BUSY: claim the neighbours that are as it was. */
+static void claim_neighbours(struct claim *claim)
+{
+	uintptr_t low = claim->page, high = claim->page + LM_PAGE;
+
+	while (low > claim->start && claim_one(low - LM_PAGE, claim->from))
+		low -= LM_PAGE;
+	while (high < claim->end && claim_one(high, claim->from))
+		high += LM_PAGE;
+	claim->start = low;
+	claim->end = high;
+}
+
+/* Keep what is needed of the area once the gate is left. */
+static void remember(const struct lm_area *area, struct claim *claim)
+{
+	claim->rest = claim->to;
+	if (!lm_store_direct(area->store) && !claim->until)
+		claim->rest = LM_PAGE_CLEAN;
+	claim->prot = lm_fault_prot(area, claim->to);
+	claim->rest_prot = lm_fault_prot(area, claim->rest);
+	claim->store = area->store;
+	claim->offset = area->offset + (claim->start - area->start);
+}
+
+/* Inside the gate: claim the page and its neighbours. */
+static enum verdict claim_page(const struct lm_area *area, struct claim *claim,
+			       lm_page_word **word, uint32_t *ticket)
+{
+	uint64_t seen;
+
+	*word = lm_page_make(claim->page);
+	if (!*word)
+		return NO_MEMORY;
+	seen = atomic_load_explicit(*word, memory_order_relaxed);
+	do {
+		while (LM_PAGE_STATE(seen) == LM_PAGE_BUSY) {
+			if (lm_page_will_wait(*word, ticket))
+				return WAIT;
+			seen = atomic_load_explicit(*word,
+						    memory_order_relaxed);
+		}
+	} while (!lm_page_claim(*word, &seen));
+	claim->from = LM_PAGE_STATE(seen);
+	claim->to = next_state(area, claim->from, claim->access);
+	reach(area, claim);
+	claim_neighbours(claim);
+	remember(area, claim);
+	lm_gate_filling(claim->slot);
+	return CLAIMED;
+}
+
+/*
+ * The same instruction faults again and again on a page that is there: the
+ * kernel forbids what the area allows (guard pages, protection keys, or a write
+ * that the trap could not tell from a read). Then the fault is not ours.
+ */
+static bool stuck(struct lm_slot *slot, uintptr_t addr)
+{
+	return atomic_load_explicit(&slot->idle_addr, memory_order_relaxed) ==
+		       addr &&
+	       atomic_load_explicit(&slot->idle, memory_order_relaxed) > 64;
+}
+
+static void note_progress(const struct claim *claim, uintptr_t addr)
+{
+	struct lm_slot *slot = claim->slot;
+
+	if (claim->from != claim->to) {
+		atomic_store_explicit(&slot->idle_addr, 0,
+				      memory_order_relaxed);
+		return;
+	}
+	if (atomic_exchange_explicit(&slot->idle_addr, addr,
+				     memory_order_relaxed) != addr)
+		atomic_store_explicit(&slot->idle, 0, memory_order_relaxed);
+	atomic_fetch_add_explicit(&slot->idle, 1, memory_order_relaxed);
+}
+
+/*
+ * Look the address up and claim. A page that is there already and faults all
+ * the same was revealed between the trap and here, or lost its protection to
+ * a failure: revealing it again is right in both cases.
+ */
+static enum verdict enter_and_claim(struct claim *claim, uintptr_t addr,
+				    enum lm_access access)
+{
+	lm_page_word *word = NULL;
+	const struct lm_area *area;
+	enum verdict verdict = FOREIGN;
+	uint32_t ticket = 0;
+
+	claim->page = lm_page_down(addr);
+	claim->access = access;
+	claim->slot = lm_gate_enter();
+	area = lm_area_find(addr);
+	if (area && allowed(area->prot, access) &&
+	    (claim->until || !stuck(claim->slot, addr)))
+		verdict = claim_page(area, claim, &word, &ticket);
+	lm_gate_leave(claim->slot);
+	if (verdict == WAIT)
+		lm_page_wait(word, ticket);
+	return verdict;
+}
+
+static void settle(const struct claim *claim, enum lm_page_state page,
+		   enum lm_page_state rest)
+{
+	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
+
+	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE)
+		lm_page_settle(lm_page_word_of(at),
+			       at == claim->page ? page : rest);
+	if (claim->from == LM_PAGE_ABSENT && page != LM_PAGE_ABSENT) {
+		lm_stats_add(LM_COUNT_pages_made_present, pages);
+		lm_stats_add(LM_COUNT_pages_filled, pages);
+		lm_stats_add(LM_COUNT_bytes_filled, pages * LM_PAGE);
+		if (claim->until)
+			lm_stats_add(LM_COUNT_pages_kernel, pages);
+	}
+	lm_gate_filled(claim->slot);
+}
+
+/* Copy the store's bytes into the claimed pages, which nobody can see. */
+static int fill(const struct claim *claim)
+{
+	size_t size, len;
+	char *buffer = lm_bounce_take(&size);
+	int ret = buffer ? 0 : -ENOMEM;
+
+	for (uintptr_t at = claim->start; !ret && at < claim->end; at += len) {
+		len = lm_min(size, claim->end - at);
+		ret = lm_store_read(claim->store, buffer, len,
+				    claim->offset + (at - claim->start));
+		if (!ret)
+			ret = lm_place->write(at, buffer, len);
+	}
+	if (buffer)
+		lm_bounce_give(buffer);
+	return ret;
+}
+
+/*
+ * Have the kernel map its pages now, in one call, instead of one exception a
+ * page (Linux 5.14; earlier it fails, and the touch does it). What it cannot
+ * map, past the end of a file, it will tell the toucher itself.
+ */
+static void populate(const struct claim *claim)
+{
+	int how = claim->access == LM_WRITE ? MADV_POPULATE_WRITE
+					    : MADV_POPULATE_READ;
+
+	if (claim->until)
+		lm_os_madvise(claim->page,
+			      lm_min(claim->until, claim->end) - claim->page,
+			      how);
+	else if (claim->store->kind == LM_STORE_ZERO || claim->to == LM_PAGE_DIRTY)
+		lm_os_madvise(claim->page, LM_PAGE, how);
+	else
+		lm_os_madvise(claim->start, claim->end - claim->start,
+			      MADV_POPULATE_READ);
+}
+
+static int reveal(const struct claim *claim)
+{
+	int ret = lm_os_mprotect(claim->start, claim->end - claim->start,
+				 claim->rest_prot);
+
+	if (!ret && claim->prot != claim->rest_prot)
+		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	return ret;
+}
+
+static int bring(const struct claim *claim)
+{
+	int ret = 0;
+
+	if (claim->from == LM_PAGE_ABSENT && !lm_store_direct(claim->store))
+		ret = fill(claim);
+	if (!ret)
+		ret = reveal(claim);
+	return ret;
+}
+
+static void count_fault(const struct claim *claim)
+{
+	if (claim->from != LM_PAGE_ABSENT)
+		lm_stats_add(LM_COUNT_faults_upgrade,
+			     claim->from != claim->to);
+	else if (claim->access == LM_WRITE)
+		lm_stats_add(LM_COUNT_faults_write, 1);
+	else
+		lm_stats_add(LM_COUNT_faults_read, 1);
+}
+
+static enum lm_served fail(const struct claim *claim, int error)
+{
+	const char *what = claim->from == LM_PAGE_ABSENT &&
+					   !lm_store_direct(claim->store)
+				   ? "a page could not be read from its store"
+				   : "the kernel refused to reveal a page";
+
+	settle(claim, claim->from, claim->from);
+	if (lm_error_report(LAZYMAP_ERROR_READ, -error, claim->page, what))
+		return LM_SERVED; /* dealt with: touch again */
+	lm_stats_add(LM_COUNT_faults_failed, 1);
+	return LM_FAILED;
+}
+
+/* `until`: 0 for a fault; for the kernel's access, how far it goes, which is
+ * worth claiming beyond the cluster. */
+static enum lm_served serve(uintptr_t addr, enum lm_access access,
+			    uintptr_t until)
+{
+	struct claim claim;
+	int ret;
+
+	for (;;) {
+		claim.until = until;
+		switch (enter_and_claim(&claim, addr, access)) {
+		case CLAIMED:
+			ret = bring(&claim);
+			if (ret < 0)
+				return fail(&claim, ret);
+			if (lm_store_direct(claim.store) &&
+			    claim.from == LM_PAGE_ABSENT)
+				populate(&claim);
+			if (!until) {
+				count_fault(&claim);
+				note_progress(&claim, addr);
+			}
+			settle(&claim, claim.to, claim.rest);
+			return LM_SERVED;
+		case WAIT:
+			lm_stats_add(LM_COUNT_faults_waited, 1);
+			continue;
+		case FOREIGN:
+			atomic_store_explicit(&claim.slot->idle_addr, 0,
+					      memory_order_relaxed);
+			lm_stats_add(LM_COUNT_faults_foreign, 1);
+			return LM_FOREIGN;
+		case NO_MEMORY:
+			return LM_FAILED;
+		}
+	}
+}
+
+enum lm_served lm_fault(uintptr_t addr, enum lm_access access)
+{
+	uint64_t from = lm_options.time > 0 ? lm_os_now_ns() : 0;
+	enum lm_served served;
+
+	if (lm_os_forked())
+		lm_forked();
+	served = serve(addr, access, 0);
+	if (from)
+		lm_stats_add(LM_COUNT_fault_ns, lm_os_now_ns() - from);
+	return served;
+}
+
+/* -- A range, for the kernel, for pins, for populating ---------------------- */
+
+/* Claim and bring in at `addr` unless it is there as wanted. The next address
+ * to go on with, or addr itself to try again; *error when it cannot go on. */
+static uintptr_t bring_range(uintptr_t addr, uintptr_t end,
+			     enum lm_access access, bool pin, int *error)
+{
+	struct lm_slot *slot = lm_gate_enter();
+	struct lm_area *area = lm_area_at_or_after(addr);
+	enum lm_page_state good = access == LM_WRITE ? LM_PAGE_DIRTY
+						     : LM_PAGE_CLEAN;
+	lm_page_word *word;
+	uint64_t seen;
+
+	if (!area || area->start >= end) {
+		addr = end;
+		goto out;
+	}
+	addr = lm_max(addr, area->start);
+	end = lm_min(end, area->end);
+	if (!allowed(area->prot, access)) {
+		*error = -EFAULT;
+		goto out;
+	}
+	/* Shared direct pages are revealed for writing whatever they are. */
+	if (lm_store_direct(area->store) && area->flags & LM_AREA_SHARED)
+		good = LM_PAGE_CLEAN;
+	for (; addr < end; addr += LM_PAGE) {
+		word = lm_page_word_of(addr);
+		seen = word ? atomic_load_explicit(word, memory_order_relaxed)
+			    : 0;
+		while (lm_page_present(seen) && LM_PAGE_STATE(seen) >= good) {
+			if (!pin)
+				break;
+			if (LM_PAGE_PINS(seen) == LM_PAGE_PINS_MAX) {
+				*error = -EAGAIN;
+				goto out;
+			}
+			/* Acquire: pairs with the settle that filled it. */
+			if (atomic_compare_exchange_weak_explicit(
+				    word, &seen, seen + LM_PAGE_PIN,
+				    memory_order_acquire,
+				    memory_order_relaxed))
+				break;
+		}
+		if (!lm_page_present(seen) || LM_PAGE_STATE(seen) < good)
+			break;
+	}
+out:
+	lm_gate_leave(slot);
+	return addr;
+}
+
+static uintptr_t range_steps(uintptr_t start, uintptr_t end,
+			     enum lm_access access, bool pin, int *error)
+{
+	while (start < end) {
+		uintptr_t at = bring_range(start, end, access, pin, error);
+
+		start = at;
+		if (*error || at >= end)
+			break;
+		switch (serve(at, access, end)) {
+		case LM_SERVED:
+			break;
+		case LM_FOREIGN: /* changed meanwhile: bring_range tells */
+			break;
+		case LM_FAILED:
+			*error = -EIO;
+			return at;
+		}
+	}
+	return start;
+}
+
+uintptr_t lm_fault_range(uintptr_t start, uintptr_t end, enum lm_access access,
+			 bool pin, int *error)
+{
+	uint64_t mask = lm_os_block_signals();
+	uintptr_t reached;
+
+	*error = 0;
+	if (lm_os_forked())
+		lm_forked();
+	reached = range_steps(lm_page_down(start), end, access, pin, error);
+	lm_os_restore_signals(mask);
+	return reached < end ? reached : end;
+}
+
+void lm_fault_unpin(uintptr_t start, uintptr_t end)
+{
+	uint64_t mask = lm_os_block_signals();
+	struct lm_slot *slot = lm_gate_enter();
+
+	for (start = lm_page_down(start);
+	     (start = lm_page_next_block(start, end)) < end; start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+
+		/* Release: pairs with the claim that takes the page. */
+		if (LM_PAGE_PINS(atomic_load(word)))
+			atomic_fetch_sub_explicit(word, LM_PAGE_PIN,
+						  memory_order_release);
+	}
+	lm_gate_leave(slot);
+	lm_os_restore_signals(mask);
+}

@@ -1,0 +1,34 @@
+/*
+ * fault.h -- the way of a fault, and of a system call's buffer, from the
+ * address to the page in place.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_FAULT_H
+#define LM_FAULT_H
+
+#include "area.h"
+#include "page.h"
+#include "trap/trap.h"
+
+/* Serve a fault: see struct lm_trap_core. All signals are blocked. */
+enum lm_served lm_fault(uintptr_t addr, enum lm_access access);
+
+/*
+ * Make the pages of [start, end) present for `access` and (pin) pinned, from
+ * start on, as far as it goes; holes and kernel mappings are passed over.
+ * Returns the address reached, `end` when all is done; *error then is 0, else
+ * -EFAULT (protection), -EAGAIN (too many pins), or the store's error.
+ * Not from inside the gate.
+ */
+uintptr_t lm_fault_range(uintptr_t start, uintptr_t end, enum lm_access access,
+			 bool pin, int *error);
+void lm_fault_unpin(uintptr_t start, uintptr_t end);
+
+/* What the kernel's protection of a present page is. */
+int lm_fault_prot(const struct lm_area *area, enum lm_page_state state);
+
+/* The error callback: returns what it returned, 0 without one. */
+int lm_error_report(int kind, int error, uintptr_t addr, const char *what);
+
+#endif

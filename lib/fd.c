@@ -1,0 +1,267 @@
+/*
+ * fd.c -- descriptors that lazymap keeps for itself; see fd.h.
+ *
+ * Touches the descriptor table and, for an instant, RLIMIT_NOFILE.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "fd.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#else
+#define __libc_single_threaded 0
+#endif
+
+#include "os_linux.h"
+#include "syscall/raw.h"
+
+/*
+ * A table that reaches to a number N costs the kernel 8 N bytes and fork a
+ * copy of them, so this, rather than the top of the limit (2^20 in many
+ * containers, 8 MiB a process), is where ours begin.
+ */
+#define FD_BASE 1024
+/* How far below a limit that is not above FD_BASE. */
+#define FD_ROOM 64
+
+#define NUMBER_BITS 24
+#define NUMBER_MASK ((UINT64_C(1) << NUMBER_BITS) - 1)
+
+/* In one page of its own, MADV_WIPEONFORK. */
+struct lm_fd_word {
+	/* fingerprint << 24 | number + 1; 0: none. Atomic. */
+	_Atomic uint64_t value;
+	/* The process that opened it; 0: none yet. Atomic. */
+	_Atomic int owner;
+};
+
+struct limit64 {
+	uint64_t soft, hard;
+};
+
+static int number_of(uint64_t value)
+{
+	return (int)(value & NUMBER_MASK) - 1;
+}
+
+static int dup_above(int fd, uint64_t base)
+{
+	return (int)lm_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, base);
+}
+
+/*
+ * A number at or above the soft limit is one the program cannot be given, by
+ * open or by dup2, so that only closing every number there is can lose it; but
+ * the kernel gives such numbers out only while the limit is higher. Other
+ * threads would see it raised, and a fork would keep it: so this is for
+ * processes with one thread.
+ */
+static int dup_beyond(int fd, const struct limit64 *limit)
+{
+	struct limit64 raised = *limit;
+	uint64_t base = limit->soft > FD_BASE ? limit->soft : FD_BASE;
+	int number;
+
+	/* From a limit much higher the table would grow too far. */
+	if (!__libc_single_threaded || base > 4 * FD_BASE ||
+	    limit->hard < base + FD_ROOM)
+		return -EMFILE;
+	raised.soft = base + FD_ROOM;
+	if (lm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL) < 0)
+		return -EMFILE;
+	number = dup_above(fd, base);
+	/* Cannot fail: lowering one's own soft limit is always permitted. */
+	lm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, limit, NULL);
+	return number;
+}
+
+int lm_fd_hide(int fd)
+{
+	struct limit64 limit;
+	uint64_t base;
+	int number = -EMFILE;
+
+	if (lm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) < 0)
+		limit.soft = limit.hard = FD_BASE;
+	number = dup_beyond(fd, &limit);
+	if (limit.soft >= FD_BASE + FD_ROOM)
+		base = FD_BASE;
+	else
+		base = limit.soft > FD_ROOM ? limit.soft - FD_ROOM : 3;
+	/* Not 0, 1, 2, even where the program closed them. */
+	for (; number < 0 && base > 2; base /= 2)
+		number = dup_above(fd, base);
+	if (number >= 0) {
+		/* Of a close that fails nothing is left to undo. */
+		lm_sys(SYS_close, fd);
+		return number;
+	}
+	lm_sys(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
+uint64_t lm_fd_tag(int fd)
+{
+	struct stat st;
+	uint64_t hash;
+
+	/* The kernel's struct is the C library's on 64-bit machines. Not
+	 * AT_EMPTY_PATH: it costs three times as much before 6.11. */
+	if (lm_sys(SYS_fstat, fd, &st) < 0)
+		return 0;
+	hash = ((uint64_t)st.st_ino ^ ((uint64_t)st.st_dev << 32)) + 1;
+	hash *= UINT64_C(0x9e3779b97f4a7c15);
+	hash >>= NUMBER_BITS;
+	return hash ? hash : 1;
+}
+
+static struct lm_fd_word *word_of(struct lm_fd *fd)
+{
+	/* acquire: pairs with the release of the exchange below. */
+	struct lm_fd_word *word =
+		atomic_load_explicit(&fd->word, memory_order_acquire);
+	struct lm_fd_word *none = NULL;
+	size_t len = getauxval(AT_PAGESZ);
+	long mem;
+
+	if (word)
+		return word;
+	mem = lm_sys(SYS_mmap, NULL, len, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mem < 0 && mem > -4096)
+		return NULL;
+	/* Before 4.14 it fails, and lm_fd_forked alone has to do. */
+	lm_sys(SYS_madvise, mem, len, MADV_WIPEONFORK);
+	word = (struct lm_fd_word *)mem;
+	if (atomic_compare_exchange_strong_explicit(&fd->word, &none, word,
+						    memory_order_release,
+						    memory_order_acquire))
+		return word;
+	lm_sys(SYS_munmap, mem, len);
+	return none;
+}
+
+/*
+ * A child has its parent's descriptor in its table, where it pins the parent's
+ * mm. Close it if it still is that; a number whose file is not checked at each
+ * use has no fingerprint that is good enough to close it by (before 5.12 all
+ * anonymous inodes were one), and stays.
+ */
+static void close_inherited(struct lm_fd *fd)
+{
+	uint64_t last =
+		atomic_exchange_explicit(&fd->last, 0, memory_order_relaxed);
+
+	if (last && fd->check &&
+	    lm_fd_tag(number_of(last)) == last >> NUMBER_BITS)
+		lm_sys(SYS_close, number_of(last));
+}
+
+static int fd_open(struct lm_fd *fd, struct lm_fd_word *word, uint64_t old)
+{
+	int owner = atomic_load_explicit(&word->owner, memory_order_relaxed);
+	int self = (int)lm_sys(SYS_getpid);
+	uint64_t value;
+	int number;
+
+	if (owner && owner != self)
+		return -ESTALE;
+	if (!owner)
+		close_inherited(fd);
+	number = fd->open();
+	if (number < 0)
+		return number;
+	number = lm_fd_hide(number);
+	value = lm_fd_tag(number) << NUMBER_BITS;
+	if (!value) { /* fstat is forbidden: never knowing it would leak it */
+		lm_sys(SYS_close, number);
+		return -EPERM;
+	}
+	value |= (uint64_t)(number + 1);
+	atomic_store_explicit(&word->owner, self, memory_order_relaxed);
+	/* The number is all there is to publish: relaxed. */
+	if (atomic_compare_exchange_strong_explicit(&word->value, &old, value,
+						    memory_order_relaxed,
+						    memory_order_relaxed)) {
+		atomic_store_explicit(&fd->last, value, memory_order_relaxed);
+		return number;
+	}
+	/* Another thread was first. */
+	lm_sys(SYS_close, number);
+	return -EALREADY;
+}
+
+int lm_fd_get(struct lm_fd *fd)
+{
+	struct lm_fd_word *word = word_of(fd);
+	uint64_t value;
+	int number;
+
+	if (!word)
+		return -ENOMEM;
+	do {
+		value = atomic_load_explicit(&word->value,
+					     memory_order_relaxed);
+		number = number_of(value);
+		if (value &&
+		    (!fd->check || lm_fd_tag(number) == value >> NUMBER_BITS))
+			return number;
+		number = fd_open(fd, word, value);
+	} while (number == -EALREADY);
+	return number;
+}
+
+void lm_fd_lost(struct lm_fd *fd, int number)
+{
+	struct lm_fd_word *word = word_of(fd);
+	uint64_t value;
+
+	/* Closed in a vfork child's table it is still open in its owner's. */
+	if (!word || atomic_load_explicit(&word->owner, memory_order_relaxed) !=
+			     (int)lm_sys(SYS_getpid))
+		return;
+	value = atomic_load_explicit(&word->value, memory_order_relaxed);
+	if (value && number_of(value) == number)
+		atomic_compare_exchange_strong_explicit(&word->value, &value, 0,
+							memory_order_relaxed,
+							memory_order_relaxed);
+}
+
+void lm_fd_forked(struct lm_fd *fd)
+{
+	struct lm_fd_word *word =
+		atomic_load_explicit(&fd->word, memory_order_acquire);
+
+	if (!word)
+		return;
+	/* Zero already where the kernel wipes; and not to be undone where the
+	 * child has opened its own before this was called. */
+	if (atomic_load_explicit(&word->owner, memory_order_relaxed) ==
+	    (int)lm_sys(SYS_getpid))
+		return;
+	atomic_store_explicit(&word->value, 0, memory_order_relaxed);
+	atomic_store_explicit(&word->owner, 0, memory_order_relaxed);
+	close_inherited(fd);
+}
+
+void lm_fd_drop(struct lm_fd *fd)
+{
+	struct lm_fd_word *word =
+		atomic_load_explicit(&fd->word, memory_order_acquire);
+	uint64_t value;
+
+	if (!word)
+		return;
+	value = atomic_exchange_explicit(&word->value, 0, memory_order_relaxed);
+	atomic_store_explicit(&fd->last, 0, memory_order_relaxed);
+	if (value && lm_fd_tag(number_of(value)) == value >> NUMBER_BITS)
+		lm_sys(SYS_close, number_of(value));
+}

@@ -1,0 +1,92 @@
+/*
+ * os.c -- the few things the core asks of the operating system.
+ * May touch nothing but the kernel.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "os.h"
+
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+/* Wiped by the kernel in a forked child; immutable pointer after the start. */
+static _Atomic uint32_t *lm_os_alive;
+
+void lm_os_wait(const _Atomic uint32_t *word, uint32_t value)
+{
+	lm_sys(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0);
+}
+
+void lm_os_wake(const _Atomic uint32_t *word, int count)
+{
+	lm_sys(SYS_futex, word, FUTEX_WAKE_PRIVATE, count);
+}
+
+uint64_t lm_os_block_signals(void)
+{
+	uint64_t all = ~(uint64_t)0, old = 0;
+
+	/* The kernel's own 64-bit mask: sigfillset() would leave out the
+	 * signals that the C library keeps for itself (cancel, setxid), and
+	 * a thread cancelled while it holds a lock holds it forever. */
+	lm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
+	return old;
+}
+
+void lm_os_restore_signals(uint64_t mask)
+{
+	lm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
+}
+
+uint64_t lm_os_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void lm_os_say(const char *text)
+{
+	char line[512] = "lazymap: ";
+	size_t len = strlen(line), more = strlen(text);
+
+	if (more > sizeof(line) - len - 1)
+		more = sizeof(line) - len - 1;
+	memcpy(line + len, text, more);
+	len += more;
+	line[len++] = '\n';
+	/* Nobody can be told that standard error is closed. */
+	lm_sys(SYS_write, 2, line, len);
+}
+
+int lm_os_start(void)
+{
+	uintptr_t page;
+	int ret;
+
+	page = lm_os_mmap(0, LM_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (lm_os_failed(page))
+		return (int)(intptr_t)page;
+	ret = lm_os_madvise(page, LM_PAGE, MADV_WIPEONFORK);
+	if (ret < 0) {
+		lm_os_munmap(page, LM_PAGE);
+		return ret;
+	}
+	lm_os_alive = (_Atomic uint32_t *)page;
+	lm_os_fork_seen();
+	return 0;
+}
+
+bool lm_os_forked(void)
+{
+	return atomic_load_explicit(lm_os_alive, memory_order_relaxed) == 0;
+}
+
+void lm_os_fork_seen(void)
+{
+	atomic_store_explicit(lm_os_alive, 1, memory_order_relaxed);
+}

@@ -1,0 +1,99 @@
+/*
+ * os.h -- lazymap's contract with the operating system, and small things that
+ * every file of the core uses: page arithmetic, futexes, signal masks.
+ *
+ * All of it is async-signal-safe, keeps errno, and returns >= 0 or -errno.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_OS_H
+#define LM_OS_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#include "syscall/raw.h"
+
+#define LM_PAGE_SHIFT 12
+#define LM_PAGE ((uintptr_t)1 << LM_PAGE_SHIFT)
+#define LM_BLOCK_SHIFT 21
+#define LM_BLOCK ((uintptr_t)1 << LM_BLOCK_SHIFT)
+#define LM_BLOCK_PAGES (LM_BLOCK / LM_PAGE)
+/* User addresses that are looked up: 47 bits on x86-64, 48 on aarch64. */
+#define LM_ADDRESS_BITS 48
+
+static inline uintptr_t lm_page_down(uintptr_t addr)
+{
+	return addr & ~(LM_PAGE - 1);
+}
+
+/* Wraps to 0 for the last page of the address space: callers check. */
+static inline uintptr_t lm_page_up(uintptr_t addr)
+{
+	return (addr + LM_PAGE - 1) & ~(LM_PAGE - 1);
+}
+
+static inline uintptr_t lm_min(uintptr_t a, uintptr_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uintptr_t lm_max(uintptr_t a, uintptr_t b)
+{
+	return a > b ? a : b;
+}
+
+/* mmap: the address, or -errno (lm_os_failed() tells them apart). */
+static inline uintptr_t lm_os_mmap(uintptr_t addr, size_t len, int prot,
+				   int flags, int fd, int64_t offset)
+{
+	return (uintptr_t)lm_sys(SYS_mmap, addr, len, prot, flags, fd, offset);
+}
+
+static inline bool lm_os_failed(uintptr_t addr)
+{
+	return addr >= (uintptr_t)-4095;
+}
+
+static inline int lm_os_munmap(uintptr_t addr, size_t len)
+{
+	return (int)lm_sys(SYS_munmap, addr, len);
+}
+
+static inline int lm_os_mprotect(uintptr_t addr, size_t len, int prot)
+{
+	return (int)lm_sys(SYS_mprotect, addr, len, prot);
+}
+
+static inline int lm_os_madvise(uintptr_t addr, size_t len, int advice)
+{
+	return (int)lm_sys(SYS_madvise, addr, len, advice);
+}
+
+/* Sleep while *word == value; returns for any reason: callers look again. */
+void lm_os_wait(const _Atomic uint32_t *word, uint32_t value);
+void lm_os_wake(const _Atomic uint32_t *word, int count);
+
+/* Block every signal of this thread, the C library's own too. */
+uint64_t lm_os_block_signals(void);
+void lm_os_restore_signals(uint64_t mask);
+
+uint64_t lm_os_now_ns(void);
+
+/* "lazymap: <text>\n" to standard error, in one write. */
+void lm_os_say(const char *text);
+
+/*
+ * True once in a process made by fork (any way that copies memory, not vfork),
+ * until lm_os_fork_seen(). Costs one load of a page that the kernel wipes in
+ * the child (MADV_WIPEONFORK, Linux 4.14).
+ */
+int lm_os_start(void);
+bool lm_os_forked(void);
+void lm_os_fork_seen(void);
+
+#endif

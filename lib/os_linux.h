@@ -1,0 +1,62 @@
+/*
+ * os_linux.h -- constants of the kernel that the C library's headers may lack.
+ *
+ * Headers are older than kernels (Debian 12 builds against 6.1's), and what is
+ * here is probed at run time anyway. The one place for such constants; each
+ * says since which kernel it means something.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_OS_LINUX_H
+#define LM_OS_LINUX_H
+
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#ifndef MAP_FIXED_NOREPLACE /* 4.17 */
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MREMAP_DONTUNMAP /* 5.7; shared mappings too since 5.13 */
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MADV_WIPEONFORK /* 4.14; private anonymous memory only */
+#define MADV_WIPEONFORK 18
+#endif
+#ifndef MADV_KEEPONFORK /* 4.14 */
+#define MADV_KEEPONFORK 19
+#endif
+#ifndef MADV_COLD /* 5.4 */
+#define MADV_COLD 20
+#endif
+#ifndef MADV_PAGEOUT /* 5.4 */
+#define MADV_PAGEOUT 21
+#endif
+#ifndef MADV_POPULATE_READ /* 5.14 */
+#define MADV_POPULATE_READ 22
+#endif
+#ifndef MADV_POPULATE_WRITE /* 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_DONTNEED_LOCKED /* 5.18 */
+#define MADV_DONTNEED_LOCKED 24
+#endif
+#ifndef MADV_COLLAPSE /* 6.1 */
+#define MADV_COLLAPSE 25
+#endif
+
+#ifndef UFFD_FEATURE_SIGBUS /* 4.14 */
+#define UFFD_FEATURE_SIGBUS (1 << 7)
+#endif
+#ifndef UFFDIO_REGISTER_MODE_WP /* 5.7 */
+#define UFFDIO_REGISTER_MODE_WP ((__u64)1 << 1)
+#endif
+#ifndef UFFD_USER_MODE_ONLY /* 5.11 */
+#define UFFD_USER_MODE_ONLY 1
+#endif
+#ifndef USERFAULTFD_IOC_NEW /* 6.1: ioctl of /dev/userfaultfd */
+#define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
+#endif
+
+#endif

@@ -1,0 +1,276 @@
+/*
+ * page.c -- the page table and the transitions of a page. See page.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "page.h"
+
+#include "meta.h"
+
+#include <assert.h>
+
+#define LEAF_SHIFT 34 /* 16 GiB */
+#define LEAF_BLOCKS ((uintptr_t)1 << (LEAF_SHIFT - LM_BLOCK_SHIFT))
+#define LEAVES ((uintptr_t)1 << (LM_ADDRESS_BITS - LEAF_SHIFT))
+
+typedef _Atomic(lm_page_word *) block_entry;
+
+/* atomic; a leaf or block that is there stays until the gate is shut */
+static _Atomic(block_entry *) leaves[LEAVES];
+
+static size_t page_index(uintptr_t addr)
+{
+	return (addr >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
+}
+
+static block_entry *entry_of(uintptr_t addr)
+{
+	block_entry *leaf;
+
+	if (addr >> LM_ADDRESS_BITS)
+		return NULL;
+	/* Acquire: pairs with the release that published the leaf. */
+	leaf = atomic_load_explicit(&leaves[addr >> LEAF_SHIFT],
+				    memory_order_acquire);
+	if (!leaf)
+		return NULL;
+	return &leaf[(addr >> LM_BLOCK_SHIFT) & (LEAF_BLOCKS - 1)];
+}
+
+static lm_page_word *block_of(uintptr_t addr)
+{
+	block_entry *entry = entry_of(addr);
+
+	/* Acquire: pairs with the release that published the block. */
+	return entry ? atomic_load_explicit(entry, memory_order_acquire) : NULL;
+}
+
+lm_page_word *lm_page_word_of(uintptr_t addr)
+{
+	lm_page_word *block = block_of(addr);
+
+	return block ? &block[page_index(addr)] : NULL;
+}
+
+static block_entry *make_entry(uintptr_t addr)
+{
+	block_entry *entry = entry_of(addr), *leaf, *none = NULL;
+	size_t size = LEAF_BLOCKS * sizeof(*leaf);
+
+	if (entry || addr >> LM_ADDRESS_BITS)
+		return entry;
+	leaf = lm_meta_run(size);
+	if (!leaf)
+		return NULL;
+	if (!atomic_compare_exchange_strong_explicit(
+		    &leaves[addr >> LEAF_SHIFT], &none, leaf,
+		    memory_order_acq_rel, memory_order_acquire))
+		lm_meta_free_run(leaf, size);
+	return entry_of(addr);
+}
+
+lm_page_word *lm_page_make(uintptr_t addr)
+{
+	lm_page_word *block = block_of(addr), *none = NULL;
+	block_entry *entry;
+
+	if (!block) {
+		entry = make_entry(addr);
+		block = entry ? lm_meta_page() : NULL;
+		if (!block)
+			return NULL;
+		if (!atomic_compare_exchange_strong_explicit(
+			    entry, &none, block, memory_order_acq_rel,
+			    memory_order_acquire)) {
+			lm_meta_free_page(block);
+			block = none;
+		}
+	}
+	return &block[page_index(addr)];
+}
+
+/* The table of page.h, as code. */
+static inline bool legal(enum lm_page_state from, enum lm_page_state to)
+{
+	return (from == LM_PAGE_BUSY) != (to == LM_PAGE_BUSY);
+}
+
+bool lm_page_claim(lm_page_word *word, uint64_t *seen)
+{
+	uint64_t busy;
+
+	assert(legal(LM_PAGE_STATE(*seen), LM_PAGE_BUSY));
+	busy = (*seen & ~(uint64_t)0x7f) | LM_PAGE_BUSY |
+	       ((*seen & 7) << LM_PAGE_WAS_SHIFT);
+	/* Acquire: pairs with the release of lm_page_settle(). */
+	return atomic_compare_exchange_strong_explicit(
+		word, seen, busy, memory_order_acquire, memory_order_relaxed);
+}
+
+void lm_page_settle(lm_page_word *word, enum lm_page_state state)
+{
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), new;
+
+	assert(legal(LM_PAGE_STATE(old), state));
+	do {
+		new = (old & ~(uint64_t)0x7f) | state;
+	} while (!atomic_compare_exchange_weak_explicit(
+		word, &old, new, memory_order_release, memory_order_relaxed));
+	if (old & LM_PAGE_WAITED)
+		lm_os_wake((_Atomic uint32_t *)word, INT32_MAX);
+}
+
+bool lm_page_will_wait(lm_page_word *word, uint32_t *ticket)
+{
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+
+	do {
+		if (LM_PAGE_STATE(old) != LM_PAGE_BUSY)
+			return false;
+	} while (!(old & LM_PAGE_WAITED) &&
+		 !atomic_compare_exchange_weak_explicit(
+			 word, &old, old | LM_PAGE_WAITED,
+			 memory_order_relaxed, memory_order_relaxed));
+	*ticket = (uint32_t)(old | LM_PAGE_WAITED);
+	return true;
+}
+
+void lm_page_wait(lm_page_word *word, uint32_t ticket)
+{
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the futex is the low half of the word"
+#endif
+	lm_os_wait((_Atomic uint32_t *)word, ticket);
+}
+
+uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end)
+{
+	while (addr < end) {
+		if (!entry_of(addr))
+			addr = ((addr >> LEAF_SHIFT) + 1) << LEAF_SHIFT;
+		else if (!block_of(addr))
+			addr = ((addr >> LM_BLOCK_SHIFT) + 1) << LM_BLOCK_SHIFT;
+		else
+			return addr;
+	}
+	return end;
+}
+
+bool lm_page_run(uintptr_t from, uintptr_t end, struct lm_run *run)
+{
+	uintptr_t at = lm_page_next_block(from, end);
+
+	if (from >= end)
+		return false;
+	run->start = from;
+	run->state = LM_PAGE_ABSENT;
+	if (at > from) {
+		run->end = at;
+		return true;
+	}
+	run->state = LM_PAGE_STATE(*lm_page_word_of(from));
+	for (at = from + LM_PAGE; at < end; at += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(at);
+
+		if (!word || LM_PAGE_STATE(*word) != run->state)
+			break;
+	}
+	run->end = at;
+	return true;
+}
+
+static size_t reset_words(uintptr_t start, uintptr_t end)
+{
+	size_t present = 0;
+
+	for (; start < end; start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+
+		present += lm_page_present(*word);
+		atomic_store_explicit(word, 0, memory_order_relaxed);
+	}
+	return present;
+}
+
+static void free_block_if_empty(uintptr_t addr)
+{
+	block_entry *entry = entry_of(addr);
+	lm_page_word *block = *entry;
+
+	for (size_t i = 0; i < LM_BLOCK_PAGES; i++)
+		if (atomic_load_explicit(&block[i], memory_order_relaxed))
+			return;
+	atomic_store_explicit(entry, NULL, memory_order_relaxed);
+	lm_meta_free_page(block);
+}
+
+size_t lm_page_reset(uintptr_t start, uintptr_t end)
+{
+	size_t present = 0;
+
+	while ((start = lm_page_next_block(start, end)) < end) {
+		uintptr_t stop = lm_min((start | (LM_BLOCK - 1)) + 1, end);
+
+		present += reset_words(start, stop);
+		free_block_if_empty(start);
+		start = stop;
+	}
+	return present;
+}
+
+int lm_page_make_for_move(uintptr_t from, uintptr_t to, size_t len)
+{
+	uintptr_t at = from, end = from + len;
+
+	while ((at = lm_page_next_block(at, end)) < end) {
+		uintptr_t stop = lm_min((at | (LM_BLOCK - 1)) + 1, end);
+
+		/* One block at `from` may fall on two at `to`. */
+		if (!lm_page_make(at - from + to) ||
+		    !lm_page_make(stop - LM_PAGE - from + to))
+			return -ENOMEM;
+		at = stop;
+	}
+	return 0;
+}
+
+void lm_page_move(uintptr_t from, uintptr_t to, size_t len)
+{
+	uintptr_t at = from, end = from + len;
+
+	for (at = from; (at = lm_page_next_block(at, end)) < end;
+	     at += LM_PAGE) {
+		lm_page_word *old = lm_page_word_of(at);
+		lm_page_word *new = lm_page_word_of(at - from + to);
+
+		atomic_store_explicit(new, *old, memory_order_relaxed);
+	}
+	lm_page_reset(from, end);
+}
+
+lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
+				uint32_t *ticket)
+{
+	for (; (start = lm_page_next_block(start, end)) < end;
+	     start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+
+		if (LM_PAGE_STATE(*word) == LM_PAGE_BUSY &&
+		    lm_page_will_wait(word, ticket))
+			return word;
+	}
+	return NULL;
+}
+
+void lm_page_forked(void)
+{
+	uintptr_t end = (uintptr_t)1 << LM_ADDRESS_BITS;
+
+	for (uintptr_t at = 0; (at = lm_page_next_block(at, end)) < end;
+	     at += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(at);
+
+		if (LM_PAGE_STATE(*word) == LM_PAGE_BUSY)
+			lm_page_settle(word, LM_PAGE_WAS(*word));
+	}
+}

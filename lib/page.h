@@ -1,0 +1,107 @@
+/*
+ * page.h -- the page table: a page's whole state in one atomic word.
+ *
+ * Two levels above the words: address bits 47..34 choose a leaf, bits 33..21 a
+ * block (2 MiB, 512 words, one page of memory), both made at the first touch,
+ * so that an area costs nothing until then.
+ *
+ * A word:
+ *    63      32 31    27 26   16 15    7  6  4     3      2  0
+ *   | (swap)   | unused | pins  | unused | was | waited | state |
+ *
+ * state, and what the kernel's protection of the page is:
+ *   ABSENT  none; the content is the store's
+ *   BUSY    one thread is changing it; `was` is the state it had
+ *   CLEAN   the area's, less PROT_WRITE (with it where the kernel itself keeps
+ *           track of what is dirty: shared direct areas)
+ *   DIRTY   the area's; the content may differ from the store's
+ *
+ * Transitions (checked in debug builds, see lm_page_legal()):
+ *   ABSENT -> BUSY   claim to fill           BUSY -> CLEAN   filled, written
+ *   CLEAN  -> BUSY   claim to upgrade, take  BUSY -> DIRTY   filled by a write
+ *   DIRTY  -> BUSY   claim to write, take    BUSY -> ABSENT  taken, or failed
+ * Only the claimer takes a page out of BUSY. Everything else about a word
+ * (pins, waited) changes by compare-and-swap or atomic add at any time.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_PAGE_H
+#define LM_PAGE_H
+
+#include "os.h"
+
+enum lm_page_state {
+	LM_PAGE_ABSENT = 0,
+	LM_PAGE_BUSY = 1,
+	LM_PAGE_CLEAN = 2,
+	LM_PAGE_DIRTY = 3,
+};
+
+typedef _Atomic uint64_t lm_page_word;
+
+#define LM_PAGE_STATE(word) ((enum lm_page_state)((word)&7))
+#define LM_PAGE_WAITED ((uint64_t)1 << 3)
+#define LM_PAGE_WAS_SHIFT 4
+#define LM_PAGE_WAS(word)                                                      \
+	((enum lm_page_state)(((word) >> LM_PAGE_WAS_SHIFT) & 7))
+#define LM_PAGE_PIN ((uint64_t)1 << 16)
+#define LM_PAGE_PINS(word) (((word) >> 16) & LM_PAGE_PINS_MAX)
+#define LM_PAGE_PINS_MAX 2047u
+
+static inline bool lm_page_present(uint64_t word)
+{
+	return LM_PAGE_STATE(word) >= LM_PAGE_CLEAN;
+}
+
+/*
+ * The word of the page at addr; NULL when its block does not exist (all its
+ * pages are ABSENT). lm_page_make() makes the block: NULL when out of memory.
+ * Inside the gate, or for a page that the caller holds BUSY or pinned.
+ */
+lm_page_word *lm_page_word_of(uintptr_t addr);
+lm_page_word *lm_page_make(uintptr_t addr);
+
+/* state -> BUSY by one compare-and-swap. False: *seen is what is there. */
+bool lm_page_claim(lm_page_word *word, uint64_t *seen);
+
+/* BUSY -> state, waking who waits. */
+void lm_page_settle(lm_page_word *word, enum lm_page_state state);
+
+/* Say that one is going to wait for this BUSY page: inside the gate. False if
+ * it is not BUSY any more. Then, outside the gate, lm_page_wait(): it only
+ * reads the word's memory, which stays mapped. */
+bool lm_page_will_wait(lm_page_word *word, uint32_t *ticket);
+void lm_page_wait(lm_page_word *word, uint32_t ticket);
+
+/*
+ * The next address >= addr and < end whose block exists: ranges of absent
+ * blocks are skipped in steps of 2 MiB and 16 GiB. Returns end when none.
+ */
+uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end);
+
+/* Walk over [start, end) by runs of pages in the same state. False at the
+ * end. A hole (no block) is a run of ABSENT pages that ends with the block. */
+struct lm_run {
+	uintptr_t start, end;
+	enum lm_page_state state;
+};
+bool lm_page_run(uintptr_t from, uintptr_t end, struct lm_run *run);
+
+/* With the gate shut and no page of [start, end) BUSY: all of them ABSENT,
+ * whole blocks given back. Returns how many were present. */
+size_t lm_page_reset(uintptr_t start, uintptr_t end);
+
+/* The same preconditions: the states of [from, from+len) go to `to`, and
+ * `from` becomes ABSENT. Blocks at `to` must have been made. */
+void lm_page_move(uintptr_t from, uintptr_t to, size_t len);
+/* Make all blocks at `to` that lm_page_move() will need. 0 or -ENOMEM. */
+int lm_page_make_for_move(uintptr_t from, uintptr_t to, size_t len);
+
+/* A BUSY page in [start, end), or NULL; `ticket` as lm_page_will_wait(). */
+lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
+				uint32_t *ticket);
+
+/* In a forked child: pages that were BUSY go back to what they were. */
+void lm_page_forked(void);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * place.c -- which way of placing is used.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "place/place.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "os_linux.h"
+#include "syscall/raw.h"
+
+/* In the order in which auto tries them; inplace is passed over. */
+static const struct lm_place *const ways[] = {
+	&lm_place_mem,
+	&lm_place_uffd,
+	&lm_place_mremap,
+	&lm_place_inplace,
+};
+
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+const struct lm_place *lm_place;
+
+const struct lm_place *lm_place_way(unsigned i)
+{
+	return i < WAYS ? ways[i] : NULL;
+}
+
+static int refused(int err)
+{
+	return err == -ENOMEM ? err : -ENOSYS;
+}
+
+int lm_place_start(const char *name)
+{
+	int any = !name || !*name || !strcmp(name, "auto");
+	int err = -EINVAL;
+
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (any ? ways[i] == &lm_place_inplace
+			: strcmp(name, ways[i]->name) != 0)
+			continue;
+		err = ways[i]->probe();
+		if (!err) {
+			lm_place = ways[i];
+			return 0;
+		}
+		err = refused(err);
+	}
+	return err;
+}
+
+int lm_place_try(int (*write)(uintptr_t dst, const void *src, size_t len),
+		 int (*read)(void *dst, uintptr_t src, size_t len))
+{
+	size_t len = getauxval(AT_PAGESZ);
+	unsigned char *mem, *src, *dst, *out;
+	long ret;
+
+	mem = (unsigned char *)lm_sys(SYS_mmap, NULL, 3 * len,
+				      PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if ((long)mem < 0 && (long)mem > -4096)
+		return (int)(long)mem;
+	src = mem;
+	dst = mem + len;
+	out = mem + 2 * len;
+	for (size_t i = 0; i < len; i++)
+		src[i] = (unsigned char)(i * 31 + 7);
+	ret = lm_sys(SYS_mprotect, dst, len, PROT_NONE);
+	if (!ret)
+		ret = write((uintptr_t)dst, src, len);
+	if (!ret)
+		ret = read(out, (uintptr_t)dst, len);
+	if (!ret && memcmp(src, out, len) != 0)
+		ret = -EIO;
+	if (!ret)
+		ret = lm_sys(SYS_mprotect, dst, len, PROT_READ);
+	if (!ret && memcmp(src, dst, len) != 0)
+		ret = -EIO;
+	/* Cannot fail but for lack of memory, which is then not this page's
+	 * fault; nothing depends on it. */
+	lm_sys(SYS_munmap, mem, 3 * len);
+	return (int)ret;
+}

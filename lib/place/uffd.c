@@ -1,0 +1,218 @@
+/*
+ * uffd.c -- placing by userfaultfd's UFFDIO_COPY, which makes a filled page
+ * appear in one step.
+ *
+ * Only the copying is used; faults come by SIGSEGV as ever, and no thread
+ * waits on the descriptor. UFFDIO_COPY only wants the memory registered, in
+ * whatever mode. Write-protect mode (5.7) is the one that changes nothing else:
+ * the kernel goes on filling missing pages with zeros by itself. With missing
+ * mode, the older one, a page that is revealed without having been placed
+ * raises SIGBUS (UFFD_FEATURE_SIGBUS, 4.14, without which it would hang).
+ *
+ * The registration goes with fork, with mremap, and with the last descriptor;
+ * then the copy fails with ENOENT and the range is registered again.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "place/place.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "fd.h"
+#include "os_linux.h"
+#include "syscall/raw.h"
+
+/* UFFDIO_REGISTER_MODE_..., found by the first opening. Atomic. */
+static _Atomic uint64_t register_mode = UFFDIO_REGISTER_MODE_WP;
+
+static int uffd_enable(int fd)
+{
+	struct uffdio_api api = { .api = UFFD_API,
+				  .features = UFFD_FEATURE_SIGBUS };
+
+	return (int)lm_sys(SYS_ioctl, fd, UFFDIO_API, &api);
+}
+
+static int uffd_open(void)
+{
+	long fd = lm_sys(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	long dev;
+	int err;
+
+	if (fd == -EINVAL) /* before 5.11 */
+		fd = lm_sys(SYS_userfaultfd, O_CLOEXEC);
+	if (fd < 0) {
+		/* seccomp profiles of containers forbid the call; the device
+		 * (6.1) is a matter of file permissions */
+		dev = lm_sys(SYS_openat, AT_FDCWD, "/dev/userfaultfd",
+			     O_RDWR | O_CLOEXEC);
+		if (dev < 0)
+			return (int)fd;
+		fd = lm_sys(SYS_ioctl, dev, USERFAULTFD_IOC_NEW,
+			    O_CLOEXEC | UFFD_USER_MODE_ONLY);
+		lm_sys(SYS_close, dev);
+	}
+	if (fd < 0)
+		return (int)fd;
+	err = uffd_enable((int)fd);
+	if (err) {
+		lm_sys(SYS_close, fd);
+		return err;
+	}
+	return (int)fd;
+}
+
+/*
+ * Not checked at each use: an ioctl of ours on another file fails (EBADF,
+ * ENOTTY), and on the program's own userfaultfd does the same to the same
+ * memory.
+ */
+static struct lm_fd uffd_fd = { .open = uffd_open };
+
+static int uffd_register(int fd, uintptr_t start, size_t len)
+{
+	struct uffdio_register reg = { .range = { start, len } };
+	int err;
+
+	reg.mode = atomic_load_explicit(&register_mode, memory_order_relaxed);
+	err = (int)lm_sys(SYS_ioctl, fd, UFFDIO_REGISTER, &reg);
+	if (err != -EINVAL || reg.mode == UFFDIO_REGISTER_MODE_MISSING)
+		return err;
+	/* No such mode; or the range will not do, and this fails as well. */
+	reg.mode = UFFDIO_REGISTER_MODE_MISSING;
+	err = (int)lm_sys(SYS_ioctl, fd, UFFDIO_REGISTER, &reg);
+	if (!err)
+		atomic_store_explicit(&register_mode, reg.mode,
+				      memory_order_relaxed);
+	return err;
+}
+
+/* After an error of the descriptor's: another one, if this can be had. */
+static int is_lost(int err)
+{
+	return err == -EBADF || err == -ENOTTY;
+}
+
+static int uffd_attach(uintptr_t start, size_t len)
+{
+	int err = -EBADF;
+
+	for (unsigned tries = 0; tries < 3 && is_lost(err); tries++) {
+		int fd = lm_fd_get(&uffd_fd);
+
+		if (fd < 0)
+			return 0; /* uffd_write does without */
+		err = uffd_register(fd, start, len);
+		if (is_lost(err))
+			lm_fd_lost(&uffd_fd, fd);
+	}
+	return err;
+}
+
+/* One try: the bytes copied, or -errno. */
+static long uffd_copy(int fd, uintptr_t dst, const void *src, size_t len)
+{
+	struct uffdio_copy copy = { .dst = dst,
+				    .src = (uintptr_t)src,
+				    .len = len };
+	long err = lm_sys(SYS_ioctl, fd, UFFDIO_COPY, &copy);
+
+	if (!err)
+		return (long)len;
+	/* EAGAIN: `copy` says how far it came. Some errors leave it 0. */
+	if (err == -EAGAIN && copy.copy != 0)
+		return (long)copy.copy;
+	return err;
+}
+
+/* What has to be done about err before trying again. 0, or -errno. */
+static int uffd_repair(int fd, long err, uintptr_t dst, size_t len)
+{
+	switch (err) {
+	case -EAGAIN:
+	case -EINTR:
+		return 0;
+	case -EEXIST: /* it held something; nobody has access to it */
+		return (int)lm_sys(SYS_madvise, dst, len, MADV_DONTNEED);
+	case -ENOENT:
+		return uffd_register(fd, dst, len);
+	case -EBADF:
+	case -ENOTTY:
+		lm_fd_lost(&uffd_fd, fd);
+		return 0;
+	default:
+		return (int)err;
+	}
+}
+
+static int uffd_write_only(uintptr_t dst, const void *src, size_t len)
+{
+	size_t done = 0;
+	unsigned repairs = 0;
+
+	while (done < len) {
+		int fd = lm_fd_get(&uffd_fd);
+		long n;
+		int err;
+
+		if (fd < 0)
+			return fd;
+		n = uffd_copy(fd, dst + done, (const char *)src + done,
+			      len - done);
+		if (n > 0) {
+			done += (size_t)n;
+			repairs = 0;
+			continue;
+		}
+		err = uffd_repair(fd, n, dst + done, len - done);
+		if (err || repairs++ > 8)
+			return err ? err : (int)n;
+	}
+	return 0;
+}
+
+static int uffd_write(uintptr_t dst, const void *src, size_t len)
+{
+	if (!uffd_write_only(dst, src, len))
+		return 0;
+	return lm_place_mremap.write(dst, src, len);
+}
+
+static int uffd_read(void *dst, uintptr_t src, size_t len)
+{
+	int err = lm_place_mremap.read(dst, src, len);
+	int fd;
+
+	/* What was moved is no longer registered, and does not merge with what
+	 * is. A failure is met again, and dealt with, by the next write. */
+	fd = lm_fd_get(&uffd_fd);
+	if (!err && fd >= 0)
+		uffd_register(fd, src, len);
+	return err;
+}
+
+static int uffd_probe(void)
+{
+	int err = lm_place_try(uffd_write_only, uffd_read);
+
+	if (err)
+		lm_fd_drop(&uffd_fd);
+	return err;
+}
+
+static int uffd_forked(void)
+{
+	lm_fd_forked(&uffd_fd);
+	return 0;
+}
+
+const struct lm_place lm_place_uffd = {
+	.name = "uffd",
+	.probe = uffd_probe,
+	.attach = uffd_attach,
+	.write = uffd_write,
+	.read = uffd_read,
+	.forked = uffd_forked,
+};

@@ -1,0 +1,185 @@
+/*
+ * start.c -- the library's beginning: options, and each part in its order.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "start.h"
+
+#include "area.h"
+#include "fault.h"
+#include "place/place.h"
+#include "trap/trap.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CLUSTER_DEFAULT ((size_t)64 * 1024)
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+
+struct lazymap_options lm_options;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic int started; /* 1: started; < 0: failed, -errno */
+
+const char *lazymap_version(void)
+{
+	return STRING(LAZYMAP_VERSION_MAJOR) "." STRING(
+		LAZYMAP_VERSION_MINOR) "." STRING(LAZYMAP_VERSION_PATCH);
+}
+
+static int wrong(const char *option, const char *value, const char *wanted)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "%s: '%s' is not %s", option, value,
+		 wanted);
+	lm_error_report(LAZYMAP_ERROR_START, EINVAL, 0, line);
+	return -EINVAL;
+}
+
+/* Bytes with an optional K, M or G; 0 if it is not that. */
+static size_t parse_size(const char *text)
+{
+	char *end;
+	unsigned long long n;
+
+	if (*text < '0' || *text > '9')
+		return 0;
+	n = strtoull(text, &end, 10);
+	switch (*end) {
+	case 'G':
+	case 'g':
+		n <<= 10; /* fall through */
+	case 'M':
+	case 'm':
+		n <<= 10; /* fall through */
+	case 'K':
+	case 'k':
+		n <<= 10;
+		end++;
+	}
+	return *end ? 0 : n;
+}
+
+static int check_cluster(size_t cluster)
+{
+	return cluster >= LM_PAGE && cluster <= LM_BLOCK &&
+	       !(cluster & (cluster - 1));
+}
+
+static int read_options(const struct lazymap_options *given)
+{
+	struct lazymap_options options = { 0 };
+	const char *text;
+	char number[32];
+
+	if (given)
+		memcpy(&options, given,
+		       lm_min(given->size, sizeof(options)));
+	if (!options.trap)
+		options.trap = getenv("LAZYMAP_TRAP");
+	if (!options.place)
+		options.place = getenv("LAZYMAP_PLACE");
+	if (options.place && !*options.place)
+		options.place = NULL;
+	text = getenv("LAZYMAP_CLUSTER");
+	if (!options.cluster && text && *text) {
+		options.cluster = parse_size(text);
+		if (!check_cluster(options.cluster))
+			return wrong("LAZYMAP_CLUSTER", text,
+				     "a power of two from 4K to 2M");
+	}
+	if (!options.cluster)
+		options.cluster = CLUSTER_DEFAULT;
+	snprintf(number, sizeof(number), "%zu", options.cluster);
+	if (!check_cluster(options.cluster))
+		return wrong("cluster", number,
+			     "a power of two from 4K to 2M");
+	text = getenv("LAZYMAP_TIME");
+	if (!options.time && text && *text)
+		options.time = strcmp(text, "0") ? 1 : -1;
+	options.size = sizeof(options);
+	lm_options = options;
+	return 0;
+}
+
+static int start_trap(void)
+{
+	int ret = lm_trap_start(lm_options.trap);
+
+	if (ret == -EINVAL)
+		return wrong("LAZYMAP_TRAP", lm_options.trap,
+			     "native, libsigsegv or none");
+	if (ret == -ENOENT) {
+		wrong("LAZYMAP_TRAP", lm_options.trap, "installed");
+		return -ENOENT;
+	}
+	return ret;
+}
+
+static int start_place(void)
+{
+	int ret = lm_place_start(lm_options.place);
+
+	if (ret == -EINVAL)
+		return wrong("LAZYMAP_PLACE", lm_options.place,
+			     "auto, mem, uffd, inplace or mremap");
+	if (ret < 0)
+		lm_error_report(LAZYMAP_ERROR_START, -ret, 0,
+				"the way of placing is not permitted here");
+	return ret;
+}
+
+static int start_with(const struct lazymap_options *given)
+{
+	int ret = 0;
+
+	if (sysconf(_SC_PAGESIZE) != (long)LM_PAGE)
+		return -ENOSYS;
+	ret = ret ? ret : read_options(given);
+	ret = ret ? ret : lm_os_start();
+	ret = ret ? ret : lm_area_start();
+	ret = ret ? ret : start_place();
+	ret = ret ? ret : lm_fork_start();
+	ret = ret ? ret : start_trap();
+	return ret;
+}
+
+int lm_start(void)
+{
+	int now = atomic_load_explicit(&started, memory_order_acquire);
+
+	if (now)
+		return now < 0 ? now : 0;
+	pthread_mutex_lock(&mutex);
+	now = atomic_load(&started);
+	if (!now) {
+		now = start_with(NULL);
+		atomic_store_explicit(&started, now < 0 ? now : 1,
+				      memory_order_release);
+	}
+	pthread_mutex_unlock(&mutex);
+	return now < 0 ? now : 0;
+}
+
+int lazymap_start(const struct lazymap_options *options)
+{
+	int ret = -EBUSY;
+
+	pthread_mutex_lock(&mutex);
+	if (atomic_load(&started) <= 0) {
+		ret = start_with(options);
+		atomic_store_explicit(&started, ret < 0 ? 0 : 1,
+				      memory_order_release);
+	}
+	pthread_mutex_unlock(&mutex);
+	if (ret < 0)
+		errno = -ret;
+	return ret < 0 ? -1 : 0;
+}

@@ -1,0 +1,27 @@
+/*
+ * start.h -- the library's beginning, its options, and a child's beginning.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_START_H
+#define LM_START_H
+
+#include "lazymap.h"
+
+/* Immutable after the start. */
+extern struct lazymap_options lm_options;
+
+/* Start with the environment's options unless started: 0 or -errno. */
+int lm_start(void);
+
+/* In a child made by fork, from the atfork handler or from the first fault or
+ * call in a child whose fork ran none. */
+void lm_forked(void);
+
+/* Register what fork has to do. 0 or -errno. */
+int lm_fork_start(void);
+
+/* Write back what stores have to get before the process ends. */
+void lm_exit_flush(void);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * action.h -- signal actions past libc and past the shim: the kernel's own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_TRAP_ACTION_H
+#define LM_TRAP_ACTION_H
+
+#include <signal.h>
+#include <stdint.h>
+
+/* Install a handler that runs with every signal blocked except those that an
+ * instruction raises (a store may touch other lazy memory), on the alternate
+ * stack where there is one. *previous: what was there. 0 or -errno. */
+int lm_action_install(int sig, void (*handler)(int, siginfo_t *, void *),
+		      struct sigaction *previous);
+void lm_action_restore(int sig, const struct sigaction *action);
+/* The default action. Async-signal-safe. */
+void lm_action_default(int sig);
+/* Is the kernel's action for sig SIG_IGN? Async-signal-safe. */
+int lm_action_ignored(int sig);
+/* Queue `info` for this thread. 0 or -errno. Async-signal-safe. */
+int lm_action_queue(int sig, siginfo_t *info);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * worker.c -- threads that run stores' reads. See worker.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "worker.h"
+
+#include <pthread.h>
+
+#define WORKERS_MAX 16
+
+/* Lives on the waiting thread's stack until `done`. */
+struct job {
+	struct job *next;
+	struct lm_store *store;
+	void *buf;
+	size_t len;
+	uint64_t offset;
+	int result;
+	_Atomic uint32_t done;
+};
+
+/* A stack: pushed by handlers, emptied whole by one worker (so no ABA). */
+static _Atomic(struct job *) queue;
+static _Atomic uint32_t queued; /* counts pushes; workers sleep on it */
+static _Atomic int workers, idle;
+
+static void *work(void *unused);
+
+/* Threads that run store operations see none of the program's signals. */
+static int spawn(void)
+{
+	uint64_t mask = lm_os_block_signals();
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret;
+
+	atomic_fetch_add(&workers, 1);
+	atomic_fetch_add(&idle, 1);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	ret = pthread_create(&thread, &attr, work, NULL);
+	pthread_attr_destroy(&attr);
+	if (ret) {
+		atomic_fetch_sub(&workers, 1);
+		atomic_fetch_sub(&idle, 1);
+	}
+	lm_os_restore_signals(mask);
+	return -ret;
+}
+
+static void run(struct job *job)
+{
+	job->result = job->store->ops.read(job->store->data, job->buf,
+					   job->len, (off_t)job->offset);
+	/* The job is gone as soon as this is seen; the wake may then go to
+	 * whatever is there, which has to expect it as any futex has. */
+	atomic_store(&job->done, 1);
+	lm_os_wake(&job->done, 1);
+}
+
+/* Take one job; hand the rest back for others. */
+static struct job *take(void)
+{
+	struct job *job = atomic_exchange(&queue, NULL), *rest, *tail;
+
+	if (!job || !job->next)
+		return job;
+	rest = tail = job->next;
+	job->next = NULL;
+	while (tail->next)
+		tail = tail->next;
+	tail->next = atomic_load(&queue);
+	while (!atomic_compare_exchange_weak(&queue, &tail->next, rest))
+		;
+	atomic_fetch_add(&queued, 1);
+	lm_os_wake(&queued, 1);
+	return job;
+}
+
+static void *work(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		uint32_t seen = atomic_load(&queued);
+		struct job *job = take();
+
+		if (!job) {
+			lm_os_wait(&queued, seen);
+			continue;
+		}
+		/* This read may touch what needs another one. */
+		if (atomic_fetch_sub(&idle, 1) == 1 &&
+		    atomic_load(&workers) < WORKERS_MAX)
+			spawn();
+		run(job);
+		atomic_fetch_add(&idle, 1);
+	}
+	return NULL;
+}
+
+int lm_worker_start(void)
+{
+	return atomic_load(&workers) ? 0 : spawn();
+}
+
+int lm_worker_read(struct lm_store *store, void *buf, size_t len,
+		   uint64_t offset)
+{
+	struct job job = { .store = store,
+			   .buf = buf,
+			   .len = len,
+			   .offset = offset };
+
+	/* A child whose fork ran no handler has no workers: do it here. */
+	if (!atomic_load(&workers))
+		return store->ops.read(store->data, buf, len, (off_t)offset);
+	job.next = atomic_load(&queue);
+	while (!atomic_compare_exchange_weak(&queue, &job.next, &job))
+		;
+	atomic_fetch_add(&queued, 1);
+	lm_os_wake(&queued, 1);
+	while (!atomic_load(&job.done))
+		lm_os_wait(&job.done, 0);
+	return job.result;
+}
+
+void lm_worker_forked(void)
+{
+	int had = atomic_exchange(&workers, 0);
+
+	atomic_store(&idle, 0);
+	atomic_store(&queue, NULL);
+	if (had)
+		spawn(); /* without one, reads run in the handler */
+}

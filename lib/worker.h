@@ -1,0 +1,27 @@
+/*
+ * worker.h -- threads that run stores' reads, which may allocate, lock and
+ * block, while the faulting thread waits in its handler.
+ *
+ * None before the first store that needs one. There is always one more than
+ * reads under way (up to a bound), so that a read may touch another store's
+ * lazy memory.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_WORKER_H
+#define LM_WORKER_H
+
+#include "store/store.h"
+
+/* In ordinary context: see that there is a worker. 0 or -errno. */
+int lm_worker_start(void);
+
+/* Run the store's read in a worker and wait for it. Async-signal-safe; all
+ * signals blocked. */
+int lm_worker_read(struct lm_store *store, void *buf, size_t len,
+		   uint64_t offset);
+
+/* In a forked child: the workers are gone; begin again if there were any. */
+void lm_worker_forked(void);
+
+#endif

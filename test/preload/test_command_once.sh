@@ -1,0 +1,267 @@
+#!/bin/bash
+# test_command_once.sh -- the lazymap command itself: what it says of wrong
+# usage, which exit status it gives, what it puts into the environment, what it
+# warns of, and that doctor's answers agree with each other.
+# BUILDDIR is the build's directory. Exit 0, 1, or 77 with a reason to skip.
+#
+# SPDX-License-Identifier: MIT
+set -u
+
+BUILDDIR=$(cd "${BUILDDIR:-build}" && pwd) || exit 1
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/lazymap-test.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$work" || exit 1
+unset "${!LAZYMAP_@}"
+lazymap=$BUILDDIR/lazymap
+failures=0
+
+fail() {
+	echo "FAILED: $*"
+	failures=$((failures + 1))
+}
+
+# run CMD...: its status, out and err are in $status, out and err.
+run() {
+	"$@" >out 2>err
+	status=$?
+}
+
+# ends STATUS TEXT CMD...: CMD exits with STATUS, saying TEXT on stderr (and
+# nothing at all there if TEXT is empty).
+ends() {
+	local want=$1 text=$2
+	shift 2
+	run "$@"
+	[ $status = "$want" ] || fail "${*//$lazymap/lazymap}: $status, not $want"
+	if [ -z "$text" ]; then
+		[ ! -s err ] || fail "${*//$lazymap/lazymap} says: $(cat err)"
+	else
+		grep -qF -e "$text" err ||
+			fail "${*//$lazymap/lazymap} does not say '$text': $(cat err)"
+	fi
+}
+
+usage_errors_end_with_2_and_say_what_was_wrong() {
+	ends 2 "no subcommand" "$lazymap"
+	ends 2 "'walk'" "$lazymap" walk
+	ends 2 "no command" "$lazymap" run
+	ends 2 "no command" "$lazymap" run --
+	ends 2 "no command" "$lazymap" run --stats
+	ends 2 "no command" "$lazymap" run ''
+	ends 2 "--colour" "$lazymap" run --colour red true
+	ends 2 "--trap" "$lazymap" run --trap
+	ends 2 "--no-follow" "$lazymap" run --no-follow=1 true
+	ends 2 "--json" "$lazymap" run --json true
+	ends 2 "--yaml" "$lazymap" doctor --yaml
+	ends 2 "'now'" "$lazymap" doctor now
+	[ ! -s out ] || fail "a usage error prints to standard output"
+}
+
+bad_values_end_with_2_and_name_option_and_value() {
+	local size
+
+	ends 2 "--trap 'signals': it is one of native, libsigsegv" \
+		"$lazymap" run --trap signals true
+	ends 2 "--trap 'none'" "$lazymap" run --trap none true
+	ends 2 "--place 'here': it is one of auto" \
+		"$lazymap" run --place here true
+	for size in '' x -1 +1 ' 4096' 4096x 4KB 0x1000 1. K; do
+		ends 2 "--cluster '$size': a size is" \
+			"$lazymap" run --cluster "$size" true
+		ends 2 "--min-size '$size': a size is" \
+			"$lazymap" run "--min-size=$size" true
+	done
+	for size in 0 1 4095 5000 12K 4M 1G; do
+		ends 2 "--cluster '$size': it is a power of two" \
+			"$lazymap" run --cluster "$size" true
+	done
+	ends 2 "--min-size '0'" "$lazymap" run --min-size 0 true
+	for size in 99999999999999999999 18446744073709551615 9999999999G; do
+		ends 2 "--min-size '$size': no address space" \
+			"$lazymap" run --min-size $size true
+	done
+	ends 2 "--stats '/nowhere/at/all'" \
+		"$lazymap" run --stats=/nowhere/at/all true
+	ends 2 "--stats '.'" "$lazymap" run --stats=. true
+	ends 2 "--stats ''" "$lazymap" run --stats= true
+}
+
+good_values_reach_the_library_in_bytes() {
+	run "$lazymap" run --cluster 64k --min-size 1M --place mem \
+		--trap native --stats=here -- /usr/bin/env
+	[ $status = 0 ] || fail "env: $status: $(cat err)"
+	for line in LAZYMAP_CLUSTER=65536 LAZYMAP_MIN_SIZE=1048576 \
+		LAZYMAP_PLACE=mem LAZYMAP_TRAP=native \
+		"LAZYMAP_STATS=$PWD/here"; do
+		grep -qxF "$line" out || fail "no $line in the environment"
+	done
+	LAZYMAP_CLUSTER=4096 run "$lazymap" run --cluster 8K /usr/bin/env
+	grep -qxF LAZYMAP_CLUSTER=8192 out || fail "the option does not win"
+}
+
+what_was_preloaded_comes_after_the_shim() {
+	local libc shim=$BUILDDIR/liblazymap-preload.so
+
+	libc=$(ldd /usr/bin/env | awk '/libc\.so/ { print $3; exit }')
+	LD_PRELOAD=$libc run "$lazymap" run /usr/bin/env
+	grep -qxF "LD_PRELOAD=$shim:$libc" out ||
+		fail "LD_PRELOAD: $(grep LD_PRELOAD out)"
+}
+
+the_statistics_are_printed_where_they_are_wanted() {
+	ends 0 "" "$lazymap" run true
+	ends 0 "areas" "$lazymap" run --stats true
+	[ ! -s out ] || fail "statistics on standard output"
+	echo old >stats
+	ends 0 "" "$lazymap" run --stats=stats sh -c 'cd / && exec true'
+	grep -q areas stats || fail "no statistics in the file"
+	grep -q old stats && fail "the file was not emptied"
+}
+
+status_and_signal_are_the_programs_own() {
+	ends 0 "" "$lazymap" run true
+	ends 1 "" "$lazymap" run -- false
+	ends 42 "" "$lazymap" run --cluster 4K sh -c 'exit 42'
+	ends $((128 + 15)) "" "$lazymap" run sh -c 'kill -TERM $$'
+	ends $((128 + 9)) "" "$lazymap" run sh -c 'kill -KILL $$'
+	run sh -c "echo \$\$; exec \"$lazymap\" run sh -c 'echo \$\$'"
+	[ "$(sort -u out | wc -l)" = 1 ] || fail "the process is another one"
+}
+
+the_commands_own_options_are_its_own() {
+	ends 0 "" "$lazymap" run echo --stats --nonsense -- x
+	[ "$(cat out)" = "--stats --nonsense -- x" ] || fail "echo: $(cat out)"
+	printf '#!/bin/sh\necho "$0" "$1"\n' >--odd
+	chmod +x ./--odd
+	PATH=$PWD:$PATH ends 0 "" "$lazymap" run -- --odd --help
+	[ "$(cat out)" = "$PWD/--odd --help" ] || fail "--odd: $(cat out)"
+}
+
+not_found_is_127_and_not_executable_126() {
+	ends 127 "no-such-thing: not found" "$lazymap" run no-such-thing
+	ends 127 "./no-such-thing: not found" "$lazymap" run ./no-such-thing
+	echo text >text
+	ends 126 "cannot run ./text: Permission denied" "$lazymap" run ./text
+	ends 126 "cannot run .: Permission denied" "$lazymap" run .
+	PATH=$PWD:$PATH ends 126 "Permission denied" "$lazymap" run text
+	printf '#!/no/such/interpreter\n' >orphan
+	chmod +x orphan
+	ends 126 "its interpreter is not found" "$lazymap" run ./orphan
+	printf 'echo no shebang\n' >plain
+	chmod +x plain
+	ends 0 "" "$lazymap" run ./plain
+	[ "$(cat out)" = "no shebang" ] || fail "a script without #!"
+}
+
+what_the_shim_cannot_reach_is_said_and_runs() {
+	echo 'int main(void) { return 7; }' >main.c
+	if ${CC:-cc} -static -o static main.c 2>/dev/null; then
+		ends 7 "static is statically linked: it runs untouched" \
+			"$lazymap" run ./static
+		ends 7 "is statically linked" "$lazymap" run --stats ./static
+		printf '#! %s/static\n' "$PWD" >script
+		chmod +x script
+		ends 7 "is statically linked" "$lazymap" run ./script
+		[ "$(wc -l <err)" = 1 ] || fail "more than one line of warning"
+	else
+		echo "no static program can be built: not tried"
+	fi
+	if [ "$(id -u)" = 0 ] && cp /bin/true setuid &&
+		chown 65534 setuid && chmod 4755 setuid; then
+		ends 0 "raises its privileges" "$lazymap" run ./setuid
+	else
+		echo "not root: no setuid program"
+	fi
+	printf '#!/bin/sh\nexit 3\n' >script
+	chmod +x script
+	ends 3 "" "$lazymap" run ./script
+}
+
+a_missing_shim_is_a_clear_error() {
+	mkdir alone
+	cp "$lazymap" alone
+	# Unless this very lazymap is installed, there is nothing to find.
+	if alone/lazymap run true 2>err; then
+		echo "lazymap is installed: a missing shim cannot be tried"
+		return
+	fi
+	ends 125 "cannot find liblazymap-preload.so in $PWD/alone" \
+		alone/lazymap run true
+	mkdir "a b"
+	cp "$lazymap" "$BUILDDIR"/liblazymap-preload.so "a b"
+	ends 125 "has a space or a colon" "a b/lazymap" run true
+}
+
+help_and_version_are_on_standard_output() {
+	local option
+
+	ends 0 "" "$lazymap" --version
+	grep -qE '^lazymap [0-9]+\.[0-9]+\.[0-9]+$' out || fail "$(cat out)"
+	ends 0 "" "$lazymap" run --help
+	ends 0 "" "$lazymap" doctor --help
+	ends 0 "" "$lazymap" --help
+	for option in run doctor stats trap place cluster min-size no-follow; do
+		grep -q -e "$option" out || fail "the help lacks $option"
+	done
+	if [ -w /dev/full ]; then
+		"$lazymap" --help >/dev/full 2>err
+		[ $? = 125 ] || fail "a full disk went unnoticed"
+	fi
+}
+
+# in_use NAME: doctor's choice.
+in_use() {
+	awk -v name="$1" '/^in use/ { on = 1 } on && $1 == name { print $3 }' out
+}
+
+doctor_says_what_will_be_used() {
+	local place value
+
+	ends 0 "" "$lazymap" doctor
+	[ "$(in_use trap)" = native ] || fail "trap $(in_use trap)"
+	[ "$(in_use cluster)" = 65536 ] || fail "cluster $(in_use cluster)"
+	place=$(in_use place)
+	grep -qE "^  $place +yes" out || fail "place $place is not permitted"
+	"$lazymap" run --place "$place" true || fail "place $place fails"
+	grep -E '^  vm.max_map_count +[0-9]+$' out >/dev/null ||
+		fail "no max_map_count"
+	value=$(ulimit -n)
+	grep -qE "^  RLIMIT_NOFILE +$value\$" out || fail "RLIMIT_NOFILE"
+	(ulimit -v 4000000 && "$lazymap" doctor) |
+		grep -qE '^  RLIMIT_AS +4096000000$' || fail "RLIMIT_AS"
+}
+
+doctor_takes_the_environment_into_account() {
+	LAZYMAP_CLUSTER=4K LAZYMAP_PLACE=mremap run "$lazymap" doctor
+	[ "$(in_use cluster)" = 4096 ] || fail "LAZYMAP_CLUSTER"
+	[ "$(in_use place)" = mremap ] || fail "LAZYMAP_PLACE"
+	LAZYMAP_TRAP=door run "$lazymap" doctor
+	[ $status = 1 ] || fail "a wrong LAZYMAP_TRAP went unnoticed"
+}
+
+doctor_speaks_json() {
+	if ! command -v python3 >/dev/null; then
+		echo "no python3: JSON is not parsed"
+		return
+	fi
+	ends 0 "" "$lazymap" doctor --json
+	python3 -c '
+import json, sys
+d = json.load(open("out"))
+assert d["ok"] is True
+assert d["in use"]["place"]["ok"] and d["in use"]["trap"]["text"]
+assert "ok" not in d["limits"]["RLIMIT_AS"]' || fail "its JSON is wrong"
+}
+
+for t in $(declare -F | awk '{ print $3 }'); do
+	case $t in
+	fail | run | ends | in_use) ;;
+	*)
+		before=$failures
+		$t
+		[ $failures = $before ] && echo "ok: $t"
+		;;
+	esac
+done
+[ $failures = 0 ]

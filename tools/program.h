@@ -1,0 +1,24 @@
+/*
+ * program.h -- will the shim reach a program? What its file says about it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_PROGRAM_H
+#define LM_PROGRAM_H
+
+#include <limits.h>
+
+struct lm_program {
+	char path[PATH_MAX]; /* what runs in the end: of a script, its #! */
+	const char *why;     /* why lazymap does not reach it; NULL: it does */
+	int found;           /* there is an executable file of that name */
+	int refuses;         /* its loader would end over the shim */
+};
+
+/*
+ * Find `name` as execvp does, and look at it. 0, or -errno where it, or
+ * the interpreter its #! line names, is not there or cannot be looked at.
+ */
+int lm_program_look(const char *name, struct lm_program *program);
+
+#endif
