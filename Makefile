@@ -14,8 +14,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-override BUILD := $(patsubst %/,%,$(BUILD))
+# One name for one directory, or else everything would be linked again.
 BUILD_ABS := $(abspath $(BUILD))
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD_ABS))
 ifneq ($(filter $(CURDIR) $(patsubst %/,%,$(dir $(CURDIR))),$(BUILD_ABS)),)
 $(error BUILD must be a directory of its own)
 endif
@@ -212,7 +213,7 @@ $(SIGSEGV_TESTS): LINK_LIBS = $(call obj,lib/trap/libsigsegv.c) $(LIB_A) \
 	$(SIGSEGV_LIBS)
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_A)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(LINK) -rdynamic -o $@ $< $(SUPPORT_A) $(LINK_LIBS) \
+	$(call say,LINK)$(LINK) -o $@ $< $(SUPPORT_A) $(LINK_LIBS) \
 		$(CHECK_LIBS) -ldl $(LIBS)
 
 # -- Testing -----------------------------------------------------------------
@@ -221,7 +222,7 @@ T ?=
 TIMEOUT ?= 300
 TRAPS ?= native $(if $(MODULES),libsigsegv)
 ASAN := handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1
-ASAN := $(ASAN):use_sigaltstack=0:detect_leaks=0
+ASAN := $(ASAN):use_sigaltstack=0:detect_leaks=0:detect_odr_violation=0
 TSAN := handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1
 TSAN := $(TSAN):use_sigaltstack=0:halt_on_error=0:exitcode=66
 TEST_ENV = SANITIZE='$(SANITIZE)' SRCDIR='$(CURDIR)' BUILDDIR='$(BUILD_ABS)' \
