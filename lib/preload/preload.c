@@ -1,0 +1,174 @@
+/*
+ * preload.c -- the shim's beginning and end.
+ *
+ * Its functions may be called before its constructor has run, by other
+ * libraries' constructors: what it needs is made at the first use.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "preload.h"
+
+#include "../fd.h"
+#include "../os.h"
+#include "../stats.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MIN_SIZE_DEFAULT ((size_t)64 * 1024)
+
+static _Atomic size_t min_size;
+static _Atomic int off; /* lazymap could not start: everything goes on */
+static int stats_fd = -1;
+
+void *lm_real(const char *name, void *_Atomic *kept)
+{
+	void *real = atomic_load_explicit(kept, memory_order_relaxed);
+
+	if (!real) {
+		real = dlsym(RTLD_NEXT, name);
+		if (!real) {
+			lm_os_say("the C library lacks a function that the "
+				  "shim stands in front of:");
+			lm_os_say(name);
+			abort();
+		}
+		atomic_store_explicit(kept, real, memory_order_relaxed);
+	}
+	return real;
+}
+
+static size_t parse_min_size(void)
+{
+	const char *text = getenv("LAZYMAP_MIN_SIZE");
+	unsigned long long n;
+	char *end;
+
+	if (!text || !*text)
+		return MIN_SIZE_DEFAULT;
+	n = strtoull(text, &end, 10);
+	switch (*end) {
+	case 'G':
+	case 'g':
+		n <<= 10; /* fall through */
+	case 'M':
+	case 'm':
+		n <<= 10; /* fall through */
+	case 'K':
+	case 'k':
+		n <<= 10;
+		end++;
+	}
+	if (*end || !n) {
+		lm_os_say("LAZYMAP_MIN_SIZE is not a size; 64K is used");
+		return MIN_SIZE_DEFAULT;
+	}
+	return n;
+}
+
+size_t lm_shim_min_size(void)
+{
+	size_t size = atomic_load_explicit(&min_size, memory_order_relaxed);
+
+	if (!size) {
+		size = parse_min_size();
+		atomic_store_explicit(&min_size, size, memory_order_relaxed);
+	}
+	return size;
+}
+
+int lm_shim_off(void)
+{
+	return atomic_load_explicit(&off, memory_order_relaxed);
+}
+
+/* Standard error may be closed, or be the program's own file, by the time the
+ * table is printed: keep a descriptor of what it is now. */
+static void open_stats(void)
+{
+	const char *to = getenv("LAZYMAP_STATS");
+	int fd;
+
+	if (!to || !*to || !strcmp(to, "0"))
+		return;
+	if (!strcmp(to, "1"))
+		fd = (int)lm_sys(SYS_fcntl, 2, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = (int)lm_sys(SYS_openat, AT_FDCWD, to,
+				 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+				 0666);
+	if (fd < 0)
+		lm_os_say("the file for the statistics cannot be opened");
+	else
+		stats_fd = lm_fd_hide(fd);
+}
+
+/* The children run without the shim: LAZYMAP_FOLLOW=0. Of LD_PRELOAD only our
+ * own entry is taken out. */
+static void do_not_follow(void)
+{
+	const char *follow = getenv("LAZYMAP_FOLLOW");
+	const char *list = getenv("LD_PRELOAD");
+	char *copy, *rest, *item, *save;
+
+	if (!follow || strcmp(follow, "0") || !list)
+		return;
+	copy = strdup(list);
+	rest = calloc(1, strlen(list) + 1);
+	if (copy && rest) {
+		for (item = strtok_r(copy, " :", &save); item;
+		     item = strtok_r(NULL, " :", &save)) {
+			if (strstr(item, "liblazymap-preload.so"))
+				continue;
+			if (*rest)
+				strcat(rest, ":");
+			strcat(rest, item);
+		}
+		if (*rest)
+			setenv("LD_PRELOAD", rest, 1);
+		else
+			unsetenv("LD_PRELOAD");
+	}
+	free(copy);
+	free(rest);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	if (lm_start() < 0) {
+		lm_os_say("cannot start here; the program runs without it");
+		atomic_store(&off, 1);
+	}
+	open_stats();
+	do_not_follow();
+}
+
+/* At a normal end, by exit or _exit: once in each process. */
+void lm_shim_end(void)
+{
+	static _Atomic int pid;
+	int me = (int)lm_sys(SYS_getpid);
+	char line[256];
+	int len;
+
+	if (lm_shim_off() || atomic_exchange(&pid, me) == me)
+		return;
+	lm_exit_flush();
+	if (stats_fd < 0)
+		return;
+	len = snprintf(line, sizeof(line), "lazymap: %s, process %d\n",
+		       program_invocation_short_name, me);
+	lm_sys(SYS_write, stats_fd, line, len);
+	lm_stats_print(stats_fd);
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	lm_shim_end();
+}

@@ -1,0 +1,42 @@
+/*
+ * preload.h -- what the shim's files share.
+ *
+ * Each file interposes one family of calls. A call that lazymap has nothing to
+ * do with goes straight on: to the kernel for the memory family (libc's own
+ * functions do no more), to libc's function for the others.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_PRELOAD_PRELOAD_H
+#define LM_PRELOAD_PRELOAD_H
+
+#include "../start.h"
+#include "../syscall/access.h"
+#include "../syscall/raw.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#define LM_EXPORT __attribute__((visibility("default")))
+
+/* libc's function behind ours; looked up at the first call. */
+void *lm_real(const char *name, void *_Atomic *kept);
+
+/* REAL(read)(fd, buf, n): the next `read` after ours. */
+#define REAL(name)                                                             \
+	({                                                                     \
+		static void *_Atomic kept_;                                    \
+		(__typeof__(&name))lm_real(#name, &kept_);                     \
+	})
+
+/* Lazymap could not start: then calls
+ * go on as they are. */
+int lm_shim_off(void);
+
+/* The process ends normally: write back, print the statistics. */
+void lm_shim_end(void);
+
+/* Mappings shorter than this stay the kernel's. */
+size_t lm_shim_min_size(void);
+
+#endif
