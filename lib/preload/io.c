@@ -261,6 +261,9 @@ LM_EXPORT size_t fwrite(const void *buf, size_t size, size_t n, FILE *file)
 	PINNED(size_t, IN(buf, len), REAL(fwrite)(buf, size, n, file));
 }
 
+#undef fread_unlocked
+#undef fwrite_unlocked
+
 LM_EXPORT size_t fread_unlocked(void *buf, size_t size, size_t n, FILE *file)
 {
 	size_t len;
