@@ -58,7 +58,7 @@ static int sieve(void *data, void *buf, size_t len, off_t offset)
 	}
 	if (first == 0)
 		bits[0] &= 0xfc; /* 0 and 1 */
-	++*(unsigned *)data; /* reads may run at once; this is one thread */
+	++*(unsigned *)data;     /* reads may run at once; this is one thread */
 	return 0;
 }
 

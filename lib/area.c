@@ -19,6 +19,8 @@
 /* guarded by the gate */
 static struct lm_area **areas;
 static size_t count, capacity;
+/* All areas lie between these two; never shrinks. Atomic. */
+static _Atomic uintptr_t lowest = UINTPTR_MAX, highest;
 static uint64_t bytes;
 /* guarded by the map lock */
 static struct free_area {
@@ -61,12 +63,25 @@ struct lm_area *lm_area_find(uintptr_t addr)
 
 bool lm_area_overlaps(uintptr_t start, uintptr_t end)
 {
-	struct lm_area *area = lm_area_at_or_after(start);
+	struct lm_area *area;
+	struct lm_slot *slot;
+	uint64_t mask;
+	bool found;
 
-	return area && area->start < end;
+	/* Most buffers of most programs are nowhere near. */
+	if (start >= atomic_load_explicit(&highest, memory_order_relaxed) ||
+	    end <= atomic_load_explicit(&lowest, memory_order_relaxed))
+		return false;
+	mask = lm_os_block_signals();
+	slot = lm_gate_enter();
+	area = lm_area_at_or_after(start);
+	found = area && area->start < end;
+	lm_gate_leave(slot);
+	lm_os_restore_signals(mask);
+	return found;
 }
 
-static int reserve_slots(void)
+static int reserve_slots(bool inside)
 {
 	size_t size = lm_page_up((count + SPARE) * sizeof(areas[0]));
 	struct lm_area **grown;
@@ -77,16 +92,17 @@ static int reserve_slots(void)
 	grown = lm_meta_run(size);
 	if (!grown)
 		return -ENOMEM;
-	/* Readers may be looking at the old array: the caller has the map
-	 * lock only, so the exchange happens with the gate shut. */
-	lm_gate_shut();
+	/* Readers may be looking at the old array. */
+	if (!inside)
+		lm_gate_shut();
 	if (areas) {
 		memcpy(grown, areas, count * sizeof(areas[0]));
 		lm_meta_free_run(areas, capacity * sizeof(areas[0]));
 	}
 	areas = grown;
 	capacity = size / sizeof(areas[0]);
-	lm_gate_open();
+	if (!inside)
+		lm_gate_open();
 	return 0;
 }
 
@@ -109,7 +125,7 @@ static struct lm_area *area_alloc(void)
 	return (struct lm_area *)item;
 }
 
-int lm_area_reserve(void)
+static int reserve(bool inside)
 {
 	while (free_count < SPARE) {
 		struct lm_area *page = lm_meta_page();
@@ -119,7 +135,17 @@ int lm_area_reserve(void)
 		for (size_t i = 0; i < LM_PAGE / sizeof(*page); i++)
 			area_free(&page[i]);
 	}
-	return reserve_slots();
+	return reserve_slots(inside);
+}
+
+int lm_area_reserve(void)
+{
+	return reserve(false);
+}
+
+int lm_area_reserve_inside(void)
+{
+	return reserve(true);
 }
 
 static void insert_at(size_t i, struct lm_area *area)
@@ -160,10 +186,8 @@ static bool could_be_one(const struct lm_area *a, const struct lm_area *b)
 		return false;
 	/* Two shared anonymous mappings are two objects, and so may be two
 	 * file mappings: the file store does not say of which file. */
-	if (a->store->kind == LM_STORE_ZERO)
-		return !(a->flags & LM_AREA_SHARED) ||
-		       (a->object == b->object &&
-			a->offset + (a->end - a->start) == b->offset);
+	if (a->store->kind == LM_STORE_ZERO && !(a->flags & LM_AREA_SHARED))
+		return true;
 	return a->object == b->object &&
 	       a->offset + (a->end - a->start) == b->offset;
 }
@@ -188,6 +212,10 @@ void lm_area_insert(const struct lm_area *new)
 	struct lm_area *area = area_alloc();
 
 	*area = *new;
+	if (area->start < lowest)
+		lowest = area->start;
+	if (area->end > highest)
+		highest = area->end;
 	insert_at(index_after(area->start), area);
 	bytes += area->end - area->start;
 	lm_area_merge(area->start, area->end);

@@ -37,7 +37,8 @@ struct lm_area {
 struct lm_area *lm_area_find(uintptr_t addr);
 /* The first area whose end is above addr, or NULL. */
 struct lm_area *lm_area_at_or_after(uintptr_t addr);
-/* Does any area overlap [start, end)? Racy without the gate or lock. */
+/* Does any area overlap [start, end)? Enters the gate itself: not for callers
+ * that have shut it. The answer may be old as soon as it is given. */
 bool lm_area_overlaps(uintptr_t start, uintptr_t end);
 
 /* -- With the map lock ------------------------------------------------------ */
@@ -45,6 +46,8 @@ bool lm_area_overlaps(uintptr_t start, uintptr_t end);
 /* Reserve what the next insert, two splits included, will need: 0, -ENOMEM.
  * After it, insert, carve and split cannot fail. */
 int lm_area_reserve(void);
+/* The same with the gate shut already, for one more within a change. */
+int lm_area_reserve_inside(void);
 
 /* The same with the gate shut: */
 void lm_area_insert(const struct lm_area *area);

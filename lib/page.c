@@ -262,6 +262,15 @@ lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
 	return NULL;
 }
 
+bool lm_page_pinned(uintptr_t start, uintptr_t end)
+{
+	for (; (start = lm_page_next_block(start, end)) < end;
+	     start += LM_PAGE)
+		if (LM_PAGE_PINS(*lm_page_word_of(start)))
+			return true;
+	return false;
+}
+
 void lm_page_forked(void)
 {
 	uintptr_t end = (uintptr_t)1 << LM_ADDRESS_BITS;

@@ -101,6 +101,9 @@ int lm_page_make_for_move(uintptr_t from, uintptr_t to, size_t len);
 lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
 				uint32_t *ticket);
 
+/* Is any page of [start, end) pinned? With the gate shut. */
+bool lm_page_pinned(uintptr_t start, uintptr_t end);
+
 /* In a forked child: pages that were BUSY go back to what they were. */
 void lm_page_forked(void);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "lazymap.h"
+#include "place/place.h"
 #include "probe.h"
 #include "tool.h"
 
@@ -32,9 +33,10 @@ struct row {
 static struct row rows[ROWS_MAX];
 static size_t row_count;
 
-__attribute__((format(printf, 4, 5))) static void
-add(const char *group, const char *name, enum verdict verdict,
-    const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void add(const char *group,
+						      const char *name,
+						      enum verdict verdict,
+						      const char *format, ...)
 {
 	struct row *row = &rows[row_count];
 	va_list ap;
@@ -103,17 +105,13 @@ static void look_kernel(void)
 	struct utsname u;
 
 	if (uname(&u) == 0)
-		add("kernel", "release", FACT, "%s %s %s", u.sysname,
-		    u.release, u.machine);
+		add("kernel", "release", FACT, "%s %s %s", u.sysname, u.release,
+		    u.machine);
 	add("kernel", "page size", FACT, "%ld", sysconf(_SC_PAGESIZE));
-	add("kernel", "processors", FACT, "%ld",
-	    sysconf(_SC_NPROCESSORS_ONLN));
-	add_setting("kernel", "vm.max_map_count",
-		    "/proc/sys/vm/max_map_count");
+	add("kernel", "processors", FACT, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	add_setting("kernel", "vm.max_map_count", "/proc/sys/vm/max_map_count");
 	add_setting("kernel", "vm.overcommit_memory",
 		    "/proc/sys/vm/overcommit_memory");
-	add_setting("kernel", "vm.unprivileged_userfaultfd",
-		    "/proc/sys/vm/unprivileged_userfaultfd");
 	add_limit("RLIMIT_AS", RLIMIT_AS);
 	add_limit("RLIMIT_NOFILE", RLIMIT_NOFILE);
 	add_limit("RLIMIT_MEMLOCK", RLIMIT_MEMLOCK);
@@ -158,35 +156,50 @@ static int look_traps(void)
 static void look_uffd(void)
 {
 	uint64_t features;
-	int err;
 
-	add_probe("places", "userfaultfd call", lm_probe_uffd_call(),
+	add_probe("userfaultfd", "system call", lm_probe_uffd_call(),
 		  "userfaultfd(2)");
-	add_probe("places", "userfaultfd device", lm_probe_uffd_device(),
+	add_probe("userfaultfd", "device", lm_probe_uffd_device(),
 		  "/dev/userfaultfd");
-	err = lm_probe_uffd(&features);
-	if (features)
-		add("places", "userfaultfd features", FACT, "%#llx:%s%s%s",
+	add_setting("userfaultfd", "vm.unprivileged_userfaultfd",
+		    "/proc/sys/vm/unprivileged_userfaultfd");
+	if (lm_probe_uffd_features(&features) == 0)
+		add("userfaultfd", "features", FACT, "%#llx:%s%s%s",
 		    (unsigned long long)features,
 		    features & LM_PROBE_UFFD_SIGBUS ? " SIGBUS" : "",
 		    features & LM_PROBE_UFFD_WP ? " WP" : "",
 		    features & LM_PROBE_UFFD_MOVE ? " MOVE" : "");
-	add_probe("places", "uffd", err,
-		  "UFFDIO_COPY into a page, in SIGBUS mode");
 }
 
-/* The names of the places are those of LAZYMAP_PLACE. Returns 0 or -errno. */
+/* What a way of placing is, for those that read no source. */
+static const char *place_text(const char *name)
+{
+	static const char *const texts[][2] = {
+		{ "mem", "a write through /proc/self/mem" },
+		{ "uffd", "userfaultfd's UFFDIO_COPY" },
+		{ "mremap", "a twin page, moved there" },
+		{ "inplace", "access first, for a single thread; never auto" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (!strcmp(texts[i][0], name))
+			return texts[i][1];
+	return "";
+}
+
+/* Returns 0, or -errno if no page of a file can be revealed. */
 static int look_places(void)
 {
+	const struct lm_place *way;
+	unsigned i;
 	int err;
 
 	err = add_probe("places", "direct", lm_probe_direct(),
-			"the kernel's page of a file, revealed by mprotect");
-	add_probe("places", "mem", lm_probe_mem(),
-		  "a write through /proc/self/mem to a page without access");
-	look_uffd();
-	add_probe("places", "mremap", lm_probe_mremap(),
-		  "a twin page, moved into place");
+			"the kernel's own page, revealed by mprotect");
+	for (i = 0; (way = lm_place_way(i)); i++)
+		add_probe("places", way->name, way->probe(),
+			  place_text(way->name));
 	add_probe("places", "MADV_POPULATE_READ", lm_probe_populate(0),
 		  "many pages present in one call");
 	add_probe("places", "MADV_POPULATE_WRITE", lm_probe_populate(1),
@@ -236,27 +249,22 @@ static int use_trap(void)
 	return 0;
 }
 
+/* The core's own choice. */
 static int use_place(void)
 {
-	static const char *const order[] = { "mem", "uffd", "mremap" };
 	char value[256];
-	size_t i;
+	int err;
 
 	if (chosen("LAZYMAP_PLACE", "auto", value, sizeof(value))) {
 		add("in use", "place", NO, "LAZYMAP_PLACE: %s", value);
 		return -EINVAL;
 	}
-	if (!strcmp(value, "inplace") || permitted(value)) {
-		add("in use", "place", YES, "%s", value);
-		return 0;
-	}
-	for (i = 0; !strcmp(value, "auto") && i < 3; i++)
-		if (permitted(order[i])) {
-			add("in use", "place", YES, "%s", order[i]);
-			return 0;
-		}
-	add("in use", "place", NO, "%s is not permitted here", value);
-	return -ENOSYS;
+	err = lm_place_start(value);
+	if (err)
+		add("in use", "place", NO, "%s: %s", value, strerror(-err));
+	else
+		add("in use", "place", YES, "%s", lm_place->name);
+	return err;
 }
 
 static int use_cluster(void)
@@ -370,6 +378,7 @@ int lm_doctor_main(int argc, char **argv)
 	look_kernel();
 	look_huge();
 	bad |= look_traps();
+	look_uffd();
 	bad |= look_places();
 	bad |= use_trap();
 	bad |= use_place();

@@ -48,17 +48,6 @@ static void *anonymous(size_t len, int prot)
 	return mmap(NULL, len, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-/* The bytes that a probe writes and looks for again. */
-static char pattern[65536];
-
-static void pattern_start(void)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(pattern); i++)
-		pattern[i] = (char)(i * 7 + 1);
-}
-
 /* Run `body` in a child, so that it may fail in any way. 0 or -errno. */
 static int in_child(int (*body)(void))
 {
@@ -154,7 +143,7 @@ int lm_probe_load(const char *path)
 	return in_child(load_body);
 }
 
-/* -- Placing ------------------------------------------------------------------ */
+/* -- Revealing and placing ------------------------------------------------------------------ */
 
 int lm_probe_direct(void)
 {
@@ -181,59 +170,6 @@ int lm_probe_direct(void)
 	munmap(p, len);
 out_close:
 	close(fd);
-	return err;
-}
-
-int lm_probe_mem(void)
-{
-	size_t len = page_size();
-	int err = 0, fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	char *p, *copy;
-
-	if (fd < 0)
-		return -errno;
-	pattern_start();
-	p = anonymous(len, PROT_NONE);
-	copy = calloc(1, len);
-	if (p == MAP_FAILED || !copy)
-		err = -ENOMEM;
-	else if (pwrite(fd, pattern, len, (off_t)(uintptr_t)p) !=
-			 (ssize_t)len ||
-		 pread(fd, copy, len, (off_t)(uintptr_t)p) != (ssize_t)len ||
-		 mprotect(p, len, PROT_READ))
-		err = -errno;
-	else if (memcmp(p, pattern, len) || memcmp(copy, pattern, len))
-		err = -EIO;
-	free(copy);
-	if (p != MAP_FAILED)
-		munmap(p, len);
-	close(fd);
-	return err;
-}
-
-int lm_probe_mremap(void)
-{
-	size_t len = page_size();
-	char *twin, *p;
-	int err = 0;
-
-	pattern_start();
-	twin = anonymous(len, PROT_READ | PROT_WRITE);
-	if (twin == MAP_FAILED)
-		return -errno;
-	p = anonymous(len, PROT_NONE);
-	if (p == MAP_FAILED) {
-		err = -errno;
-		munmap(twin, len);
-		return err;
-	}
-	memcpy(twin, pattern, len);
-	if (mremap(twin, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, p) != p) {
-		err = -errno;
-		munmap(twin, len);
-	} else if (memcmp(p, pattern, len) != 0)
-		err = -EIO;
-	munmap(p, len);
 	return err;
 }
 
@@ -285,57 +221,16 @@ static int uffd_open(void)
 	return fd < 0 ? uffd_device() : fd;
 }
 
-static int uffd_copy(int fd, void *page)
+int lm_probe_uffd_features(uint64_t *features)
 {
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)page, .len = page_size() },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct uffdio_copy copy = {
-		.dst = (uintptr_t)page,
-		.src = (uintptr_t)pattern,
-		.len = page_size(),
-	};
+	struct uffdio_api api = { .api = UFFD_API, .features = 0 };
+	int fd = uffd_open(), err = 0;
 
-	if (ioctl(fd, UFFDIO_REGISTER, &reg) || ioctl(fd, UFFDIO_COPY, &copy))
-		return -errno;
-	return memcmp(page, pattern, page_size()) ? -EIO : 0;
-}
-
-int lm_probe_uffd(uint64_t *features)
-{
-	struct uffdio_api ask = { .api = UFFD_API, .features = 0 };
-	struct uffdio_api sigbus = { .api = UFFD_API,
-				     .features = LM_PROBE_UFFD_SIGBUS };
-	size_t len = page_size();
-	int fd, err = 0;
-	void *p;
-
-	/* The first question settles what a descriptor does: use two. */
-	*features = 0;
-	fd = uffd_open();
 	if (fd < 0)
 		return fd;
-	if (ioctl(fd, UFFDIO_API, &ask))
+	if (ioctl(fd, UFFDIO_API, &api))
 		err = -errno;
-	close(fd);
-	if (err)
-		return err;
-	*features = ask.features;
-	if (!(ask.features & LM_PROBE_UFFD_SIGBUS))
-		return -EOPNOTSUPP;
-
-	pattern_start();
-	fd = uffd_open();
-	if (fd < 0)
-		return fd;
-	p = anonymous(len, PROT_READ | PROT_WRITE);
-	if (p == MAP_FAILED || ioctl(fd, UFFDIO_API, &sigbus))
-		err = -errno;
-	else
-		err = uffd_copy(fd, p);
-	if (p != MAP_FAILED)
-		munmap(p, len);
+	*features = api.features;
 	close(fd);
 	return err;
 }

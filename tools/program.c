@@ -67,7 +67,7 @@ static int script(const char *head, char *path)
 }
 
 /* PT_INTERP of an ELF file of our own class. 1: found, 0: none, or -errno. */
-static int interpreter(int fd, const ElfW(Ehdr) *eh, char *interp, size_t len)
+static int interpreter(int fd, const ElfW(Ehdr) * eh, char *interp, size_t len)
 {
 	ElfW(Phdr) ph;
 	int i;
@@ -117,7 +117,7 @@ static unsigned machine(void)
 	return eh.e_machine;
 }
 
-static void look_elf(int fd, const ElfW(Ehdr) *eh, struct lm_program *program)
+static void look_elf(int fd, const ElfW(Ehdr) * eh, struct lm_program *program)
 {
 	unsigned char bits = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
 	unsigned own = machine();

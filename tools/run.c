@@ -255,7 +255,7 @@ static int parse(int argc, char **argv)
 		const char *arg = rows[i].arg;
 
 		options[i].name = rows[i].name;
-		options[i].has_arg = !arg	? no_argument
+		options[i].has_arg = !arg          ? no_argument
 				     : *arg == '[' ? optional_argument
 						   : required_argument;
 	}

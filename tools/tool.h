@@ -1,7 +1,8 @@
 /*
  * tool.h -- what the files of the `lazymap` command share: its messages, its
  * exit statuses, and where it finds the parts of lazymap that it hands on.
- * The command links nothing of the library: it only sets the environment.
+ * The command starts nothing of the library: run only sets the environment,
+ * and doctor asks the ways of placing for their probes.
  *
  * SPDX-License-Identifier: MIT
  */

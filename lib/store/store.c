@@ -84,7 +84,12 @@ void lm_store_close_dropped(void)
 int lm_store_read(struct lm_store *store, void *buf, size_t len,
 		  uint64_t offset)
 {
+	int ret;
+
 	if (store->ops.flags & LAZYMAP_STORE_IN_HANDLER)
-		return store->ops.read(store->data, buf, len, (off_t)offset);
-	return lm_worker_read(store, buf, len, offset);
+		ret = store->ops.read(store->data, buf, len, (off_t)offset);
+	else
+		ret = lm_worker_read(store, buf, len, offset);
+	/* A byte count, say, is not what was promised: do not believe it. */
+	return ret > 0 ? -EIO : ret;
 }

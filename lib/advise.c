@@ -1,0 +1,228 @@
+/*
+ * advise.c -- madvise, mincore and mlock over lazy areas.
+ *
+ * The kernel's own call is made for the whole range first: it finds the errors,
+ * and for direct areas it does the work. What is lazymap's follows for the
+ * areas in the range.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "change.h"
+#include "stats.h"
+#include "fault.h"
+#include "os_linux.h"
+#include "start.h"
+#include "sync.h"
+
+/* -- madvise ----------------------------------------------------------------- */
+
+/* Inside a change, for the part of each area in [start, end). */
+static void each_area(uintptr_t start, uintptr_t end,
+		      void (*visit)(struct lm_area *area, uintptr_t from,
+				    uintptr_t to, int argument),
+		      int argument)
+{
+	struct lm_area *area;
+
+	while ((area = lm_area_at_or_after(start)) && area->start < end) {
+		uintptr_t from = lm_max(area->start, start);
+		uintptr_t to = lm_min(area->end, end);
+
+		visit(area, from, to, argument);
+		start = to;
+	}
+}
+
+/* The content is gone (zeros, or the file, or the store again): hide the pages
+ * so that the next touch is ours, except those that the kernel is using. */
+static void drop(struct lm_area *area, uintptr_t from, uintptr_t to, int unused)
+{
+	struct lm_run run = { .end = from };
+
+	(void)area;
+	(void)unused;
+	while (lm_page_run(run.end, to, &run)) {
+		if (run.state == LM_PAGE_ABSENT ||
+		    lm_page_pinned(run.start, run.end))
+			continue;
+		/* Fewer pieces than before: there is room for it. */
+		if (lm_os_mprotect(run.start, run.end - run.start, PROT_NONE))
+			continue;
+		lm_stats_add(LM_COUNT_pages_dropped,
+			     (run.end - run.start) >> LM_PAGE_SHIFT);
+		lm_change_forget(run.start, run.end);
+	}
+}
+
+/* Flag changes, `argument` = flag to set, or ~flag to clear. */
+static void mark(struct lm_area *area, uintptr_t from, uintptr_t to,
+		 int argument)
+{
+	if (lm_area_reserve_inside() < 0)
+		return; /* advice lost for want of memory is no error */
+	lm_area_split(from);
+	lm_area_split(to);
+	area = lm_area_find(from);
+	if (argument < 0)
+		area->flags &= (unsigned)argument;
+	else
+		area->flags |= (unsigned)argument;
+	lm_area_merge(from, to);
+}
+
+static void change_flags(uintptr_t start, uintptr_t end, int argument)
+{
+	struct lm_change change;
+
+	if (lm_change_begin(&change, start, end) < 0)
+		return;
+	each_area(start, end, mark, argument);
+	lm_change_end(&change);
+}
+
+static int advise_dontneed(uintptr_t start, size_t len, int advice)
+{
+	uintptr_t end = start + lm_page_up(len);
+	struct lm_change change;
+	/* A shared store keeps what was written, as a file would. */
+	int ret = lm_sync_stores(start, end);
+
+	if (ret < 0)
+		return ret;
+	ret = lm_change_begin(&change, start, end);
+	if (ret < 0)
+		return ret;
+	ret = lm_os_madvise(start, len, advice);
+	/* ENOMEM: there are holes; what is not a hole was done. */
+	if (!ret || ret == -ENOMEM)
+		each_area(start, end, drop, 0);
+	lm_change_end(&change);
+	return ret;
+}
+
+static int make_present(uintptr_t start, uintptr_t end, enum lm_access access)
+{
+	int error;
+
+	lm_fault_range(start, end, access, false, &error);
+	return error;
+}
+
+static int advise(uintptr_t start, size_t len, int advice)
+{
+	uintptr_t end = start + lm_page_up(len);
+	int ret;
+
+	switch (advice) {
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+		return advise_dontneed(start, len, advice);
+	case MADV_POPULATE_READ:
+		make_present(start, end, LM_READ);
+		break;
+	case MADV_POPULATE_WRITE:
+	case MADV_REMOVE: /* older kernels look for write permission */
+		make_present(start, end, LM_WRITE);
+		break;
+	}
+	ret = lm_os_madvise(start, len, advice);
+	if (ret < 0 && ret != -ENOMEM)
+		return ret;
+	switch (advice) {
+	case MADV_RANDOM:
+		change_flags(start, end, LM_AREA_RANDOM);
+		break;
+	case MADV_NORMAL:
+	case MADV_SEQUENTIAL:
+		change_flags(start, end, ~LM_AREA_RANDOM);
+		break;
+	case MADV_DONTFORK:
+		change_flags(start, end, LM_AREA_DONTFORK);
+		break;
+	case MADV_DOFORK:
+		change_flags(start, end, ~LM_AREA_DONTFORK);
+		break;
+	}
+	return ret;
+}
+
+int lazymap_advise(void *start, size_t len, int advice)
+{
+	uintptr_t first, end;
+
+	if (lm_range(start, len, true, -EINVAL, &first, &end) < 0 ||
+	    first == end || !lm_area_overlaps(first, end))
+		return lm_return(lm_os_madvise((uintptr_t)start, len, advice));
+	return lm_return(advise(first, len, advice));
+}
+
+/* -- mincore ------------------------------------------------------------------ */
+
+int lazymap_resident(void *start, size_t len, unsigned char *vec)
+{
+	int ret = (int)lm_sys(SYS_mincore, start, len, vec);
+	uintptr_t first, end;
+	struct lm_change change;
+
+	if (ret < 0 ||
+	    lm_range(start, len, true, -ENOMEM, &first, &end) < 0 ||
+	    !lm_area_overlaps(first, end))
+		return lm_return(ret);
+	/* vec may be lazy itself: it is written with the gate open, a page of
+	 * addresses' worth at a time. */
+	for (uintptr_t at = first; at < end;) {
+		unsigned char part[512];
+		size_t n = 0;
+
+		ret = lm_change_begin(&change, at, at + LM_PAGE);
+		if (ret < 0)
+			return lm_return(ret);
+		for (; n < sizeof(part) && at < end; n++, at += LM_PAGE) {
+			lm_page_word *word = lm_page_word_of(at);
+
+			if (!lm_area_find(at))
+				part[n] = 2;
+			else
+				part[n] = word && lm_page_present(*word);
+		}
+		lm_change_end(&change);
+		for (size_t i = 0; i < n; i++, vec++)
+			if (part[i] != 2)
+				*vec = part[i];
+	}
+	return 0;
+}
+
+/* -- mlock ---------------------------------------------------------------------- */
+
+#ifndef MLOCK_ONFAULT
+#define MLOCK_ONFAULT 1
+#endif
+
+int lazymap_lock(const void *start, size_t len, int flags)
+{
+	uintptr_t first = lm_page_down((uintptr_t)start);
+	uintptr_t end = lm_page_up((uintptr_t)start + len);
+	int ret;
+
+	if (end > first && !(flags & MLOCK_ONFAULT) &&
+	    lm_area_overlaps(first, end))
+		make_present(first, end, LM_READ);
+	ret = (int)(flags ? lm_sys(SYS_mlock2, start, len, flags)
+			  : lm_sys(SYS_mlock, start, len));
+	if (!ret && end > first && lm_area_overlaps(first, end))
+		change_flags(first, end, LM_AREA_LOCKED);
+	return lm_return(ret);
+}
+
+int lazymap_unlock(const void *start, size_t len)
+{
+	uintptr_t first = lm_page_down((uintptr_t)start);
+	uintptr_t end = lm_page_up((uintptr_t)start + len);
+	int ret = (int)lm_sys(SYS_munlock, start, len);
+
+	if (!ret && end > first && lm_area_overlaps(first, end))
+		change_flags(first, end, ~LM_AREA_LOCKED);
+	return lm_return(ret);
+}

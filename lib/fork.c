@@ -1,0 +1,84 @@
+/*
+ * fork.c -- a child sees exactly its parent's memory at that moment.
+ *
+ * Areas, page table and frames are ordinary private memory (or the kernel's
+ * shared objects): the kernel copies them. What is left is that no page may be
+ * between two states, that other threads' locks have no holder in the child,
+ * and what is bound to the parent: placing, workers.
+ *
+ * A fork that runs no atfork handlers (clone, _Fork) is noticed at the child's
+ * first fault or call: pages that another thread was changing go back to what
+ * they were. vfork shares the memory, and needs nothing.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "change.h"
+#include "gate.h"
+#include "meta.h"
+#include "place/place.h"
+#include "start.h"
+#include "worker.h"
+
+#include <pthread.h>
+
+static uint64_t mask; /* guarded by the map lock */
+
+/* New faults wait at the gate, those under way end; nothing is between. */
+static void prepare(void)
+{
+	uint64_t before = lm_map_lock();
+
+	mask = before;
+	lm_gate_shut();
+	lm_gate_wait_filled();
+}
+
+static void parent(void)
+{
+	uint64_t before = mask;
+
+	lm_gate_open();
+	lm_map_unlock(before);
+}
+
+static void drop_areas(void)
+{
+	uintptr_t at = 0;
+	struct lm_area *area;
+
+	while ((area = lm_area_at_or_after(at))) {
+		at = area->end;
+		if (!(area->flags & LM_AREA_DONTFORK))
+			continue;
+		if (lm_area_reserve_inside() < 0)
+			continue; /* its faults fail as they should */
+		lm_change_forget(area->start, area->end);
+		lm_area_carve(area->start, area->end);
+	}
+}
+
+void lm_forked(void)
+{
+	lm_os_fork_seen();
+	lm_gate_forked();
+	lm_meta_forked();
+	lm_page_forked();
+	lm_stats_forked();
+	if (lm_place && lm_place->forked)
+		lm_place->forked();
+	drop_areas();
+	lm_worker_forked();
+}
+
+static void child(void)
+{
+	uint64_t before = mask;
+
+	lm_forked();
+	lm_os_restore_signals(before);
+}
+
+int lm_fork_start(void)
+{
+	return -pthread_atfork(prepare, parent, child);
+}

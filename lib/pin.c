@@ -1,0 +1,75 @@
+/*
+ * pin.c -- lazy memory that the kernel, or a device, is going to use.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "change.h"
+#include "fault.h"
+#include "os_linux.h"
+#include "start.h"
+#include "syscall/access.h"
+
+#include <string.h>
+
+bool lm_access_lazy(const void *start, size_t len)
+{
+	uintptr_t first = (uintptr_t)start, end = first + len;
+
+	if (!len)
+		return false;
+	return lm_area_overlaps(first, end < first ? UINTPTR_MAX : end);
+}
+
+size_t lm_access_pin(const void *start, size_t len, int write)
+{
+	uintptr_t first = (uintptr_t)start, reached;
+	int error;
+
+	if (first + len < first)
+		len = -first;
+	reached = lm_fault_range(first, first + len,
+				 write ? LM_WRITE : LM_READ, true, &error);
+	return reached > first ? reached - first : 0;
+}
+
+void lm_access_unpin(const void *start, size_t len)
+{
+	if (len)
+		lm_fault_unpin((uintptr_t)start, (uintptr_t)start + len);
+}
+
+size_t lm_access_strnlen(const char *start, size_t max)
+{
+	/* The touch itself brings the pages in: this is not the kernel. */
+	return strnlen(start, max);
+}
+
+int lazymap_pin(const void *start, size_t len, int access)
+{
+	uintptr_t first = (uintptr_t)start, reached;
+	int error;
+
+	if (access != LAZYMAP_READ && access != LAZYMAP_WRITE)
+		return lm_return(-EINVAL);
+	if (first + len < first)
+		return lm_return(-EFAULT);
+	reached = lm_fault_range(first, first + len,
+				 access == LAZYMAP_WRITE ? LM_WRITE : LM_READ,
+				 true, &error);
+	if (!error)
+		return 0;
+	if (reached > first)
+		lm_fault_unpin(first, reached);
+	return lm_return(error);
+}
+
+int lazymap_unpin(const void *start, size_t len)
+{
+	uintptr_t first = (uintptr_t)start;
+
+	if (first + len < first)
+		return lm_return(-EFAULT);
+	if (len)
+		lm_fault_unpin(first, first + len);
+	return 0;
+}

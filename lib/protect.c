@@ -1,0 +1,76 @@
+/*
+ * protect.c -- mprotect over lazy areas and whatever lies between them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "change.h"
+#include "fault.h"
+#include "start.h"
+
+/* Inside a change. As mprotect, piece by piece: what comes before the piece
+ * that fails has been changed, as with the kernel. */
+static int protect_area(uintptr_t start, uintptr_t end, int prot)
+{
+	struct lm_area *area = lm_area_find(start);
+	int ret;
+
+	if (prot & PROT_WRITE && area->flags & LM_AREA_READ_ONLY)
+		return -EACCES;
+	/* May it be executed (noexec mounts, security modules)? Only the
+	 * kernel knows: ask it with a page, which then gets what it had. */
+	if (prot & PROT_EXEC && lm_store_direct(area->store)) {
+		ret = lm_os_mprotect(start, LM_PAGE, prot);
+		if (ret < 0)
+			return ret;
+		lm_os_mprotect(start, LM_PAGE, PROT_NONE);
+	}
+	lm_area_split(start);
+	lm_area_split(end);
+	area = lm_area_find(start);
+	area->prot = prot;
+	ret = lm_change_reprotect(area, start, end);
+	lm_area_merge(start, end);
+	return ret;
+}
+
+static int protect(uintptr_t start, uintptr_t end, int prot)
+{
+	while (start < end) {
+		struct lm_area *area = lm_area_at_or_after(start);
+		uintptr_t stop = end;
+		int ret;
+
+		if (area && area->start <= start) {
+			stop = lm_min(end, area->end);
+			ret = lm_area_reserve_inside();
+			if (!ret)
+				ret = protect_area(start, stop, prot);
+		} else {
+			if (area)
+				stop = lm_min(end, area->start);
+			ret = lm_os_mprotect(start, stop - start, prot);
+		}
+		if (ret < 0)
+			return ret;
+		start = stop;
+	}
+	return 0;
+}
+
+int lazymap_protect(void *start, size_t len, int prot)
+{
+	uintptr_t first, end;
+	struct lm_change change;
+	int ret = lm_range(start, len, true, -ENOMEM, &first, &end);
+
+	if (ret < 0 || !lm_area_overlaps(first, end) ||
+	    prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return lm_return(
+			(int)lm_sys(SYS_mprotect, start, len, prot));
+	ret = lm_change_begin(&change, first, end);
+	if (ret < 0)
+		return lm_return(ret);
+	ret = protect(first, end, prot);
+	lm_change_end(&change);
+	return lm_return(ret);
+}

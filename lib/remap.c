@@ -1,0 +1,281 @@
+/*
+ * remap.c -- mremap of lazy areas.
+ *
+ * An area's pages are many VM areas to the kernel (hidden, readable, writable
+ * ones), and mremap moves one at a time before Linux 6.17: so a move hides the
+ * pages, goes piece by piece into reserved room, and shows them again.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "change.h"
+#include "fault.h"
+#include "os_linux.h"
+#include "start.h"
+#include "sync.h"
+
+struct move {
+	uintptr_t old, new;
+	size_t old_len, new_len;
+	int flags;
+};
+
+static long kernel_remap(uintptr_t old, size_t old_len, size_t new_len,
+			 int flags, uintptr_t new)
+{
+	return lm_sys(SYS_mremap, old, old_len, new_len, flags, new);
+}
+
+/* Move pages that may be several VM areas: halves, until the kernel takes
+ * them. On failure *moved tells how far it got. */
+static int move_pieces(uintptr_t old, uintptr_t new, size_t len, int flags,
+		       size_t *moved)
+{
+	long ret = kernel_remap(old, len, len,
+				MREMAP_MAYMOVE | MREMAP_FIXED | flags, new);
+	size_t half = lm_page_down(len / 2);
+	int error;
+
+	if (ret >= 0 || !lm_os_failed((uintptr_t)ret)) {
+		*moved += len;
+		return 0;
+	}
+	if (ret != -EFAULT || !half)
+		return (int)ret;
+	error = move_pieces(old, new, half, flags, moved);
+	if (!error)
+		error = move_pieces(old + half, new + half, len - half, flags,
+				    moved);
+	return error;
+}
+
+/* The area continues at its new end, by its last page's VM area. */
+static int grow_in_place(uintptr_t end, size_t more)
+{
+	long ret = kernel_remap(end - LM_PAGE, LM_PAGE, LM_PAGE + more, 0, 0);
+
+	if (lm_os_failed((uintptr_t)ret))
+		return (int)ret;
+	return lm_os_mprotect(end, more, PROT_NONE);
+}
+
+static void extend_area(uintptr_t at, size_t more)
+{
+	struct lm_area area = *lm_area_find(at);
+
+	area.offset += area.end - area.start;
+	area.start = area.end;
+	area.end += more;
+	lm_store_hold(area.store);
+	lm_area_insert(&area);
+}
+
+/* An address range for a move: the caller's, or one of our choosing. */
+static uintptr_t reserve_room(const struct move *move, uint64_t phase)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	uintptr_t at;
+
+	if (move->flags & MREMAP_FIXED)
+		return lm_os_mmap(move->new, move->new_len, PROT_NONE,
+				  flags | MAP_FIXED, -1, 0);
+	at = lm_area_pick(move->new_len, LM_BLOCK, phase & (LM_BLOCK - 1), 0);
+	if (at) {
+		uintptr_t got = lm_os_mmap(at, move->new_len, PROT_NONE,
+					   flags | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (!lm_os_failed(got))
+			return got;
+	}
+	return lm_os_mmap(0, move->new_len, PROT_NONE, flags, -1, 0);
+}
+
+/* Cut out and forget what MREMAP_FIXED replaces. */
+static void clear_target(uintptr_t start, uintptr_t end)
+{
+	lm_area_carve(start, end);
+	lm_change_forget(start, end);
+}
+
+static int move_back(const struct move *move, size_t moved)
+{
+	size_t back = 0;
+
+	/* The room it came from is still free: nobody else maps meanwhile
+	 * but the kernel itself, which does not use MAP_FIXED. */
+	return moved ? move_pieces(move->new, move->old, moved, 0, &back) : 0;
+}
+
+/* Inside a change: the whole range lies in one area. */
+static uintptr_t do_move(struct move *move)
+{
+	struct lm_area area = *lm_area_find(move->old);
+	size_t len = lm_min(move->old_len, move->new_len), moved = 0;
+	int keep = move->flags & MREMAP_DONTUNMAP, ret;
+	uintptr_t room = reserve_room(move, area.offset +
+						    (move->old - area.start));
+
+	if (lm_os_failed(room))
+		return room;
+	move->new = room;
+	if (move->flags & MREMAP_FIXED)
+		clear_target(room, room + move->new_len);
+	ret = lm_page_make_for_move(move->old, room, len);
+	if (!ret)
+		ret = lm_os_mprotect(move->old, len, PROT_NONE);
+	if (!ret)
+		ret = move_pieces(move->old, room, len, keep, &moved);
+	if (!ret && move->new_len > len) {
+		/* The reservation's rest makes room for the growth. */
+		ret = lm_os_munmap(room + len, move->new_len - len);
+		if (!ret)
+			ret = grow_in_place(room + len, move->new_len - len);
+	}
+	if (ret < 0) {
+		move_back(move, moved);
+		lm_change_reprotect(&area, move->old, move->old + len);
+		lm_os_munmap(room, move->new_len);
+		return (uintptr_t)ret;
+	}
+	area.offset += move->old - area.start;
+	area.start = room;
+	area.end = room + move->new_len;
+	lm_page_move(move->old, room, len);
+	if (!keep) {
+		if (move->old_len > len)
+			lm_os_munmap(move->old + len, move->old_len - len);
+		lm_area_carve(move->old, move->old + move->old_len);
+		lm_change_forget(move->old, move->old + move->old_len);
+	}
+	lm_store_hold(area.store);
+	lm_area_insert(&area);
+	lm_change_reprotect(&area, room, room + len);
+	return room;
+}
+
+/* old_len 0: a second mapping of the same shared pages. */
+static uintptr_t duplicate(struct move *move)
+{
+	struct lm_area area = *lm_area_find(move->old);
+	long at;
+
+	if (!(area.flags & LM_AREA_SHARED) || !lm_store_direct(area.store))
+		return (uintptr_t)-EINVAL;
+	at = kernel_remap(move->old, 0, move->new_len, move->flags, move->new);
+	if (lm_os_failed((uintptr_t)at))
+		return (uintptr_t)at;
+	if (move->flags & MREMAP_FIXED)
+		clear_target((uintptr_t)at, (uintptr_t)at + move->new_len);
+	if (lm_os_mprotect((uintptr_t)at, move->new_len, PROT_NONE) < 0)
+		return (uintptr_t)at; /* then it is the kernel's, and visible */
+	area.offset += move->old - area.start;
+	area.start = (uintptr_t)at;
+	area.end = area.start + move->new_len;
+	lm_area_insert(&area);
+	return (uintptr_t)at;
+}
+
+/* Inside a change. */
+static uintptr_t remap(struct move *move)
+{
+	struct lm_area *area = lm_area_find(move->old);
+	size_t more;
+	int ret;
+
+	if (!area)
+		return (uintptr_t)-EFAULT;
+	if (!move->old_len)
+		return duplicate(move);
+	if (move->old + move->old_len > area->end)
+		return (uintptr_t)-EFAULT;
+	if (move->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return do_move(move);
+	if (move->new_len <= move->old_len) {
+		more = move->old_len - move->new_len;
+		ret = more ? lm_os_munmap(move->old + move->new_len, more) : 0;
+		if (ret < 0)
+			return (uintptr_t)ret;
+		clear_target(move->old + move->new_len,
+			     move->old + move->old_len);
+		return move->old;
+	}
+	more = move->new_len - move->old_len;
+	if (move->old + move->old_len == area->end &&
+	    !grow_in_place(area->end, more)) {
+		extend_area(move->old, more);
+		return move->old;
+	}
+	if (move->flags & MREMAP_MAYMOVE)
+		return do_move(move);
+	return (uintptr_t)-ENOMEM;
+}
+
+/* What the kernel refuses whatever is mapped (mm/mremap.c). */
+static int check(const struct move *move)
+{
+	int known = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	bool may = move->flags & MREMAP_MAYMOVE;
+
+	if (move->flags & ~known || move->old & (LM_PAGE - 1) ||
+	    !move->new_len)
+		return -EINVAL;
+	if (move->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !may)
+		return -EINVAL;
+	if (move->flags & MREMAP_DONTUNMAP && move->old_len != move->new_len)
+		return -EINVAL;
+	if (!(move->flags & MREMAP_FIXED))
+		return 0;
+	if (move->new & (LM_PAGE - 1) ||
+	    move->new + move->new_len < move->new ||
+	    (move->new < move->old + move->old_len &&
+	     move->old < move->new + move->new_len))
+		return -EINVAL;
+	return 0;
+}
+
+void *lazymap_remap(void *start, size_t old_len, size_t new_len, int flags,
+		    void *new_start)
+{
+	struct move move = { (uintptr_t)start, (uintptr_t)new_start,
+			     lm_page_up(old_len), lm_page_up(new_len), flags };
+	uintptr_t new_end = flags & MREMAP_FIXED ? move.new + move.new_len : 0;
+	uintptr_t at = (uintptr_t)check(&move);
+	struct lm_change change;
+	bool lazy;
+
+	lazy = lm_area_overlaps(move.old, move.old + lm_max(old_len, 1));
+	if (!lazy && !(new_end && lm_area_overlaps(move.new, new_end))) {
+		at = (uintptr_t)kernel_remap(move.old, old_len, new_len, flags,
+					     move.new);
+		goto out;
+	}
+	if (lm_os_failed(at))
+		goto out;
+	if (new_end)
+		at = (uintptr_t)lm_sync_stores(move.new, new_end);
+	if (!at && new_len < old_len)
+		at = (uintptr_t)lm_sync_stores(move.old + move.new_len,
+					       move.old + move.old_len);
+	if (!at)
+		at = (uintptr_t)lm_change_begin(&change, move.old,
+						move.old + move.old_len);
+	if (lm_os_failed(at))
+		goto out;
+	if (new_end)
+		lm_change_also(move.new, new_end);
+	if (lazy) {
+		at = remap(&move);
+	} else {
+		at = (uintptr_t)kernel_remap(move.old, old_len, new_len,
+					     flags, move.new);
+		if (!lm_os_failed(at))
+			clear_target(move.new, new_end);
+	}
+	lm_change_end(&change);
+out:
+	if (lm_os_failed(at)) {
+		errno = -(int)(intptr_t)at;
+		return LAZYMAP_FAILED;
+	}
+	return (void *)at;
+}
