@@ -102,7 +102,9 @@ HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_SRC))
 
 all: $(LIBRARIES) $(SHIM) $(MODULES) $(TOOL) $(EXAMPLES) $(BUILD)/lazymap.pc
 tests: all $(if $(CHECK_LIBS),$(TESTS)) $(HELPERS)
+	@:
 benches: all $(BENCHES)
+	@:
 
 # One line for each thing made; V=1 shows the commands.
 V ?=
@@ -118,7 +120,7 @@ OBJ_FLAGS = -D_GNU_SOURCE=
 
 # The library is never fortified: __read_chk and the like are among what the
 # shim interposes, and would lead from the core back into it.
-$(BUILD)/obj/lib/%.o: OBJ_FLAGS += -U_FORTIFY_SOURCE
+$(BUILD)/obj/lib/%.o: OBJ_FLAGS += -U_FORTIFY_SOURCE $(CALLGRAPH)
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/tools/%.o: CPPFLAGS += \
 	-DLM_LIBDIR='"$(libdir)"'
 $(BUILD)/obj/test/%.o: OBJ_FLAGS += -Itest/support $(CHECK_CFLAGS)
@@ -197,6 +199,7 @@ $(BENCHES): LINK_LIBS += -lm
 
 # Tests reach internals, so they take the core's objects. Those of the shim
 # are ordinary programs: whatever they take of lazymap comes from outside.
+# Modules are looked for beside the code that loads them.
 SUPPORT_A := $(if $(SUPPORT_SRC),$(BUILD)/test/libsupport.a)
 $(BUILD)/test/libsupport.a: $(call obj,$(SUPPORT_SRC)) $(BUILD)/support.list
 	@mkdir -p $(@D)
@@ -215,6 +218,7 @@ $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_A)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $< $(SUPPORT_A) $(LINK_LIBS) \
 		$(CHECK_LIBS) -ldl $(LIBS)
+	@$(foreach m,$(notdir $(MODULES)),ln -sf ../../$(m) $(@D)/$(m);)
 
 # -- Testing -----------------------------------------------------------------
 
