@@ -25,7 +25,9 @@ static void each_area(uintptr_t start, uintptr_t end,
 {
 	struct lm_area *area;
 
-	while ((area = lm_area_at_or_after(start)) && area->start < end) {
+	/* A visit may join the area with its neighbour beyond the end. */
+	while (start < end && (area = lm_area_at_or_after(start)) &&
+	       area->start < end) {
 		uintptr_t from = lm_max(area->start, start);
 		uintptr_t to = lm_min(area->end, end);
 

@@ -269,6 +269,15 @@ uintptr_t lm_area_pick(size_t len, uintptr_t align, uintptr_t phase,
 	}
 }
 
+bool lm_area_sound(void)
+{
+	for (size_t i = 0; i < count; i++)
+		if (areas[i]->start >= areas[i]->end ||
+		    (i && areas[i - 1]->end > areas[i]->start))
+			return false;
+	return true;
+}
+
 size_t lm_area_count(void)
 {
 	return count;

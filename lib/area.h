@@ -65,6 +65,9 @@ void lm_area_merge(uintptr_t start, uintptr_t end);
 uintptr_t lm_area_pick(size_t len, uintptr_t align, uintptr_t phase,
 		       uintptr_t above);
 
+/* In order, not empty, not overlapping: for assert. */
+bool lm_area_sound(void);
+
 size_t lm_area_count(void);
 uint64_t lm_area_bytes(void);
 

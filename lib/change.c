@@ -9,6 +9,8 @@
 #include "gate.h"
 #include "start.h"
 
+#include <assert.h>
+
 static void wait_not_busy(uintptr_t start, uintptr_t end)
 {
 	lm_page_word *word;
@@ -50,6 +52,7 @@ void lm_change_also(uintptr_t start, uintptr_t end)
 
 void lm_change_end(struct lm_change *change)
 {
+	assert(lm_area_sound());
 	lm_gate_open();
 	lm_map_unlock(change->mask);
 	lm_store_close_dropped();
