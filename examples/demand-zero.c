@@ -26,7 +26,7 @@ static void fail(const char *what)
 static long resident_kb(void)
 {
 	FILE *f = fopen("/proc/self/statm", "r");
-	long size, resident;
+	long size, resident = 0;
 
 	if (!f || fscanf(f, "%ld %ld", &size, &resident) != 2)
 		fail("/proc/self/statm");

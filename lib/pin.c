@@ -11,31 +11,31 @@
 
 #include <string.h>
 
-bool lm_access_lazy(const void *start, size_t len)
+bool lm_access_lazy(uintptr_t start, size_t len)
 {
-	uintptr_t first = (uintptr_t)start, end = first + len;
+	uintptr_t end = start + len;
 
 	if (!len)
 		return false;
-	return lm_area_overlaps(first, end < first ? UINTPTR_MAX : end);
+	return lm_area_overlaps(start, end < start ? UINTPTR_MAX : end);
 }
 
-size_t lm_access_pin(const void *start, size_t len, int write)
+size_t lm_access_pin(uintptr_t start, size_t len, int write)
 {
-	uintptr_t first = (uintptr_t)start, reached;
+	uintptr_t reached;
 	int error;
 
-	if (first + len < first)
-		len = -first;
-	reached = lm_fault_range(first, first + len,
+	if (start + len < start)
+		len = -start;
+	reached = lm_fault_range(start, start + len,
 				 write ? LM_WRITE : LM_READ, true, &error);
-	return reached > first ? reached - first : 0;
+	return reached > start ? reached - start : 0;
 }
 
-void lm_access_unpin(const void *start, size_t len)
+void lm_access_unpin(uintptr_t start, size_t len)
 {
 	if (len)
-		lm_fault_unpin((uintptr_t)start, (uintptr_t)start + len);
+		lm_fault_unpin(start, start + len);
 }
 
 size_t lm_access_strnlen(const char *start, size_t max)

@@ -19,12 +19,12 @@
 struct pins {
 	unsigned count;
 	struct pin {
-		const void *start;
+		uintptr_t start;
 		size_t len;
 	} pin[64];
 };
 
-static void pin(struct pins *pins, const void *start, size_t len, int write)
+static void pin(struct pins *pins, uintptr_t start, size_t len, int write)
 {
 	struct pin *pin = &pins->pin[pins->count];
 
@@ -56,16 +56,16 @@ static void pin_vector(struct pins *pins, const struct iovec *iov, int count,
 {
 	if (count < 0 || count > IOV_MAX)
 		return;
-	pin(pins, iov, (size_t)count * sizeof(*iov), 0);
+	pin(pins, (uintptr_t)iov, (size_t)count * sizeof(*iov), 0);
 	for (int i = 0; i < count; i++)
-		pin(pins, iov[i].iov_base, iov[i].iov_len, write);
+		pin(pins, (uintptr_t)iov[i].iov_base, iov[i].iov_len, write);
 }
 
 static void pin_message(struct pins *pins, const struct msghdr *msg, int write)
 {
-	pin(pins, msg, sizeof(*msg), write);
-	pin(pins, msg->msg_name, msg->msg_namelen, write);
-	pin(pins, msg->msg_control, msg->msg_controllen, write);
+	pin(pins, (uintptr_t)msg, sizeof(*msg), write);
+	pin(pins, (uintptr_t)msg->msg_name, msg->msg_namelen, write);
+	pin(pins, (uintptr_t)msg->msg_control, msg->msg_controllen, write);
 	pin_vector(pins, msg->msg_iov, (int)msg->msg_iovlen, write);
 }
 
@@ -86,8 +86,8 @@ static void pin_message(struct pins *pins, const struct msghdr *msg, int write)
 		return ret_;                                                   \
 	} while (0)
 
-#define IN(buf, len) pin(pins, buf, len, 0)
-#define OUT(buf, len) pin(pins, buf, len, 1)
+#define IN(buf, len) pin(pins, (uintptr_t)(buf), len, 0)
+#define OUT(buf, len) pin(pins, (uintptr_t)(buf), len, 1)
 
 LM_EXPORT ssize_t read(int fd, void *buf, size_t len)
 {

@@ -29,7 +29,7 @@ static int wants(void *start, size_t len, int flags)
 	if (len >= lm_shim_min_size())
 		return 1;
 	return flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) &&
-	       lm_access_lazy(start, len);
+	       lm_access_lazy((uintptr_t)start, len);
 }
 
 LM_EXPORT void *mmap(void *start, size_t len, int prot, int flags, int fd,

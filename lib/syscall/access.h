@@ -15,9 +15,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Can any byte of [start, start+len) be lazy? Quick; false is certain. */
-bool lm_access_lazy(const void *start, size_t len);
+bool lm_access_lazy(uintptr_t start, size_t len);
 
 /*
  * Make present and pin as much of [start, start+len), from its start on, as
@@ -28,10 +29,10 @@ bool lm_access_lazy(const void *start, size_t len);
  *
  * `write`: the kernel will write there (pages become DIRTY).
  */
-size_t lm_access_pin(const void *start, size_t len, int write);
+size_t lm_access_pin(uintptr_t start, size_t len, int write);
 
 /* Undo: with what lm_access_pin() returned as len. */
-void lm_access_unpin(const void *start, size_t len);
+void lm_access_unpin(uintptr_t start, size_t len);
 
 /* The length of a string at `start` (at most max), making the pages it is in
  * present on the way: as strnlen. For paths and the like. */
