@@ -15,6 +15,14 @@ cd "$work" || exit 1
 unset "${!LAZYMAP_@}"
 lazymap=$BUILDDIR/lazymap
 failures=0
+case ${SANITIZE:-} in
+*thread*)
+	echo "skipped: ThreadSanitizer's runtime does not start when preloaded"
+	exit 77
+	;;
+esac
+# The shim brings AddressSanitizer's runtime with it, and is before it.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
 
 fail() {
 	echo "FAILED: $*"
@@ -115,7 +123,7 @@ the_statistics_are_printed_where_they_are_wanted() {
 	[ ! -s out ] || fail "statistics on standard output"
 	echo old >stats
 	ends 0 "" "$lazymap" run --stats=stats sh -c 'cd / && exec true'
-	grep -q areas stats || fail "no statistics in the file"
+	grep -q "true, process" stats || fail "no statistics in the file"
 	grep -q old stats && fail "the file was not emptied"
 }
 
@@ -228,6 +236,7 @@ doctor_says_what_will_be_used() {
 		fail "no max_map_count"
 	value=$(ulimit -n)
 	grep -qE "^  RLIMIT_NOFILE +$value\$" out || fail "RLIMIT_NOFILE"
+	[ -n "${SANITIZE:-}" ] && return # they need more than that
 	(ulimit -v 4000000 && "$lazymap" doctor) |
 		grep -qE '^  RLIMIT_AS +4096000000$' || fail "RLIMIT_AS"
 }
