@@ -104,3 +104,13 @@ static void believe(int how, const sigset_t *set, sigset_t *stripped)
 
 MASK_CALL(sigprocmask)
 MASK_CALL(pthread_sigmask)
+
+/* The kernel pushes a signal's frame without faulting lazy pages in: an
+ * alternate stack is present, and stays so. */
+LM_EXPORT int sigaltstack(const stack_t *new, stack_t *old)
+{
+	if (new &&!(new->ss_flags & SS_DISABLE) &&
+	    lm_access_lazy((uintptr_t)new->ss_sp, new->ss_size))
+		lm_access_pin((uintptr_t)new->ss_sp, new->ss_size, 1);
+	return REAL(sigaltstack)(new, old);
+}
