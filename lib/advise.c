@@ -167,8 +167,7 @@ int lazymap_resident(void *start, size_t len, unsigned char *vec)
 	uintptr_t first, end;
 	struct lm_change change;
 
-	if (ret < 0 ||
-	    lm_range(start, len, true, -ENOMEM, &first, &end) < 0 ||
+	if (ret < 0 || lm_range(start, len, true, -ENOMEM, &first, &end) < 0 ||
 	    !lm_area_overlaps(first, end))
 		return lm_return(ret);
 	/* vec may be lazy itself: it is written with the gate open, a page of

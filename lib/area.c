@@ -254,7 +254,7 @@ uintptr_t lm_area_pick(size_t len, uintptr_t align, uintptr_t phase,
 		at = areas[i++]->end;
 	if (first)
 		lowest_gap = at;
-	for (; ; i++) {
+	for (;; i++) {
 		uintptr_t start = align_up(at, align, phase);
 
 		if (start < at || start >= window_end ||
@@ -297,10 +297,9 @@ uint64_t lm_area_bytes(void)
 int lm_area_start(void)
 {
 	for (uintptr_t size = WINDOW_MAX; size >= WINDOW_MIN; size /= 2) {
-		uintptr_t at = lm_os_mmap(0, 2 * size, PROT_NONE,
-					  MAP_PRIVATE | MAP_ANONYMOUS |
-						  MAP_NORESERVE,
-					  -1, 0);
+		uintptr_t at = lm_os_mmap(
+			0, 2 * size, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 		if (lm_os_failed(at))
 			continue;

@@ -25,12 +25,12 @@ enum lm_area_flags {
 /* All fields are guarded by the gate: written when shut, read inside. */
 struct lm_area {
 	uintptr_t start, end;
-	uint64_t offset;   /* of start, in the store */
+	uint64_t offset; /* of start, in the store */
 	struct lm_store *store;
-	uint64_t object;   /* which mapping, where the store is of many */
-	int prot;          /* what the program asked for */
-	unsigned flags;    /* LM_AREA_... */
-	size_t cluster;    /* bytes, a power of two, <= LM_BLOCK */
+	uint64_t object; /* which mapping, where the store is of many */
+	int prot;        /* what the program asked for */
+	unsigned flags;  /* LM_AREA_... */
+	size_t cluster;  /* bytes, a power of two, <= LM_BLOCK */
 };
 
 /* The area that holds addr, or NULL. */

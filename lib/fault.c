@@ -33,8 +33,8 @@ enum verdict { CLAIMED, WAIT, FOREIGN, NO_MEMORY };
 
 int lm_fault_prot(const struct lm_area *area, enum lm_page_state state)
 {
-	bool kernel_tracks = lm_store_direct(area->store) &&
-			     area->flags & LM_AREA_SHARED;
+	bool kernel_tracks =
+		lm_store_direct(area->store) && area->flags & LM_AREA_SHARED;
 	int prot;
 
 	if (state == LM_PAGE_DIRTY || kernel_tracks)
@@ -84,8 +84,8 @@ static void reach(const struct lm_area *area, struct claim *claim)
 	if (claim->from == LM_PAGE_CLEAN && !lm_store_direct(area->store))
 		cluster = LM_PAGE;
 	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
-	claim->end = lm_min((claim->page & ~(cluster - 1)) + cluster,
-			    area->end);
+	claim->end =
+		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
 	if (!claim->until)
 		return;
 	/* The kernel's range is known: no guess around copied pages. */
@@ -266,7 +266,8 @@ static void populate(const struct claim *claim)
 		lm_os_madvise(claim->page,
 			      lm_min(claim->until, claim->end) - claim->page,
 			      how);
-	else if (claim->store->kind == LM_STORE_ZERO || claim->to == LM_PAGE_DIRTY)
+	else if (claim->store->kind == LM_STORE_ZERO ||
+		 claim->to == LM_PAGE_DIRTY)
 		lm_os_madvise(claim->page, LM_PAGE, how);
 	else
 		lm_os_madvise(claim->start, claim->end - claim->start,
@@ -297,8 +298,7 @@ static int bring(const struct claim *claim)
 static void count_fault(const struct claim *claim)
 {
 	if (claim->from != LM_PAGE_ABSENT)
-		lm_stats_add(LM_COUNT_faults_upgrade,
-			     claim->from != claim->to);
+		lm_stats_add(LM_COUNT_faults_upgrade, claim->from != claim->to);
 	else if (claim->access == LM_WRITE)
 		lm_stats_add(LM_COUNT_faults_write, 1);
 	else
@@ -307,10 +307,10 @@ static void count_fault(const struct claim *claim)
 
 static enum lm_served fail(const struct claim *claim, int error)
 {
-	const char *what = claim->from == LM_PAGE_ABSENT &&
-					   !lm_store_direct(claim->store)
-				   ? "a page could not be read from its store"
-				   : "the kernel refused to reveal a page";
+	const char *what =
+		claim->from == LM_PAGE_ABSENT && !lm_store_direct(claim->store)
+			? "a page could not be read from its store"
+			: "the kernel refused to reveal a page";
 
 	settle(claim, claim->from, claim->from);
 	if (lm_error_report(LAZYMAP_ERROR_READ, -error, claim->page, what))
@@ -379,8 +379,8 @@ static uintptr_t bring_range(uintptr_t addr, uintptr_t end,
 {
 	struct lm_slot *slot = lm_gate_enter();
 	struct lm_area *area = lm_area_at_or_after(addr);
-	enum lm_page_state good = access == LM_WRITE ? LM_PAGE_DIRTY
-						     : LM_PAGE_CLEAN;
+	enum lm_page_state good =
+		access == LM_WRITE ? LM_PAGE_DIRTY : LM_PAGE_CLEAN;
 	lm_page_word *word;
 	uint64_t seen;
 
@@ -411,8 +411,7 @@ static uintptr_t bring_range(uintptr_t addr, uintptr_t end,
 			/* Acquire: pairs with the settle that filled it. */
 			if (atomic_compare_exchange_weak_explicit(
 				    word, &seen, seen + LM_PAGE_PIN,
-				    memory_order_acquire,
-				    memory_order_relaxed))
+				    memory_order_acquire, memory_order_relaxed))
 				break;
 		}
 		if (!lm_page_present(seen) || LM_PAGE_STATE(seen) < good)

@@ -57,7 +57,8 @@ static void drop_areas(void)
 	}
 }
 
-void lm_forked(void)
+/* Were there workers? Not started here: the handler calls this, too. */
+static bool forked(void)
 {
 	lm_os_fork_seen();
 	lm_gate_forked();
@@ -67,14 +68,20 @@ void lm_forked(void)
 	if (lm_place && lm_place->forked)
 		lm_place->forked();
 	drop_areas();
-	lm_worker_forked();
+	return lm_worker_forked();
+}
+
+void lm_forked(void)
+{
+	forked();
 }
 
 static void child(void)
 {
 	uint64_t before = mask;
 
-	lm_forked();
+	if (forked())
+		lm_worker_start(); /* without one, reads run in the handler */
 	lm_os_restore_signals(before);
 }
 

@@ -73,7 +73,8 @@ static bool lazy_file(struct request *request)
 	mode = lm_sys(SYS_fcntl, request->fd, F_GETFL);
 	if (mode < 0)
 		return false;
-	if ((mode & O_ACCMODE) == O_RDONLY && request->area.flags & LM_AREA_SHARED)
+	if ((mode & O_ACCMODE) == O_RDONLY &&
+	    request->area.flags & LM_AREA_SHARED)
 		request->area.flags |= LM_AREA_READ_ONLY;
 	return true;
 }
@@ -206,8 +207,7 @@ static uintptr_t map_lazily(struct request *request)
 static uintptr_t map_by_kernel(const struct request *request, size_t len)
 {
 	uintptr_t at = lm_os_mmap(request->start, len, request->prot,
-				  request->flags, request->fd,
-				  request->offset);
+				  request->flags, request->fd, request->offset);
 
 	if (!lm_os_failed(at) && request->flags & MAP_FIXED) {
 		lm_area_carve(at, at + request->len);
@@ -218,8 +218,8 @@ static uintptr_t map_by_kernel(const struct request *request, size_t len)
 
 static uintptr_t map(struct request *request, size_t len, bool lazy)
 {
-	uintptr_t end = fixed(request) ? request->start + request->len
-				       : request->start;
+	uintptr_t end =
+		fixed(request) ? request->start + request->len : request->start;
 	struct lm_change change;
 	uintptr_t at;
 	int ret;
@@ -228,8 +228,7 @@ static uintptr_t map(struct request *request, size_t len, bool lazy)
 		end = request->start; /* the kernel will say ENOMEM */
 	if (!lazy && !lm_area_overlaps(request->start, end))
 		return lm_os_mmap(request->start, len, request->prot,
-				  request->flags, request->fd,
-				  request->offset);
+				  request->flags, request->fd, request->offset);
 	if (request->flags & MAP_FIXED) {
 		ret = lm_sync_stores(request->start, end);
 		if (ret < 0)
@@ -335,8 +334,8 @@ static int check_store_request(const struct request *request, size_t len,
 		return -ENOMEM;
 	if ((uint64_t)request->offset + request->len > INT64_MAX)
 		return -EOVERFLOW;
-	if (type == MAP_SHARED && request->prot & PROT_WRITE &&
-	    ops && !ops->write)
+	if (type == MAP_SHARED && request->prot & PROT_WRITE && ops &&
+	    !ops->write)
 		return -EACCES;
 	return 0;
 }

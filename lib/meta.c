@@ -22,9 +22,9 @@ static uintptr_t fresh, fresh_end;   /* guarded by lock */
 
 void *lm_meta_run(size_t len)
 {
-	uintptr_t run = lm_os_mmap(0, lm_page_up(len), PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-				   -1, 0);
+	uintptr_t run =
+		lm_os_mmap(0, lm_page_up(len), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return lm_os_failed(run) ? NULL : (void *)run;
 }

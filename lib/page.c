@@ -129,8 +129,8 @@ bool lm_page_will_wait(lm_page_word *word, uint32_t *ticket)
 			return false;
 	} while (!(old & LM_PAGE_WAITED) &&
 		 !atomic_compare_exchange_weak_explicit(
-			 word, &old, old | LM_PAGE_WAITED,
-			 memory_order_relaxed, memory_order_relaxed));
+			 word, &old, old | LM_PAGE_WAITED, memory_order_relaxed,
+			 memory_order_relaxed));
 	*ticket = (uint32_t)(old | LM_PAGE_WAITED);
 	return true;
 }
@@ -264,8 +264,7 @@ lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
 
 bool lm_page_pinned(uintptr_t start, uintptr_t end)
 {
-	for (; (start = lm_page_next_block(start, end)) < end;
-	     start += LM_PAGE)
+	for (; (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)
 		if (LM_PAGE_PINS(*lm_page_word_of(start)))
 			return true;
 	return false;

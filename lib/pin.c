@@ -27,8 +27,8 @@ size_t lm_access_pin(uintptr_t start, size_t len, int write)
 
 	if (start + len < start)
 		len = -start;
-	reached = lm_fault_range(start, start + len,
-				 write ? LM_WRITE : LM_READ, true, &error);
+	reached = lm_fault_range(start, start + len, write ? LM_WRITE : LM_READ,
+				 true, &error);
 	return reached > start ? reached - start : 0;
 }
 

@@ -65,8 +65,7 @@ int lazymap_protect(void *start, size_t len, int prot)
 
 	if (ret < 0 || !lm_area_overlaps(first, end) ||
 	    prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
-		return lm_return(
-			(int)lm_sys(SYS_mprotect, start, len, prot));
+		return lm_return((int)lm_sys(SYS_mprotect, start, len, prot));
 	ret = lm_change_begin(&change, first, end);
 	if (ret < 0)
 		return lm_return(ret);

@@ -112,8 +112,8 @@ static uintptr_t do_move(struct move *move)
 	struct lm_area area = *lm_area_find(move->old);
 	size_t len = lm_min(move->old_len, move->new_len), moved = 0;
 	int keep = move->flags & MREMAP_DONTUNMAP, ret;
-	uintptr_t room = reserve_room(move, area.offset +
-						    (move->old - area.start));
+	uintptr_t room =
+		reserve_room(move, area.offset + (move->old - area.start));
 
 	if (lm_os_failed(room))
 		return room;
@@ -216,8 +216,7 @@ static int check(const struct move *move)
 	int known = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
 	bool may = move->flags & MREMAP_MAYMOVE;
 
-	if (move->flags & ~known || move->old & (LM_PAGE - 1) ||
-	    !move->new_len)
+	if (move->flags & ~known || move->old & (LM_PAGE - 1) || !move->new_len)
 		return -EINVAL;
 	if (move->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !may)
 		return -EINVAL;
@@ -225,8 +224,7 @@ static int check(const struct move *move)
 		return -EINVAL;
 	if (!(move->flags & MREMAP_FIXED))
 		return 0;
-	if (move->new & (LM_PAGE - 1) ||
-	    move->new + move->new_len < move->new ||
+	if (move->new &(LM_PAGE - 1) || move->new + move->new_len < move->new ||
 	    (move->new < move->old + move->old_len &&
 	     move->old < move->new + move->new_len))
 		return -EINVAL;
@@ -266,8 +264,8 @@ void *lazymap_remap(void *start, size_t old_len, size_t new_len, int flags,
 	if (lazy) {
 		at = remap(&move);
 	} else {
-		at = (uintptr_t)kernel_remap(move.old, old_len, new_len,
-					     flags, move.new);
+		at = (uintptr_t)kernel_remap(move.old, old_len, new_len, flags,
+					     move.new);
 		if (!lm_os_failed(at))
 			clear_target(move.new, new_end);
 	}

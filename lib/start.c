@@ -80,8 +80,7 @@ static int read_options(const struct lazymap_options *given)
 	char number[32];
 
 	if (given)
-		memcpy(&options, given,
-		       lm_min(given->size, sizeof(options)));
+		memcpy(&options, given, lm_min(given->size, sizeof(options)));
 	if (!options.trap)
 		options.trap = getenv("LAZYMAP_TRAP");
 	if (!options.place)
@@ -99,8 +98,7 @@ static int read_options(const struct lazymap_options *given)
 		options.cluster = CLUSTER_DEFAULT;
 	snprintf(number, sizeof(number), "%zu", options.cluster);
 	if (!check_cluster(options.cluster))
-		return wrong("cluster", number,
-			     "a power of two from 4K to 2M");
+		return wrong("cluster", number, "a power of two from 4K to 2M");
 	text = getenv("LAZYMAP_TIME");
 	if (!options.time && text && *text)
 		options.time = strcmp(text, "0") ? 1 : -1;

@@ -32,7 +32,7 @@ enum lm_counter {
 #define LM_COUNTER_ENUM(name) LM_COUNT_##name,
 	LM_COUNTERS(LM_COUNTER_ENUM)
 #undef LM_COUNTER_ENUM
-	LM_COUNTER_MAX
+		LM_COUNTER_MAX
 };
 
 void lm_stats_add(enum lm_counter counter, uint64_t n);

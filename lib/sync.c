@@ -30,8 +30,8 @@ static bool claim_dirty(const struct lm_area *area, uintptr_t addr,
 	for (addr = lm_max(addr, area->start), end = lm_min(end, area->end);
 	     (addr = lm_page_next_block(addr, end)) < end; addr += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(addr);
-		uint64_t seen = atomic_load_explicit(word,
-						     memory_order_relaxed);
+		uint64_t seen =
+			atomic_load_explicit(word, memory_order_relaxed);
 
 		if (LM_PAGE_STATE(seen) != LM_PAGE_DIRTY)
 			continue;
@@ -41,8 +41,8 @@ static bool claim_dirty(const struct lm_area *area, uintptr_t addr,
 				back->store = area->store;
 				back->offset =
 					area->offset + (addr - area->start);
-				back->prot_clean = lm_fault_prot(area,
-								 LM_PAGE_CLEAN);
+				back->prot_clean =
+					lm_fault_prot(area, LM_PAGE_CLEAN);
 				back->prot_dirty = area->prot;
 				lm_gate_filling(back->slot);
 				return true;

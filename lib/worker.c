@@ -52,8 +52,8 @@ static int spawn(void)
 
 static void run(struct job *job)
 {
-	job->result = job->store->ops.read(job->store->data, job->buf,
-					   job->len, (off_t)job->offset);
+	job->result = job->store->ops.read(job->store->data, job->buf, job->len,
+					   (off_t)job->offset);
 	/* The job is gone as soon as this is seen; the wake may then go to
 	 * whatever is there, which has to expect it as any futex has. */
 	atomic_store(&job->done, 1);
@@ -108,10 +108,9 @@ int lm_worker_start(void)
 int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 		   uint64_t offset)
 {
-	struct job job = { .store = store,
-			   .buf = buf,
-			   .len = len,
-			   .offset = offset };
+	struct job job = {
+		.store = store, .buf = buf, .len = len, .offset = offset
+	};
 
 	/* A child whose fork ran no handler has no workers: do it here. */
 	if (!atomic_load(&workers))
@@ -126,12 +125,11 @@ int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 	return job.result;
 }
 
-void lm_worker_forked(void)
+bool lm_worker_forked(void)
 {
 	int had = atomic_exchange(&workers, 0);
 
 	atomic_store(&idle, 0);
 	atomic_store(&queue, NULL);
-	if (had)
-		spawn(); /* without one, reads run in the handler */
+	return had;
 }

@@ -21,7 +21,7 @@ int lm_worker_start(void);
 int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 		   uint64_t offset);
 
-/* In a forked child: the workers are gone; begin again if there were any. */
-void lm_worker_forked(void);
+/* In a forked child: the workers are gone. Were there any? Async-signal-safe. */
+bool lm_worker_forked(void);
 
 #endif

@@ -202,8 +202,9 @@ LM_EXPORT ssize_t __recv_chk(int fd, void *buf, size_t len, size_t size,
 LM_EXPORT ssize_t recvfrom(int fd, void *buf, size_t len, int flags,
 			   struct sockaddr *from, socklen_t *from_len)
 {
-	PINNED(ssize_t, (OUT(buf, len), OUT(from_len, sizeof(*from_len)),
-			 OUT(from, from && from_len ? *from_len : 0)),
+	PINNED(ssize_t,
+	       (OUT(buf, len), OUT(from_len, sizeof(*from_len)),
+		OUT(from, from && from_len ? *from_len : 0)),
 	       REAL(recvfrom)(fd, buf, len, flags, from, from_len));
 }
 
@@ -211,10 +212,10 @@ LM_EXPORT ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t size,
 				 int flags, struct sockaddr *from,
 				 socklen_t *from_len)
 {
-	PINNED(ssize_t, (OUT(buf, len), OUT(from_len, sizeof(*from_len)),
-			 OUT(from, from && from_len ? *from_len : 0)),
-	       REAL(__recvfrom_chk)(fd, buf, len, size, flags, from,
-				    from_len));
+	PINNED(ssize_t,
+	       (OUT(buf, len), OUT(from_len, sizeof(*from_len)),
+		OUT(from, from && from_len ? *from_len : 0)),
+	       REAL(__recvfrom_chk)(fd, buf, len, size, flags, from, from_len));
 }
 
 LM_EXPORT ssize_t send(int fd, const void *buf, size_t len, int flags)
@@ -270,8 +271,7 @@ LM_EXPORT size_t fread_unlocked(void *buf, size_t size, size_t n, FILE *file)
 
 	if (__builtin_mul_overflow(size, n, &len))
 		len = 0;
-	PINNED(size_t, OUT(buf, len),
-	       REAL(fread_unlocked)(buf, size, n, file));
+	PINNED(size_t, OUT(buf, len), REAL(fread_unlocked)(buf, size, n, file));
 }
 
 LM_EXPORT size_t fwrite_unlocked(const void *buf, size_t size, size_t n,
@@ -281,6 +281,5 @@ LM_EXPORT size_t fwrite_unlocked(const void *buf, size_t size, size_t n,
 
 	if (__builtin_mul_overflow(size, n, &len))
 		len = 0;
-	PINNED(size_t, IN(buf, len),
-	       REAL(fwrite_unlocked)(buf, size, n, file));
+	PINNED(size_t, IN(buf, len), REAL(fwrite_unlocked)(buf, size, n, file));
 }

@@ -58,8 +58,7 @@ LM_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler)
 {
 	if (sig != SIGSEGV)
 		return REAL(sysv_signal)(sig, handler);
-	return set_handler(sig, handler,
-			   (int)SA_RESETHAND | SA_NODEFER);
+	return set_handler(sig, handler, (int)SA_RESETHAND | SA_NODEFER);
 }
 
 /* Whether the program believes SIGSEGV blocked in this thread. */
@@ -109,8 +108,8 @@ MASK_CALL(pthread_sigmask)
  * alternate stack is present, and stays so. */
 LM_EXPORT int sigaltstack(const stack_t *new, stack_t *old)
 {
-	if (new &&!(new->ss_flags & SS_DISABLE) &&
-	    lm_access_lazy((uintptr_t)new->ss_sp, new->ss_size))
-		lm_access_pin((uintptr_t)new->ss_sp, new->ss_size, 1);
+	if (new && !(new->ss_flags &SS_DISABLE) &&
+	    lm_access_lazy((uintptr_t) new->ss_sp, new->ss_size))
+		lm_access_pin((uintptr_t) new->ss_sp, new->ss_size, 1);
 	return REAL(sigaltstack)(new, old);
 }

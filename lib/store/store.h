@@ -17,12 +17,12 @@
 enum lm_store_kind { LM_STORE_ZERO, LM_STORE_FILE, LM_STORE_CALLBACK };
 
 struct lm_store {
-	enum lm_store_kind kind;     /* immutable */
-	uint32_t refs;               /* guarded by the map lock */
-	struct lm_store *next;       /* of those to be closed; map lock */
+	enum lm_store_kind kind;      /* immutable */
+	uint32_t refs;                /* guarded by the map lock */
+	struct lm_store *next;        /* of those to be closed; map lock */
 	struct lazymap_store_ops ops; /* immutable */
-	void *data;                  /* immutable */
-	_Atomic int write_error;     /* -errno kept for the next sync */
+	void *data;                   /* immutable */
+	_Atomic int write_error;      /* -errno kept for the next sync */
 };
 
 extern struct lm_store lm_store_zero, lm_store_file;

@@ -19,8 +19,7 @@ static const struct lm_trap_core *core; /* immutable once installed */
 static enum lm_access access_of(const ucontext_t *context)
 {
 	/* The page fault's error code (Intel SDM vol. 3A, 4.7). */
-	unsigned long code =
-		(unsigned long)context->uc_mcontext.gregs[REG_ERR];
+	unsigned long code = (unsigned long)context->uc_mcontext.gregs[REG_ERR];
 
 	if (code & 0x10)
 		return LM_EXEC;

@@ -132,8 +132,8 @@ static const struct lm_trap *load(const char *name)
 		}
 	}
 	if (!module) {
-		snprintf(path, sizeof(path), LM_LIBDIR
-			 "/lazymap/lazymap-trap-%s.so", name);
+		snprintf(path, sizeof(path),
+			 LM_LIBDIR "/lazymap/lazymap-trap-%s.so", name);
 		module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	}
 	return module ? dlsym(module, "lm_trap_module") : NULL;
