@@ -11,6 +11,9 @@
 /* Fewer cold frames than this are kept: one instruction may need several. */
 #define COLD_MIN 64
 
+/* How many evictions are remembered, in capacities. */
+#define GHOSTS 2
+
 static uint32_t mix(uintptr_t start)
 {
 	uint64_t n = (uint64_t)(start >> 12) * 0x9E3779B97F4A7C15u;
@@ -32,7 +35,7 @@ size_t lm_frames_size(uint32_t capacity)
 	size_t power = power_above(capacity);
 
 	return (capacity + 1) * sizeof(struct lm_frame) +
-	       2 * power * sizeof(uint32_t);
+	       (1 + GHOSTS) * power * sizeof(uint32_t);
 }
 
 void lm_frames_init(struct lm_frames *frames, void *memory, uint32_t capacity)
@@ -46,7 +49,7 @@ void lm_frames_init(struct lm_frames *frames, void *memory, uint32_t capacity)
 	frames->hash = (uint32_t *)(frames->frame + capacity + 1);
 	frames->hash_mask = power - 1;
 	frames->ghost = frames->hash + power;
-	frames->ghost_mask = power - 1;
+	frames->ghost_mask = GHOSTS * power - 1;
 }
 
 uint32_t lm_frames_find(const struct lm_frames *frames, uintptr_t start)
