@@ -51,6 +51,7 @@ static _Atomic uint64_t in_use; /* slots that are taken, limbo and all */
 static uint64_t in_limbo;       /* slots that are free but for our children */
 static int watched[WATCHED], watching;
 static bool unwatched; /* a child that we could not watch */
+static unsigned asked; /* counts, see take_run() */
 static int fork_pipe[2] = { -1, -1 };
 
 static bool bit(const uint64_t *map, uint64_t i)
@@ -257,6 +258,9 @@ static int take_run(size_t *n, uint64_t *first)
 	struct file *file = &files[mine];
 	size_t want = *n;
 
+	/* Now and then: it costs a system call for each child. */
+	if (in_limbo > high / 8 && ++asked % 16 == 0)
+		reclaim();
 	if (cursor >= high && high >= 1024 && high - in_use >= high / 4)
 		cursor = 0;
 	if (!find_run(file, cursor, slots_max, n, first)) {

@@ -65,8 +65,8 @@ static void trace_scans(uint64_t seed)
 			if (next == PAGES)
 				next = CAPACITY;
 		} else {
-			trace[i] = (uint16_t)(random_next(&seed) %
-					      (CAPACITY / 2));
+			trace[i] =
+				(uint16_t)(random_next(&seed) % (CAPACITY / 2));
 		}
 	}
 }
@@ -250,8 +250,7 @@ static unsigned sim_s3fifo(void)
 			continue;
 		}
 		misses++;
-		while (fresh.count + trial.count + shown.count +
-			       hidden.count ==
+		while (fresh.count + trial.count + shown.count + hidden.count ==
 		       CAPACITY) {
 			int small = fresh.count + trial.count;
 
@@ -266,9 +265,8 @@ static unsigned sim_s3fifo(void)
 				}
 				sim_ghosts[sim_remove(&trial, 0).page] = true;
 			} else if (shown.count &&
-				   hidden.count <
-					   (shown.count + hidden.count + 3) /
-						   4) {
+				   hidden.count < (shown.count + hidden.count +
+						   3) / 4) {
 				sim_append(&hidden, sim_remove(&shown, 0).page,
 					   true);
 			} else {
