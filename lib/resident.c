@@ -239,8 +239,8 @@ static size_t reserve(size_t max)
 
 bool lm_resident_low(void)
 {
-	size_t max = atomic_load_explicit(&lm_resident_max,
-					  memory_order_relaxed);
+	size_t max =
+		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
 
 	return max && atomic_load(&used) + reserve(max) > max &&
 	       lm_os_now_ns() >= atomic_load(&pause_to);
@@ -249,8 +249,8 @@ bool lm_resident_low(void)
 int lm_resident_reserve(void)
 {
 	uint64_t mask = lm_os_block_signals();
-	size_t max = atomic_load_explicit(&lm_resident_max,
-					  memory_order_relaxed);
+	size_t max =
+		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
 	int ret = max && atomic_load(&used) + 2 * reserve(max) > max;
 
 	if (ret && !make_room(1))
