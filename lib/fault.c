@@ -12,6 +12,7 @@
 #include "os_linux.h"
 #include "place/place.h"
 #include "start.h"
+#include "step.h"
 
 /* What one claim holds: consecutive BUSY pages of one block and area, all of
  * which were in the state `from`, and what they are to become. */
@@ -207,11 +208,15 @@ static enum verdict enter_and_claim(struct claim *claim, uintptr_t addr,
 	claim->slot = lm_gate_enter();
 	area = lm_area_find(addr);
 	if (area && allowed(area->prot, access) &&
-	    (claim->until || !stuck(claim->slot, addr)))
+	    (claim->until || !stuck(claim->slot, addr))) {
+		lm_step(LM_STEP_CLAIM, claim->page);
 		verdict = claim_page(area, claim, &word, &ticket);
+	}
 	lm_gate_leave(claim->slot);
-	if (verdict == WAIT)
+	if (verdict == WAIT) {
+		lm_step(LM_STEP_WAIT, claim->page);
 		lm_page_wait(word, ticket);
+	}
 	return verdict;
 }
 
@@ -244,6 +249,7 @@ static int fill(const struct claim *claim)
 		len = lm_min(size, claim->end - at);
 		ret = lm_store_read(claim->store, buffer, len,
 				    claim->offset + (at - claim->start));
+		lm_step(LM_STEP_READ, at);
 		if (!ret)
 			ret = lm_place->write(at, buffer, len);
 	}
@@ -288,10 +294,13 @@ static int bring(const struct claim *claim)
 {
 	int ret = 0;
 
+	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (claim->from == LM_PAGE_ABSENT && !lm_store_direct(claim->store))
 		ret = fill(claim);
+	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret)
 		ret = reveal(claim);
+	lm_step(LM_STEP_REVEALED, claim->page);
 	return ret;
 }
 
@@ -342,6 +351,7 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 				note_progress(&claim, addr);
 			}
 			settle(&claim, claim.to, claim.rest);
+			lm_step(LM_STEP_SETTLED, claim.page);
 			return LM_SERVED;
 		case WAIT:
 			lm_stats_add(LM_COUNT_faults_waited, 1);

@@ -17,6 +17,7 @@
 #include "meta.h"
 #include "place/place.h"
 #include "start.h"
+#include "step.h"
 #include "worker.h"
 
 #include <pthread.h>
@@ -29,6 +30,7 @@ static void prepare(void)
 	uint64_t before = lm_map_lock();
 
 	mask = before;
+	lm_step(LM_STEP_FORK, 0);
 	lm_gate_shut();
 	lm_gate_wait_filled();
 }
