@@ -31,8 +31,7 @@ static void prepare(void)
 
 	mask = before;
 	lm_step(LM_STEP_FORK, 0);
-	lm_gate_shut();
-	lm_gate_wait_filled();
+	lm_gate_drain();
 }
 
 static void parent(void)

@@ -79,9 +79,8 @@ static int write_page(const struct writeback *back)
 	lm_step(LM_STEP_WRITE_BACK, back->page);
 	ret = lm_os_mprotect(back->page, LM_PAGE, prot);
 	if (!ret)
-		ret = back->store->ops.write(back->store->data,
-					     (void *)back->page, LM_PAGE,
-					     (off_t)back->offset);
+		ret = lm_store_write(back->store, (void *)back->page, LM_PAGE,
+				     back->offset);
 	lm_step(LM_STEP_WRITTEN, back->page);
 	if (ret < 0) {
 		/* It was so before: the kernel has the room for it. */
