@@ -227,7 +227,7 @@ $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_A)
 LIBRARY_OBJ := $(patsubst %.c,$(BUILD)/obj/%-library.o,$(SEMANTICS_SRC))
 $(BUILD)/obj/%-library.o: %.c Makefile $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	$(call say,CC,$< (library))$(COMPILE) -DSEM_LIBRARY -MMD -MP -c -o $@ $<
+	$(call say,CC)$(COMPILE) -DSEM_LIBRARY -MMD -MP -c -o $@ $<
 
 -include $(LIBRARY_OBJ:.o=.d)
 

@@ -12,6 +12,7 @@
 #include "change.h"
 #include "fault.h"
 #include "gate.h"
+#include "locked.h"
 #include "os_linux.h"
 #include "place/place.h"
 #include "start.h"
@@ -246,8 +247,13 @@ static void populate(const struct request *request, uintptr_t at)
 {
 	int error;
 
-	if (!(request->flags & (MAP_POPULATE | MAP_LOCKED)) ||
-	    request->flags & MAP_NONBLOCK || request->prot == PROT_NONE)
+	bool wanted = request->flags & MAP_LOCKED ||
+		      (request->flags & MAP_POPULATE &&
+		       !(request->flags & MAP_NONBLOCK));
+
+	if (lm_locked_future() && !(lm_locked_future() & MCL_ONFAULT))
+		wanted = true;
+	if (!wanted || request->prot == PROT_NONE)
 		return;
 	/* Like the kernel: what cannot be brought in now comes, or fails,
 	 * when it is touched. */
@@ -307,7 +313,7 @@ void *lazymap_map_with(void *start, size_t len, int prot, int flags, int fd,
 		errno = -ret;
 		return LAZYMAP_FAILED;
 	}
-	if (flags & MAP_LOCKED)
+	if (flags & MAP_LOCKED || lm_locked_future())
 		request.area.flags |= LM_AREA_LOCKED;
 	return finish(&request, len, can_be_lazy(&request, len));
 }

@@ -11,8 +11,9 @@
 #include <string.h>
 #include <time.h>
 
+static _Atomic uint32_t before_start = 1;
 /* Wiped by the kernel in a forked child; immutable pointer after the start. */
-static _Atomic uint32_t *lm_os_alive;
+static _Atomic uint32_t *lm_os_alive = &before_start;
 
 void lm_os_wait(const _Atomic uint32_t *word, uint32_t value)
 {

@@ -145,7 +145,10 @@ void lm_page_wait(lm_page_word *word, uint32_t ticket)
 
 uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end)
 {
-	while (addr < end) {
+	uintptr_t limit = lm_min(end, (uintptr_t)1 << LM_ADDRESS_BITS);
+
+	/* Calls may ask for ranges that no address space has. */
+	while (addr < limit) {
 		if (!entry_of(addr))
 			addr = ((addr >> LEAF_SHIFT) + 1) << LEAF_SHIFT;
 		else if (!block_of(addr))

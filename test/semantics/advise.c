@@ -522,7 +522,6 @@ CASE("mlock", "mlockall: what will be there")
 	later = map(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, file_of(4 * PAGE),
 		    0);
 	see_core("file", later, 4);
-	note("locked: %ld KiB", status_kib("VmLck:"));
 	ret("both, on fault", mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
 	later = map(NULL, 8 * PAGE, RW, ANON, -1, 0);
 	see_core("on fault", later, 8);
@@ -535,6 +534,7 @@ CASE("mlock", "mlockall: the errors")
 {
 	struct rlimit limit = { 16 * PAGE, 16 * PAGE }, none = { 0, 0 };
 
+	see("something before", letters(1));
 	ret("no flag", mlockall(0));
 	ret("unknown flag", mlockall(16));
 	ret("MCL_ONFAULT alone", mlockall(MCL_ONFAULT));

@@ -145,12 +145,12 @@ CASE("fork", "a thousand forks leak nothing")
 		if (i != 50)
 			continue;
 		size = status_kib("VmSize:");
-		rss = status_kib("VmRSS:");
+		rss = resident_kib();
 		descriptors = count_descriptors();
 	}
 	note("failed: %d", failed);
 	note("address space grew: %d", status_kib("VmSize:") - size > 64);
-	note("memory grew: %d", status_kib("VmRSS:") - rss > 256);
+	note("memory grew: %d", resident_kib() - rss > 256);
 	note("descriptors: %d more", count_descriptors() - descriptors);
 }
 
@@ -375,8 +375,7 @@ CASE("limits", "a large area under RLIMIT_AS, touched everywhere")
 		(rlim_t)(status_kib("VmSize:")) * 1024;
 	need(setrlimit(RLIMIT_AS, &limit) == 0);
 	got("no more", mmap(NULL, (size_t)1 << 20, RW, ANON, -1, 0));
-	for (size_t at = 0; at < (size_t)4 << 30; at += (size_t)2 << 20)
-		put("touch", mem + at, 1);
+	put_each("touched", mem, (size_t)4 << 30, (size_t)2 << 20);
 }
 
 CASE("limits", "RLIMIT_DATA bounds private writable memory")

@@ -35,7 +35,7 @@ CASE("mmap", "neither or both of MAP_PRIVATE and MAP_SHARED")
 
 CASE("mmap", "unknown flags: refused with MAP_SHARED_VALIDATE, else ignored")
 {
-	int fd = file_of(PAGE), unknown = 1 << 30;
+	int fd = file_of(PAGE), unknown = 1 << 21;
 
 	got("validate",
 	    mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | unknown, fd, 0));

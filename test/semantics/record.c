@@ -158,6 +158,28 @@ void put(const char *what, volatile void *addr, int value)
 		note("%s: written", what);
 }
 
+struct steps {
+	volatile char *addr;
+	size_t len, step;
+	volatile size_t done;
+};
+
+static void store_each(void *argument)
+{
+	struct steps *steps = argument;
+
+	for (size_t at = 0; at < steps->len; at += steps->step, steps->done++)
+		steps->addr[at] = 1;
+}
+
+void put_each(const char *what, void *addr, size_t len, size_t step)
+{
+	struct steps steps = { addr, len, step, 0 };
+
+	guarded(what, addr, store_each, &steps);
+	note("%s: %zu", what, steps.done);
+}
+
 struct bytes {
 	const volatile unsigned char *addr;
 	size_t len, offset;
@@ -237,17 +259,28 @@ void see_core(const char *what, void *addr, size_t pages)
 	note("%s: %s", what, text);
 }
 
-long status_kib(const char *name)
+static long number_in(const char *path, const char *name)
 {
-	char text[8192], *at;
-	int fd = open("/proc/self/status", O_RDONLY);
+	static char text[8192];
+	int fd = open(path, O_RDONLY);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	char *at;
 
 	need(n > 0);
 	close(fd);
 	text[n] = '\0';
 	at = strstr(text, name);
 	return at ? strtol(at + strlen(name), NULL, 10) : -1;
+}
+
+long status_kib(const char *name)
+{
+	return number_in("/proc/self/status", name);
+}
+
+long resident_kib(void)
+{
+	return number_in("/proc/self/smaps_rollup", "\nRss:");
 }
 
 /* -- Files, memory, processes ----------------------------------------------------- */

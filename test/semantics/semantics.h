@@ -95,6 +95,8 @@ void *got(const char *what, void *addr);
 void see(const char *what, const volatile void *addr);
 /* Store one byte: "what: written", or the signal. */
 void put(const char *what, volatile void *addr, int byte);
+/* One byte every `step`: how many until the end, or until a signal. */
+void put_each(const char *what, void *addr, size_t len, size_t step);
 /* A hash of all bytes, or the signal. */
 void see_all(const char *what, const void *addr, size_t len);
 /* Is every byte pattern(offset + its index)? */
@@ -105,6 +107,9 @@ void execute(const char *what, void *addr);
 void see_core(const char *what, void *addr, size_t pages);
 /* A line of /proc/self/status, "VmLck:", in KiB. */
 long status_kib(const char *name);
+/* Resident memory in KiB, counted page by page: what /proc/self/status has is
+ * behind by what each CPU has not added yet. */
+long resident_kib(void);
 
 /* This case cannot be tried here, on the kernel neither. */
 void skip(const char *why) __attribute__((noreturn));
