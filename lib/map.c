@@ -32,6 +32,9 @@
 	 MAP_NORESERVE | MAP_NONBLOCK | MAP_32BIT | MAP_DENYWRITE |            \
 	 MAP_EXECUTABLE)
 
+/* Those of them that MAP_SHARED_VALIDATE knows, for a file. */
+#define VALIDATED_FLAGS (LAZY_FLAGS & ~(MAP_FIXED_NOREPLACE | MAP_ANONYMOUS))
+
 #ifndef MAP_32BIT
 #define MAP_32BIT 0
 #endif
@@ -97,6 +100,8 @@ static bool can_be_lazy(struct request *request, size_t len)
 		return false;
 	if (fixed(request) && request->start & (LM_PAGE - 1))
 		return false;
+	if (type == MAP_SHARED_VALIDATE && request->flags & ~VALIDATED_FLAGS)
+		return false;
 	if (type != MAP_PRIVATE)
 		request->area.flags |= LM_AREA_SHARED;
 	request->area.store = &lm_store_zero;
@@ -116,6 +121,9 @@ static uintptr_t kernel_map(const struct request *request, uintptr_t at,
 
 	flags = (flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE)) | MAP_NORESERVE |
 		more;
+	/* Validated; `more` may hold what the kernel would refuse with it. */
+	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
+		flags = (flags & ~MAP_TYPE) | MAP_SHARED;
 	if (!lm_store_direct(request->area.store))
 		return lm_os_mmap(at, request->len, PROT_NONE,
 				  (flags & ~MAP_TYPE) | MAP_PRIVATE |

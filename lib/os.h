@@ -25,6 +25,12 @@
 #define LM_BLOCK_PAGES (LM_BLOCK / LM_PAGE)
 /* User addresses that are looked up: 47 bits on x86-64, 48 on aarch64. */
 #define LM_ADDRESS_BITS 48
+/* The kernel's TASK_SIZE. */
+#if defined(__x86_64__)
+#define LM_USER_END (((uintptr_t)1 << 47) - LM_PAGE)
+#else
+#define LM_USER_END ((uintptr_t)1 << LM_ADDRESS_BITS)
+#endif
 
 static inline uintptr_t lm_page_down(uintptr_t addr)
 {

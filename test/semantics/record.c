@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 
 #define RECORD_FD 900
 
@@ -61,6 +62,16 @@ void skip(const char *why)
 {
 	note("skipped: %s", why);
 	_exit(0);
+}
+
+bool kernel_is(int major, int minor)
+{
+	struct utsname name;
+	int here[2];
+
+	need(uname(&name) == 0 &&
+	     sscanf(name.release, "%d.%d", &here[0], &here[1]) == 2);
+	return here[0] > major || (here[0] == major && here[1] >= minor);
 }
 
 /* -- Touching ------------------------------------------------------------------- */
@@ -280,7 +291,7 @@ long status_kib(const char *name)
 
 long resident_kib(void)
 {
-	return number_in("/proc/self/smaps_rollup", "\nRss:");
+	return number_in("/proc/self/smaps_rollup", "\nAnonymous:");
 }
 
 /* -- Files, memory, processes ----------------------------------------------------- */

@@ -240,20 +240,20 @@ CASE("mremap", "a range of two areas")
 
 CASE("mremap", "several areas move at once, where the kernel can")
 {
-	char *at = room(8), *to = room(8);
+	char *at = room(8), *to;
 	void *moved;
 
+	if (!kernel_is(6, 17))
+		skip("Linux 6.17");
 	map(at, 2 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
 	map(at + 2 * PAGE, 2 * PAGE, PROT_READ, SHARED_ANON | MAP_FIXED, -1, 0);
 	map(at + 5 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0);
 	put("before", at + PAGE, 5);
 	put("before", at + 5 * PAGE, 6);
+	to = room(8);
 	moved = mremap(at, 6 * PAGE, 6 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 		       to);
-	/* Linux 6.17; how much was moved before it failed is its own. */
 	got("moved", moved);
-	if (moved != to)
-		return;
 	for (size_t i = 0; i < 6; i++) {
 		see("page", to + i * PAGE);
 		put("page", to + i * PAGE, 9);

@@ -107,12 +107,14 @@ void execute(const char *what, void *addr);
 void see_core(const char *what, void *addr, size_t pages);
 /* A line of /proc/self/status, "VmLck:", in KiB. */
 long status_kib(const char *name);
-/* Resident memory in KiB, counted page by page: what /proc/self/status has is
- * behind by what each CPU has not added yet. */
+/* Resident memory in KiB that is no file's, counted page by page: what
+ * /proc/self/status has is behind by what each CPU has not added yet. */
 long resident_kib(void);
 
 /* This case cannot be tried here, on the kernel neither. */
 void skip(const char *why) __attribute__((noreturn));
+/* This version of Linux, or a later one? */
+bool kernel_is(int major, int minor);
 /* Something that must work for the case to mean anything. */
 #define need(condition)                                                        \
 	do {                                                                   \
