@@ -12,6 +12,7 @@
 #include "change.h"
 #include "fault.h"
 #include "gate.h"
+#include "limit.h"
 #include "locked.h"
 #include "os_linux.h"
 #include "place/place.h"
@@ -182,6 +183,17 @@ static void undo(const struct request *request, uintptr_t at)
 		lm_os_munmap(at, request->len);
 }
 
+/* What the kernel counts of a mapping that it can see. */
+static int within_limits(const struct request *request)
+{
+	if (lm_area_full())
+		return -ENOMEM;
+	if (request->prot & PROT_WRITE &&
+	    !(request->area.flags & LM_AREA_SHARED))
+		return lm_limit_data(request->len);
+	return 0;
+}
+
 /* Inside a change: the kernel's mapping, and the area over it. */
 static uintptr_t map_lazily(struct request *request)
 {
@@ -199,6 +211,11 @@ static uintptr_t map_lazily(struct request *request)
 		ret = lm_os_mprotect(at, request->len, PROT_NONE);
 	else if (!lm_store_direct(area->store) && lm_place->attach)
 		ret = lm_place->attach(at, request->len);
+	if (ret < 0) {
+		undo(request, at);
+		return (uintptr_t)ret;
+	}
+	ret = lm_change_promise(at, request->len);
 	if (ret < 0) {
 		undo(request, at);
 		return (uintptr_t)ret;
@@ -246,7 +263,11 @@ static uintptr_t map(struct request *request, size_t len, bool lazy)
 	ret = lm_change_begin(&change, request->start, end);
 	if (ret < 0)
 		return (uintptr_t)ret;
-	at = lazy ? map_lazily(request) : map_by_kernel(request, len);
+	ret = lazy ? within_limits(request) : 0;
+	if (ret < 0)
+		at = (uintptr_t)ret;
+	else
+		at = lazy ? map_lazily(request) : map_by_kernel(request, len);
 	lm_change_end(&change);
 	return at;
 }

@@ -90,6 +90,11 @@ void lm_os_restore_signals(uint64_t mask);
 
 uint64_t lm_os_now_ns(void);
 
+/* vm.max_map_count: how many VM areas a process can have. */
+size_t lm_os_max_map_count(void);
+/* A file's beginning as a string, for /proc: its length, or -errno. */
+long lm_os_read_file(const char *path, char *text, size_t size);
+
 /* "lazymap: <text>\n" to standard error, in one write. */
 void lm_os_say(const char *text);
 

@@ -11,6 +11,8 @@
 
 #define LEAF_SHIFT 34 /* 16 GiB */
 #define LEAF_BLOCKS ((uintptr_t)1 << (LEAF_SHIFT - LM_BLOCK_SHIFT))
+/* Of larger areas only as much is promised: 2 MiB of leaves. */
+#define PROMISE_MAX ((size_t)1 << 39)
 #define LEAVES ((uintptr_t)1 << (LM_ADDRESS_BITS - LEAF_SHIFT))
 
 typedef _Atomic(lm_page_word *) block_entry;
@@ -87,6 +89,17 @@ lm_page_word *lm_page_make(uintptr_t addr)
 		}
 	}
 	return &block[page_index(addr)];
+}
+
+int lm_page_promise(uintptr_t start, size_t len)
+{
+	uintptr_t end = start + lm_min(len, PROMISE_MAX);
+
+	for (uintptr_t at = start >> LEAF_SHIFT << LEAF_SHIFT; at < end;
+	     at += (uintptr_t)1 << LEAF_SHIFT)
+		if (!make_entry(at))
+			return -ENOMEM;
+	return 0;
 }
 
 /* The table of page.h, as code. */

@@ -5,6 +5,7 @@
  */
 #include "change.h"
 #include "fault.h"
+#include "limit.h"
 #include "start.h"
 
 /* May it be executed (noexec mounts, security modules), may the shared file
@@ -12,10 +13,10 @@
 static int ask_kernel(const struct lm_area *area, uintptr_t page, int prot)
 {
 	lm_page_word *word = lm_page_word_of(page);
-	int more = prot & ~area->prot & PROT_EXEC, ret;
+	int more = prot & ~area->prot, ret;
 
-	if (area->flags & LM_AREA_SHARED && area->store == &lm_store_file)
-		more |= prot & ~area->prot & PROT_WRITE;
+	if (!(area->flags & LM_AREA_SHARED) || area->store != &lm_store_file)
+		more &= PROT_EXEC;
 	if (!more || !lm_store_direct(area->store))
 		return 0;
 	ret = lm_os_mprotect(page, LM_PAGE, prot);
@@ -38,7 +39,13 @@ static int protect_area(uintptr_t start, uintptr_t end, int prot)
 
 	if (prot & PROT_WRITE && area->flags & LM_AREA_READ_ONLY)
 		return -EACCES;
+	if (prot != area->prot && lm_area_full() &&
+	    (start > area->start || end < area->end))
+		return -ENOMEM;
 	ret = ask_kernel(area, start, prot);
+	if (!ret && prot & ~area->prot & PROT_WRITE &&
+	    !(area->flags & LM_AREA_SHARED))
+		ret = lm_limit_data(end - start);
 	if (ret < 0)
 		return ret;
 	lm_area_split(start);

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "change.h"
 #include "fault.h"
+#include "limit.h"
 #include "os_linux.h"
 #include "start.h"
 #include "sync.h"
@@ -120,7 +121,9 @@ static uintptr_t do_move(struct move *move)
 	move->new = room;
 	if (move->flags & MREMAP_FIXED)
 		clear_target(room, room + move->new_len);
-	ret = lm_page_make_for_move(move->old, room, len);
+	ret = lm_change_promise(room, move->new_len);
+	if (!ret)
+		ret = lm_page_make_for_move(move->old, room, len);
 	if (!ret)
 		ret = lm_os_mprotect(move->old, len, PROT_NONE);
 	if (!ret)
@@ -218,7 +221,11 @@ static uintptr_t grow(struct move *move, const struct lm_area *area)
 	size_t more = move->new_len - move->old_len;
 	int ret = -ENOMEM;
 
-	if (move->old + move->old_len == area->end)
+	if (area->prot & PROT_WRITE && !(area->flags & LM_AREA_SHARED) &&
+	    lm_limit_data(more) < 0)
+		return (uintptr_t)-ENOMEM;
+	if (move->old + move->old_len == area->end &&
+	    !lm_change_promise(area->end, more))
 		ret = grow_in_place(area->end, more);
 	if (!ret) {
 		extend_area(move->old, more);

@@ -146,6 +146,9 @@ char *room(size_t pages);
 void child(const char *what, void (*run)(void *), void *argument);
 pid_t start_child(void (*run)(void *), void *argument);
 void end_child(const char *what, pid_t pid);
+/* Memory that a system call without a wrapper of its own is going to use: a
+ * program that uses the library pins it. Returns mem. */
+void *hand_over(void *mem, size_t len);
 /* Give up root's privileges, so that limits hold. */
 void be_nobody(void);
 /* Wait for the other side: a byte through a pipe. */
@@ -156,7 +159,6 @@ void wait_go(const int *pipe_ends);
 
 #ifdef SEM_LIBRARY
 #include "lazymap.h"
-#define SEM_IS_LIBRARY true
 int sem_posix_madvise(void *start, size_t len, int advice);
 ssize_t sem_read(int fd, void *buf, size_t len);
 ssize_t sem_write(int fd, const void *buf, size_t len);
@@ -183,8 +185,6 @@ ssize_t sem_pwrite(int fd, const void *buf, size_t len, off_t at);
 #define pread sem_pread
 #define pwrite sem_pwrite
 #endif
-#else
-#define SEM_IS_LIBRARY false
 #endif
 
 #endif
