@@ -21,7 +21,7 @@ static struct lm_area **areas;
 static size_t count, capacity;
 /* All areas lie between these two; never shrinks. Atomic. */
 static _Atomic uintptr_t lowest = UINTPTR_MAX, highest;
-static uint64_t bytes;
+static _Atomic uint64_t bytes;
 /* guarded by the map lock */
 static struct free_area {
 	struct free_area *next;

@@ -15,6 +15,7 @@
 #include "limit.h"
 #include "locked.h"
 #include "os_linux.h"
+#include "pager.h"
 #include "place/place.h"
 #include "start.h"
 #include "sync.h"
@@ -317,8 +318,10 @@ static void *finish(struct request *request, size_t len, bool lazy)
 		errno = -(int)(intptr_t)at;
 		return LAZYMAP_FAILED;
 	}
-	if (lazy)
+	if (lazy) {
+		lm_pager_start();
 		populate(request, at);
+	}
 	return (void *)at;
 }
 
