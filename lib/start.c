@@ -12,6 +12,7 @@
 #include "policy/policy.h"
 #include "resident.h"
 #include "trap/trap.h"
+#include "widen.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -190,6 +191,7 @@ static int start_with(const struct lazymap_options *given)
 	ret = ret ? ret : start_place();
 	ret = ret ? ret : lm_fork_start();
 	ret = ret ? ret : start_trap();
+	lm_widen_start();
 	ret = ret ? ret : lm_resident_start();
 	return ret;
 }
