@@ -43,8 +43,7 @@ static int wrong(const char *option, const char *value, const char *wanted)
 	return -EINVAL;
 }
 
-/* Bytes with an optional K, M or G; 0 if it is not that. */
-static size_t parse_size(const char *text)
+size_t lm_start_size(const char *text)
 {
 	char *end;
 	unsigned long long n;
@@ -89,7 +88,7 @@ static int read_options(const struct lazymap_options *given)
 		options.place = NULL;
 	text = getenv("LAZYMAP_CLUSTER");
 	if (!options.cluster && text && *text) {
-		options.cluster = parse_size(text);
+		options.cluster = lm_start_size(text);
 		if (!check_cluster(options.cluster))
 			return wrong("LAZYMAP_CLUSTER", text,
 				     "a power of two from 4K to 2M");

@@ -14,6 +14,10 @@ extern struct lazymap_options lm_options;
 /* Start with the environment's options unless started: 0 or -errno. */
 int lm_start(void);
 
+/* Bytes, as options have them: a number with an optional K, M or G; 0 if it is
+ * not that. */
+size_t lm_start_size(const char *text);
+
 /* In a child made by fork, from the atfork handler or from the first fault or
  * call in a child whose fork ran none. */
 void lm_forked(void);

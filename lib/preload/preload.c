@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "preload.h"
+#include "signal.h"
 
 #include "../fd.h"
 #include "../os.h"
@@ -24,7 +25,10 @@
 #define MIN_SIZE_DEFAULT ((size_t)64 * 1024)
 
 static _Atomic size_t min_size;
-static _Atomic int off; /* lazymap could not start: everything goes on */
+/* Everything goes on as it is while lazymap is being started (by this thread,
+ * or so early that no other one calls), and when it could not start. */
+enum { NOT_YET, STARTING, ON, OFF };
+static _Atomic int state;
 static int stats_fd = -1;
 
 void *lm_real(const char *name, void *_Atomic *kept)
@@ -47,29 +51,15 @@ void *lm_real(const char *name, void *_Atomic *kept)
 static size_t parse_min_size(void)
 {
 	const char *text = getenv("LAZYMAP_MIN_SIZE");
-	unsigned long long n;
-	char *end;
+	size_t size;
 
 	if (!text || !*text)
 		return MIN_SIZE_DEFAULT;
-	n = strtoull(text, &end, 10);
-	switch (*end) {
-	case 'G':
-	case 'g':
-		n <<= 10; /* fall through */
-	case 'M':
-	case 'm':
-		n <<= 10; /* fall through */
-	case 'K':
-	case 'k':
-		n <<= 10;
-		end++;
-	}
-	if (*end || !n) {
-		lm_os_say("LAZYMAP_MIN_SIZE is not a size; 64K is used");
-		return MIN_SIZE_DEFAULT;
-	}
-	return n;
+	size = lm_start_size(text);
+	if (size)
+		return size;
+	lm_os_say("LAZYMAP_MIN_SIZE is not a size; 64K is used");
+	return MIN_SIZE_DEFAULT;
 }
 
 size_t lm_shim_min_size(void)
@@ -83,9 +73,33 @@ size_t lm_shim_min_size(void)
 	return size;
 }
 
+static void start(void)
+{
+	int before = NOT_YET, after = ON;
+
+	if (!atomic_compare_exchange_strong(&state, &before, STARTING))
+		return;
+	lm_process_start();
+	if (lm_start() < 0) {
+		lm_os_say("cannot start here; the program runs without it");
+		after = OFF;
+	} else {
+		lm_signal_start();
+	}
+	atomic_store(&state, after);
+}
+
 int lm_shim_off(void)
 {
-	return atomic_load_explicit(&off, memory_order_relaxed);
+	int now = atomic_load_explicit(&state, memory_order_relaxed);
+
+	if (now == ON)
+		return 0;
+	/* Until the C library has its environment (an IFUNC's resolver may
+	 * call), nothing can be started. */
+	if (now == NOT_YET && environ)
+		start();
+	return atomic_load_explicit(&state, memory_order_relaxed) != ON;
 }
 
 /* Standard error may be closed, or be the program's own file, by the time the
@@ -141,10 +155,7 @@ static void do_not_follow(void)
 
 __attribute__((constructor)) static void begin(void)
 {
-	if (lm_start() < 0) {
-		lm_os_say("cannot start here; the program runs without it");
-		atomic_store(&off, 1);
-	}
+	start();
 	open_stats();
 	do_not_follow();
 }
@@ -157,7 +168,8 @@ void lm_shim_end(void)
 	char line[256];
 	int len;
 
-	if (lm_shim_off() || atomic_exchange(&pid, me) == me)
+	if (lm_shim_off() || lm_shim_vforked() ||
+	    atomic_exchange(&pid, me) == me)
 		return;
 	lm_exit_flush();
 	if (stats_fd < 0)

@@ -98,6 +98,19 @@ void lm_action_default(int sig)
 	set(sig, &action);
 }
 
+void lm_action_restart(int sig, int restart)
+{
+	struct kernel_action action;
+
+	if (get(sig, &action) < 0)
+		return;
+	if (restart)
+		action.flags |= SA_RESTART;
+	else
+		action.flags &= ~(unsigned long)SA_RESTART;
+	set(sig, &action);
+}
+
 int lm_action_ignored(int sig)
 {
 	struct kernel_action action;

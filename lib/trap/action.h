@@ -17,6 +17,8 @@ int lm_action_install(int sig, void (*handler)(int, siginfo_t *, void *),
 void lm_action_restore(int sig, const struct sigaction *action);
 /* The default action. Async-signal-safe. */
 void lm_action_default(int sig);
+/* Whether a system call that sig's handler interrupts goes on afterwards. */
+void lm_action_restart(int sig, int restart);
 /* Is the kernel's action for sig SIG_IGN? Async-signal-safe. */
 int lm_action_ignored(int sig);
 /* Queue `info` for this thread. 0 or -errno. Async-signal-safe. */

@@ -1,0 +1,309 @@
+/*
+ * mask.c -- signal masks: the program reads back what it set, SIGSEGV and
+ * SIGSYS are never really blocked. See signal.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "preload.h"
+#include "signal.h"
+
+#include "../os.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/signalfd.h>
+#include <ucontext.h>
+
+/* Of this thread's mask, what the kernel is not told. */
+static __thread uint64_t hidden __attribute__((tls_model("initial-exec")));
+
+static uint64_t sys; /* SIGSYS's bit, where lazymap has it; then immutable */
+
+#define SEGV (lm_signal_bit(SIGSEGV))
+#define STAND_IN (lm_signal_bit(LM_STAND_IN))
+#define HIDDEN (STAND_IN | sys)
+
+/* The kernel's part of a set; glibc's has room for more. */
+static uint64_t get(const sigset_t *set)
+{
+	uint64_t bits;
+
+	memcpy(&bits, set, sizeof(bits));
+	return bits;
+}
+
+static void put(sigset_t *set, uint64_t bits)
+{
+	memcpy(set, &bits, sizeof(bits));
+}
+
+static uint64_t to_kernel(uint64_t bits)
+{
+	return (bits & ~(HIDDEN | SEGV)) | (bits & SEGV ? STAND_IN : 0);
+}
+
+static uint64_t from_kernel(uint64_t bits)
+{
+	return (bits & ~HIDDEN) | (bits & STAND_IN ? SEGV : 0);
+}
+
+sigset_t lm_mask_in(const sigset_t *set)
+{
+	sigset_t kernel = *set;
+
+	put(&kernel, to_kernel(get(set)));
+	return kernel;
+}
+
+void lm_mask_out(sigset_t *set)
+{
+	put(set, from_kernel(get(set)));
+}
+
+static void remember(int how, uint64_t bits)
+{
+	bits &= HIDDEN;
+	if (how == SIG_BLOCK)
+		hidden |= bits;
+	else if (how == SIG_UNBLOCK)
+		hidden &= ~bits;
+	else
+		hidden = bits;
+}
+
+/* The sets may be in lazy memory, the same one or bad: touched once each, here,
+ * as the kernel would, the old one last. */
+#define MASK_CALL(name)                                                        \
+	LM_EXPORT int name(int how, const sigset_t *set, sigset_t *old)        \
+	{                                                                      \
+		uint64_t was = hidden;                                         \
+		sigset_t in, out;                                              \
+		int ret;                                                       \
+                                                                               \
+		sigemptyset(&in);                                              \
+		sigemptyset(&out);                                             \
+		if (set)                                                       \
+			put(&in, get(set));                                    \
+		if (set)                                                       \
+			remember(how, get(&in));                               \
+		put(&in, to_kernel(get(&in)));                                 \
+		ret = REAL(name)(how, set ? &in : NULL, &out);                 \
+		if (ret)                                                       \
+			hidden = was;                                          \
+		else if (old)                                                  \
+			put(old, from_kernel(get(&out)) | was);                \
+		return ret;                                                    \
+	}
+
+MASK_CALL(sigprocmask)
+MASK_CALL(pthread_sigmask)
+
+LM_EXPORT int sigpending(sigset_t *set)
+{
+	int ret = REAL(sigpending)(set);
+
+	if (!ret)
+		lm_mask_out(set);
+	return ret;
+}
+
+/* -- For the time of a call ---------------------------------------------------- */
+
+LM_EXPORT int sigsuspend(const sigset_t *set)
+{
+	sigset_t in = lm_mask_in(set);
+
+	return REAL(sigsuspend)(&in);
+}
+
+LM_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
+		    const struct timespec *timeout, const sigset_t *set)
+{
+	sigset_t in;
+
+	if (set)
+		in = lm_mask_in(set);
+	return REAL(ppoll)(fds, count, timeout, set ? &in : NULL);
+}
+
+LM_EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *bad,
+		      const struct timespec *timeout, const sigset_t *set)
+{
+	sigset_t mask;
+
+	if (set)
+		mask = lm_mask_in(set);
+	return REAL(pselect)(count, in, out, bad, timeout, set ? &mask : NULL);
+}
+
+LM_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int max,
+			  int timeout, const sigset_t *set)
+{
+	sigset_t in;
+
+	if (set)
+		in = lm_mask_in(set);
+	return REAL(epoll_pwait)(fd, events, max, timeout, set ? &in : NULL);
+}
+
+LM_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int max,
+			   const struct timespec *timeout, const sigset_t *set)
+{
+	sigset_t in;
+
+	if (set)
+		in = lm_mask_in(set);
+	return REAL(epoll_pwait2)(fd, events, max, timeout, set ? &in : NULL);
+}
+
+/* -- Waiting for signals ------------------------------------------------------- */
+
+/* A set of signals to wait for: the stand-in with SIGSEGV, and where it is
+ * wanted for itself. */
+static sigset_t awaited(const sigset_t *set)
+{
+	uint64_t bits = get(set);
+	sigset_t kernel = *set;
+
+	put(&kernel, (bits & ~SEGV) | (bits & SEGV ? STAND_IN : 0));
+	return kernel;
+}
+
+/* A SIGSEGV that came meanwhile has ended the wait by lazymap's handler, which
+ * then made it the stand-in: it is to be had now. */
+static int wait_for(const sigset_t *set, siginfo_t *info,
+		    const struct timespec *timeout)
+{
+	static const struct timespec now;
+	sigset_t in = awaited(set);
+	int ret = REAL(sigtimedwait)(&in, info, timeout);
+
+	if (ret < 0 && errno == EINTR && get(set) & SEGV) {
+		ret = REAL(sigtimedwait)(&in, info, &now);
+		if (ret < 0)
+			errno = EINTR;
+	}
+	return ret == LM_STAND_IN ? lm_signal_unmask(info) : ret;
+}
+
+LM_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info,
+			   const struct timespec *timeout)
+{
+	struct timespec copy;
+	siginfo_t mine;
+	int ret;
+
+	if (timeout)
+		copy = *timeout;
+	ret = wait_for(set, &mine, timeout ? &copy : NULL);
+	if (ret > 0 && info)
+		*info = mine;
+	return ret;
+}
+
+LM_EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+	return sigtimedwait(set, info, NULL);
+}
+
+LM_EXPORT int sigwait(const sigset_t *set, int *sig)
+{
+	siginfo_t info;
+	int saved = errno, ret;
+
+	do
+		ret = wait_for(set, &info, NULL);
+	while (ret < 0 && errno == EINTR);
+	if (ret > 0)
+		*sig = ret;
+	ret = ret > 0 ? 0 : errno;
+	errno = saved;
+	return ret;
+}
+
+LM_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
+{
+	sigset_t in = awaited(set);
+
+	return REAL(signalfd)(fd, &in, flags);
+}
+
+/* -- Masks of other things ----------------------------------------------------- */
+
+LM_EXPORT int pthread_attr_setsigmask_np(pthread_attr_t *attr,
+					 const sigset_t *set)
+{
+	sigset_t in;
+
+	if (set)
+		in = lm_mask_in(set);
+	return REAL(pthread_attr_setsigmask_np)(attr, set ? &in : NULL);
+}
+
+LM_EXPORT int pthread_attr_getsigmask_np(const pthread_attr_t *attr,
+					 sigset_t *set)
+{
+	int ret = REAL(pthread_attr_getsigmask_np)(attr, set);
+
+	if (!ret)
+		lm_mask_out(set);
+	return ret;
+}
+
+/* A context whose mask the program has made itself. What the kernel saved has
+ * neither of these, and is left alone. */
+static void sanitize(const ucontext_t *context)
+{
+	sigset_t *set = (sigset_t *)&context->uc_sigmask;
+	uint64_t bits = get(set);
+
+	if (bits & (SEGV | sys))
+		put(set, (bits & ~(SEGV | sys)) | (bits & SEGV ? STAND_IN : 0));
+}
+
+LM_EXPORT int setcontext(const ucontext_t *context)
+{
+	sanitize(context);
+	return REAL(setcontext)(context);
+}
+
+LM_EXPORT int swapcontext(ucontext_t *old, const ucontext_t *context)
+{
+	sanitize(context);
+	return REAL(swapcontext)(old, context);
+}
+
+/* -- Across exec --------------------------------------------------------------- */
+
+uint64_t lm_signal_exec(void)
+{
+	uint64_t mask = lm_os_block_signals(), out;
+
+	out = from_kernel(mask) | hidden;
+	if (out == mask) {
+		lm_os_restore_signals(mask);
+		return mask;
+	}
+	lm_os_restore_signals(out);
+	return mask;
+}
+
+void lm_signal_exec_failed(uint64_t mask)
+{
+	lm_os_restore_signals(mask);
+}
+
+/* What this program began with: exec hands the mask down. */
+void lm_mask_start(bool has_sys)
+{
+	uint64_t mask = lm_os_block_signals();
+
+	sys = has_sys ? lm_signal_bit(SIGSYS) : 0;
+	hidden = mask & HIDDEN;
+	lm_os_restore_signals(to_kernel(mask));
+}
