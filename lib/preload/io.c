@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "preload.h"
+#include "signal.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -89,9 +90,17 @@ static void pin_message(struct pins *pins, const struct msghdr *msg, int write)
 #define IN(buf, len) pin(pins, (uintptr_t)(buf), len, 0)
 #define OUT(buf, len) pin(pins, (uintptr_t)(buf), len, 1)
 
-LM_EXPORT ssize_t read(int fd, void *buf, size_t len)
+static ssize_t read_once(int fd, void *buf, size_t len)
 {
 	PINNED(ssize_t, OUT(buf, len), REAL(read)(fd, buf, len));
+}
+
+LM_EXPORT ssize_t read(int fd, void *buf, size_t len)
+{
+	ssize_t ret = read_once(fd, buf, len);
+
+	lm_mask_read(buf, ret);
+	return ret;
 }
 
 LM_EXPORT ssize_t write(int fd, const void *buf, size_t len)

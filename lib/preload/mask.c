@@ -19,8 +19,11 @@
 #include <sys/signalfd.h>
 #include <ucontext.h>
 
-/* Of this thread's mask, what the kernel is not told. */
-static __thread uint64_t hidden __attribute__((tls_model("initial-exec")));
+#define TLS __thread __attribute__((tls_model("initial-exec")))
+/* Of this thread's mask, what the kernel was not told, when it was told the
+ * rest. Where the kernel has another mask now, a handler or a jump is between
+ * the two. */
+static TLS uint64_t hidden, told;
 
 static uint64_t sys; /* SIGSYS's bit, where lazymap has it; then immutable */
 
@@ -52,6 +55,27 @@ static uint64_t from_kernel(uint64_t bits)
 	return (bits & ~HIDDEN) | (bits & STAND_IN ? SEGV : 0);
 }
 
+/* Signals that nobody blocks but with all the others. */
+#define RARE                                                                   \
+	(lm_signal_bit(SIGPWR) | lm_signal_bit(SIGXFSZ) |                      \
+	 lm_signal_bit(SIGURG) | lm_signal_bit(SIGVTALRM))
+/* What glibc and the kernel take out of every set. */
+#define NEVER                                                                  \
+	(lm_signal_bit(SIGKILL) | lm_signal_bit(SIGSTOP) | lm_signal_bit(32) | \
+	 lm_signal_bit(33))
+
+/* This thread's mask, as the program knows it. */
+static uint64_t current(uint64_t kernel)
+{
+	uint64_t bits = from_kernel(kernel);
+
+	if (kernel == told)
+		bits |= hidden;
+	else if ((bits & RARE) == RARE)
+		bits |= bits & SEGV ? HIDDEN : sys;
+	return bits;
+}
+
 sigset_t lm_mask_in(const sigset_t *set)
 {
 	sigset_t kernel = *set;
@@ -65,15 +89,20 @@ void lm_mask_out(sigset_t *set)
 	put(set, from_kernel(get(set)));
 }
 
-static void remember(int how, uint64_t bits)
+static uint64_t changed(int how, uint64_t from, uint64_t bits)
 {
-	bits &= HIDDEN;
 	if (how == SIG_BLOCK)
-		hidden |= bits;
-	else if (how == SIG_UNBLOCK)
-		hidden &= ~bits;
-	else
-		hidden = bits;
+		return from | bits;
+	if (how == SIG_UNBLOCK)
+		return from & ~bits;
+	return bits;
+}
+
+/* `kernel`: what the kernel's mask was. */
+static void remember(int how, uint64_t kernel, uint64_t bits)
+{
+	hidden = changed(how, current(kernel), bits) & HIDDEN;
+	told = changed(how, kernel, to_kernel(bits)) & ~NEVER;
 }
 
 /* The sets may be in lazy memory, the same one or bad: touched once each, here,
@@ -81,22 +110,21 @@ static void remember(int how, uint64_t bits)
 #define MASK_CALL(name)                                                        \
 	LM_EXPORT int name(int how, const sigset_t *set, sigset_t *old)        \
 	{                                                                      \
-		uint64_t was = hidden;                                         \
+		uint64_t bits = set ? get(set) : 0, before;                    \
 		sigset_t in, out;                                              \
 		int ret;                                                       \
                                                                                \
 		sigemptyset(&in);                                              \
 		sigemptyset(&out);                                             \
-		if (set)                                                       \
-			put(&in, get(set));                                    \
-		if (set)                                                       \
-			remember(how, get(&in));                               \
-		put(&in, to_kernel(get(&in)));                                 \
+		put(&in, to_kernel(bits));                                     \
 		ret = REAL(name)(how, set ? &in : NULL, &out);                 \
 		if (ret)                                                       \
-			hidden = was;                                          \
-		else if (old)                                                  \
-			put(old, from_kernel(get(&out)) | was);                \
+			return ret;                                            \
+		before = current(get(&out));                                   \
+		if (set)                                                       \
+			remember(how, get(&out), bits);                        \
+		if (old)                                                       \
+			put(old, before);                                      \
 		return ret;                                                    \
 	}
 
@@ -226,11 +254,32 @@ LM_EXPORT int sigwait(const sigset_t *set, int *sig)
 	return ret;
 }
 
+/* There is a descriptor that is read for SIGSEGV. */
+static _Atomic int read_for_it;
+
 LM_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 {
 	sigset_t in = awaited(set);
+	int ret = REAL(signalfd)(fd, &in, flags);
 
-	return REAL(signalfd)(fd, &in, flags);
+	if (ret >= 0 && get(set) & SEGV)
+		atomic_store(&read_for_it, 1);
+	return ret;
+}
+
+void lm_mask_read(void *buf, ssize_t len)
+{
+	struct signalfd_siginfo *info = buf;
+
+	if (!atomic_load_explicit(&read_for_it, memory_order_relaxed) ||
+	    len <= 0 || (size_t)len % sizeof(*info))
+		return;
+	for (; len > 0; len -= (ssize_t)sizeof(*info), info++)
+		if (info->ssi_signo == LM_STAND_IN &&
+		    info->ssi_errno == LM_STAND_IN_MARK) {
+			info->ssi_signo = SIGSEGV;
+			info->ssi_errno = 0;
+		}
 }
 
 /* -- Masks of other things ----------------------------------------------------- */
@@ -280,20 +329,15 @@ LM_EXPORT int swapcontext(ucontext_t *old, const ucontext_t *context)
 
 /* -- Across exec --------------------------------------------------------------- */
 
-uint64_t lm_signal_exec(void)
+uint64_t lm_mask_exec(void)
 {
-	uint64_t mask = lm_os_block_signals(), out;
+	uint64_t mask = lm_os_block_signals();
 
-	out = from_kernel(mask) | hidden;
-	if (out == mask) {
-		lm_os_restore_signals(mask);
-		return mask;
-	}
-	lm_os_restore_signals(out);
+	lm_os_restore_signals(current(mask));
 	return mask;
 }
 
-void lm_signal_exec_failed(uint64_t mask)
+void lm_mask_exec_failed(uint64_t mask)
 {
 	lm_os_restore_signals(mask);
 }
@@ -305,5 +349,6 @@ void lm_mask_start(bool has_sys)
 
 	sys = has_sys ? lm_signal_bit(SIGSYS) : 0;
 	hidden = mask & HIDDEN;
-	lm_os_restore_signals(to_kernel(mask));
+	told = to_kernel(mask);
+	lm_os_restore_signals(told);
 }

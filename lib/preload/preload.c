@@ -157,6 +157,7 @@ __attribute__((constructor)) static void begin(void)
 {
 	start();
 	open_stats();
+	lm_exec_start();
 	do_not_follow();
 }
 

@@ -37,6 +37,9 @@ int lm_shim_off(void);
 int lm_shim_vforked(void);
 void lm_process_start(void);
 
+/* Keep what the next program is to be given. */
+void lm_exec_start(void);
+
 /* The process ends normally: write back, print the statistics. */
 void lm_shim_end(void);
 

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <ucontext.h>
 
+#define RESTORER 0x04000000 /* SA_RESTORER, where there is such a thing */
+
 /* What the kernel is not told of the program's actions, a bit a signal: they
  * want an alternate stack (and there is none yet), they mask the stand-in
  * itself, they mask SIGSYS. Atomic. */
@@ -227,6 +229,29 @@ static void keep_stand_in(const struct sigaction *act, struct sigaction *old)
 		*old = was;
 }
 
+/* An action of SIGSEGV or the stand-in, which the kernel is not given: done. */
+static bool kept(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction copy, kernel;
+
+	if (act && (sig == SIGSEGV || sig == LM_STAND_IN)) {
+		/* As it would be read back from the C library. */
+		copy = *act;
+		if (!REAL(sigaction)(LM_STAND_IN, NULL, &kernel)) {
+			copy.sa_restorer = kernel.sa_restorer;
+			copy.sa_flags |= kernel.sa_flags & RESTORER;
+		}
+		act = &copy;
+	}
+	if (sig == LM_STAND_IN)
+		keep_stand_in(act, old);
+	else if (!lm_trap_sigaction(sig, act, old))
+		return false;
+	if (act && sig == SIGSEGV)
+		set_stand_in();
+	return true;
+}
+
 LM_EXPORT int sigaction(int sig, const struct sigaction *act,
 			struct sigaction *old)
 {
@@ -241,15 +266,8 @@ LM_EXPORT int sigaction(int sig, const struct sigaction *act,
 			*old = lm_trap_program(false);
 		return 0;
 	}
-	if (lm_trap_sigaction(sig, act, old)) {
-		if (act && sig == SIGSEGV)
-			set_stand_in();
+	if (kept(sig, act, old))
 		return 0;
-	}
-	if (sig == LM_STAND_IN) {
-		keep_stand_in(act, old);
-		return 0;
-	}
 	memset(&was, 0, sizeof(was));
 	if (old) {
 		ret = REAL(sigaction)(sig, NULL, &was);
@@ -288,6 +306,22 @@ void lm_signal_on_stack(void)
 		act.sa_flags |= SA_ONSTACK;
 		REAL(sigaction)(sig, &act, NULL);
 	}
+}
+
+/* SIG_IGN is all that exec hands down of an action. */
+void lm_signal_exec(struct lm_signal_exec *before)
+{
+	before->ignored = lm_trap_program(false).sa_handler == SIG_IGN;
+	if (before->ignored)
+		lm_action_ignore(SIGSEGV, before->action);
+	before->mask = lm_mask_exec();
+}
+
+void lm_signal_exec_failed(const struct lm_signal_exec *before)
+{
+	lm_mask_exec_failed(before->mask);
+	if (before->ignored)
+		lm_action_give_back(SIGSEGV, before->action);
 }
 
 void lm_signal_start(void)

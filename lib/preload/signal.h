@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define LM_STAND_IN SIGSTKFLT
 /* In si_errno, which the kernel leaves zero for every signal of Linux. */
@@ -42,10 +43,20 @@ void lm_mask_start(bool sys);
 
 /* Begin: that mask, the stand-in's action, the first thread's stack. */
 void lm_signal_start(void);
-/* This thread's mask is the one the next program is to begin with, until it is
- * given back: around exec. */
-uint64_t lm_signal_exec(void);
-void lm_signal_exec_failed(uint64_t mask);
+/* What was read, perhaps from a signalfd. */
+void lm_mask_read(void *buf, ssize_t len);
+
+/* Mask and action are the ones that the next program is to begin with, until
+ * they are given back: around exec. */
+struct lm_signal_exec {
+	uint64_t mask;
+	uint64_t action[4]; /* the kernel's, where it was changed */
+	bool ignored;
+};
+void lm_signal_exec(struct lm_signal_exec *before);
+void lm_signal_exec_failed(const struct lm_signal_exec *before);
+uint64_t lm_mask_exec(void);
+void lm_mask_exec_failed(uint64_t mask);
 
 /* The first thread gets an alternate stack, others get theirs. See stack.c. */
 void lm_stack_start(void);
