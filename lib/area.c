@@ -19,8 +19,11 @@
 /* guarded by the gate */
 static struct lm_area **areas;
 static size_t count, capacity;
-/* All areas lie between these two; never shrinks. Atomic. */
-static _Atomic uintptr_t lowest = UINTPTR_MAX, highest;
+/* Which stretches of NEAR bytes ever held a part of an area. Atomic. */
+#define NEAR_SHIFT 34
+#define NEAR_BITS ((uintptr_t)1 << (LM_ADDRESS_BITS - NEAR_SHIFT))
+static _Atomic uint64_t near[NEAR_BITS / 64];
+static _Atomic bool ever; /* did any? */
 static uint64_t bytes;
 /* guarded by the map lock */
 static struct free_area {
@@ -61,6 +64,33 @@ struct lm_area *lm_area_find(uintptr_t addr)
 	return area && area->start <= addr ? area : NULL;
 }
 
+static void note_near(uintptr_t start, uintptr_t end)
+{
+	atomic_store_explicit(&ever, true, memory_order_relaxed);
+	for (uintptr_t i = start >> NEAR_SHIFT; i <= (end - 1) >> NEAR_SHIFT;
+	     i++)
+		atomic_fetch_or_explicit(&near[i / 64], (uint64_t)1 << i % 64,
+					 memory_order_relaxed);
+}
+
+bool lm_area_ever(void)
+{
+	return atomic_load_explicit(&ever, memory_order_relaxed);
+}
+
+bool lm_area_near(uintptr_t start, uintptr_t end)
+{
+	uintptr_t i = start >> NEAR_SHIFT;
+	uintptr_t last = lm_min((end - 1) >> NEAR_SHIFT, NEAR_BITS - 1);
+
+	for (; i <= last; i++)
+		if (atomic_load_explicit(&near[i / 64], memory_order_relaxed) >>
+			    i % 64 &
+		    1)
+			return true;
+	return false;
+}
+
 bool lm_area_overlaps(uintptr_t start, uintptr_t end)
 {
 	struct lm_area *area;
@@ -69,8 +99,7 @@ bool lm_area_overlaps(uintptr_t start, uintptr_t end)
 	bool found;
 
 	/* Most buffers of most programs are nowhere near. */
-	if (start >= atomic_load_explicit(&highest, memory_order_relaxed) ||
-	    end <= atomic_load_explicit(&lowest, memory_order_relaxed))
+	if (start >= end || !lm_area_near(start, end))
 		return false;
 	mask = lm_os_block_signals();
 	slot = lm_gate_enter();
@@ -128,7 +157,8 @@ static struct lm_area *area_alloc(void)
 static int reserve(bool inside)
 {
 	while (free_count < SPARE) {
-		struct lm_area *page = lm_meta_page();
+		/* Never a page that held page words: see lm_page_pin(). */
+		struct lm_area *page = lm_meta_run(LM_PAGE);
 
 		if (!page)
 			return -ENOMEM;
@@ -212,10 +242,7 @@ void lm_area_insert(const struct lm_area *new)
 	struct lm_area *area = area_alloc();
 
 	*area = *new;
-	if (area->start < lowest)
-		lowest = area->start;
-	if (area->end > highest)
-		highest = area->end;
+	note_near(area->start, area->end);
 	insert_at(index_after(area->start), area);
 	bytes += area->end - area->start;
 	lm_area_merge(area->start, area->end);

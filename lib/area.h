@@ -37,6 +37,10 @@ struct lm_area {
 struct lm_area *lm_area_find(uintptr_t addr);
 /* The first area whose end is above addr, or NULL. */
 struct lm_area *lm_area_at_or_after(uintptr_t addr);
+/* Was there ever an area? */
+bool lm_area_ever(void);
+/* Can any area be there? A few loads, no gate; false is certain. start < end. */
+bool lm_area_near(uintptr_t start, uintptr_t end);
 /* Does any area overlap [start, end)? Enters the gate itself: not for callers
  * that have shut it. The answer may be old as soon as it is given. */
 bool lm_area_overlaps(uintptr_t start, uintptr_t end);

@@ -63,6 +63,8 @@ extern const struct lm_trap lm_trap_none;
 
 /* Choose and install the trap called `name` (NULL: the default). 0, -errno. */
 int lm_trap_start(const char *name);
+/* Do faults come to us, and not to a handler of the program's? */
+bool lm_trap_installed(void);
 /* The name of the trap that is installed, or NULL. */
 const char *lm_trap_name(void);
 
