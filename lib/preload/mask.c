@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
-#include "preload.h"
+#include "call.h"
 #include "signal.h"
 
 #include "../os.h"
@@ -142,6 +142,15 @@ LM_EXPORT int sigpending(sigset_t *set)
 
 /* -- For the time of a call ---------------------------------------------------- */
 
+/* The mask for the kernel, or NULL. */
+static const sigset_t *given(const sigset_t *set, sigset_t *room)
+{
+	if (!set)
+		return NULL;
+	*room = lm_mask_in(set);
+	return room;
+}
+
 LM_EXPORT int sigsuspend(const sigset_t *set)
 {
 	sigset_t in = lm_mask_in(set);
@@ -149,44 +158,83 @@ LM_EXPORT int sigsuspend(const sigset_t *set)
 	return REAL(sigsuspend)(&in);
 }
 
+static int poll_with(struct pollfd *fds, nfds_t count,
+		     const struct timespec *timeout, const sigset_t *set)
+{
+	LM_PINNED(int,
+		  lm_call_pin(pins, SYS_ppoll, LM_LONGS(fds, count, timeout)),
+		  REAL(ppoll)(fds, count, timeout, set));
+}
+
 LM_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
 		    const struct timespec *timeout, const sigset_t *set)
 {
-	sigset_t in;
+	sigset_t room;
 
-	if (set)
-		in = lm_mask_in(set);
-	return REAL(ppoll)(fds, count, timeout, set ? &in : NULL);
+	return poll_with(fds, count, timeout, given(set, &room));
+}
+
+int __ppoll_chk(struct pollfd *fds, nfds_t count,
+		const struct timespec *timeout, const sigset_t *set,
+		size_t size);
+LM_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count,
+			  const struct timespec *timeout, const sigset_t *set,
+			  size_t size)
+{
+	/* Too few of them: libc's message and end. */
+	if (size / sizeof(*fds) < count)
+		return REAL(__ppoll_chk)(fds, count, timeout, set, size);
+	return ppoll(fds, count, timeout, set);
+}
+
+static int select_with(int count, fd_set *in, fd_set *out, fd_set *bad,
+		       const struct timespec *timeout, const sigset_t *set)
+{
+	LM_PINNED(int,
+		  lm_call_pin(pins, SYS_pselect6,
+			      LM_LONGS(count, in, out, bad, timeout)),
+		  REAL(pselect)(count, in, out, bad, timeout, set));
 }
 
 LM_EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *bad,
 		      const struct timespec *timeout, const sigset_t *set)
 {
-	sigset_t mask;
+	sigset_t room;
 
-	if (set)
-		mask = lm_mask_in(set);
-	return REAL(pselect)(count, in, out, bad, timeout, set ? &mask : NULL);
+	return select_with(count, in, out, bad, timeout, given(set, &room));
+}
+
+static int epoll_with(int fd, struct epoll_event *events, int max, int timeout,
+		      const sigset_t *set)
+{
+	LM_PINNED(int,
+		  lm_call_pin(pins, SYS_epoll_pwait, LM_LONGS(fd, events, max)),
+		  REAL(epoll_pwait)(fd, events, max, timeout, set));
 }
 
 LM_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int max,
 			  int timeout, const sigset_t *set)
 {
-	sigset_t in;
+	sigset_t room;
 
-	if (set)
-		in = lm_mask_in(set);
-	return REAL(epoll_pwait)(fd, events, max, timeout, set ? &in : NULL);
+	return epoll_with(fd, events, max, timeout, given(set, &room));
+}
+
+static int epoll2_with(int fd, struct epoll_event *events, int max,
+		       const struct timespec *timeout, const sigset_t *set)
+{
+	LM_PINNED(int,
+		  lm_call_pin(pins, SYS_epoll_pwait2,
+			      LM_LONGS(fd, events, max, timeout)),
+		  REAL(epoll_pwait2)(fd, events, max, timeout, set));
 }
 
 LM_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int max,
 			   const struct timespec *timeout, const sigset_t *set)
 {
-	sigset_t in;
+	sigset_t room;
 
-	if (set)
-		in = lm_mask_in(set);
-	return REAL(epoll_pwait2)(fd, events, max, timeout, set ? &in : NULL);
+	return epoll2_with(fd, events, max, timeout, given(set, &room));
 }
 
 /* -- Waiting for signals ------------------------------------------------------- */
