@@ -12,6 +12,7 @@
 #include "../fd.h"
 #include "../os.h"
 #include "../stats.h"
+#include "../syscall/hook.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -145,6 +146,8 @@ __attribute__((constructor)) static void begin(void)
 		lm_os_say("cannot start here; the program runs without it");
 		atomic_store(&off, 1);
 	}
+	if (!lm_shim_off() && lm_options.syscall_trap >= 0)
+		lm_hook_start(); /* where it cannot be, the wrappers are */
 	open_stats();
 	do_not_follow();
 }
