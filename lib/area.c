@@ -19,11 +19,7 @@
 /* guarded by the gate */
 static struct lm_area **areas;
 static size_t count, capacity;
-/* Which stretches of NEAR bytes ever held a part of an area. Atomic. */
-#define NEAR_SHIFT 34
-#define NEAR_BITS ((uintptr_t)1 << (LM_ADDRESS_BITS - NEAR_SHIFT))
-static _Atomic uint64_t near[NEAR_BITS / 64];
-static _Atomic bool ever; /* did any? */
+_Atomic uint8_t lm_area_marks[LM_NEAR], lm_area_marked;
 static uint64_t bytes;
 /* guarded by the map lock */
 static struct free_area {
@@ -64,31 +60,14 @@ struct lm_area *lm_area_find(uintptr_t addr)
 	return area && area->start <= addr ? area : NULL;
 }
 
-static void note_near(uintptr_t start, uintptr_t end)
+static void mark(uintptr_t start, uintptr_t end)
 {
-	atomic_store_explicit(&ever, true, memory_order_relaxed);
-	for (uintptr_t i = start >> NEAR_SHIFT; i <= (end - 1) >> NEAR_SHIFT;
-	     i++)
-		atomic_fetch_or_explicit(&near[i / 64], (uint64_t)1 << i % 64,
-					 memory_order_relaxed);
-}
+	uintptr_t i = start >> LM_NEAR_SHIFT;
 
-bool lm_area_ever(void)
-{
-	return atomic_load_explicit(&ever, memory_order_relaxed);
-}
-
-bool lm_area_near(uintptr_t start, uintptr_t end)
-{
-	uintptr_t i = start >> NEAR_SHIFT;
-	uintptr_t last = lm_min((end - 1) >> NEAR_SHIFT, NEAR_BITS - 1);
-
-	for (; i <= last; i++)
-		if (atomic_load_explicit(&near[i / 64], memory_order_relaxed) >>
-			    i % 64 &
-		    1)
-			return true;
-	return false;
+	for (i -= i > 0; i <= (end - 1) >> LM_NEAR_SHIFT; i++)
+		atomic_store_explicit(&lm_area_marks[i], 1,
+				      memory_order_relaxed);
+	atomic_store_explicit(&lm_area_marked, 1, memory_order_relaxed);
 }
 
 bool lm_area_overlaps(uintptr_t start, uintptr_t end)
@@ -242,7 +221,7 @@ void lm_area_insert(const struct lm_area *new)
 	struct lm_area *area = area_alloc();
 
 	*area = *new;
-	note_near(area->start, area->end);
+	mark(area->start, area->end);
 	insert_at(index_after(area->start), area);
 	bytes += area->end - area->start;
 	lm_area_merge(area->start, area->end);

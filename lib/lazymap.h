@@ -61,6 +61,14 @@ struct lazymap_options {
 	/* LAZYMAP_TIME: 1 keeps the time spent in faults (two clock reads a
 	 * fault), -1 does not (default). */
 	int time;
+	/* LAZYMAP_SYSCALL_TRAP: 1 makes every system call that the process
+	 * makes, inside libc and elsewhere, see lazy memory as the kernel sees
+	 * ordinary memory; -1 does not (the library's default; `lazymap run`
+	 * has it on). The text of the loaded objects is changed for it, so
+	 * start while there is one thread. Where that cannot be done, nothing
+	 * is: it is no error. See "Memory that is handed to the kernel" in
+	 * lazymap(7). */
+	int syscall_trap;
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "area.h"
 #include "fault.h"
 #include "place/place.h"
+#include "syscall/hook.h"
 #include "trap/trap.h"
 
 #include <pthread.h>
@@ -101,6 +102,9 @@ static int read_options(const struct lazymap_options *given)
 	text = getenv("LAZYMAP_TIME");
 	if (!options.time && text && *text)
 		options.time = strcmp(text, "0") ? 1 : -1;
+	text = getenv("LAZYMAP_SYSCALL_TRAP");
+	if (!options.syscall_trap && text && *text)
+		options.syscall_trap = strcmp(text, "0") ? 1 : -1;
 	options.size = sizeof(options);
 	lm_options = options;
 	return 0;
@@ -145,6 +149,9 @@ static int start_with(const struct lazymap_options *given)
 	ret = ret ? ret : start_place();
 	ret = ret ? ret : lm_fork_start();
 	ret = ret ? ret : start_trap();
+	/* Where it is not possible the rest is as useful as before. */
+	if (!ret && lm_options.syscall_trap > 0)
+		lm_hook_start();
 	return ret;
 }
 

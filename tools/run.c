@@ -186,6 +186,8 @@ static const struct row rows[] = {
 	  "bytes that one fault brings in, 4K to 2M [64K]" },
 	{ "min-size", "SIZE", "LAZYMAP_MIN_SIZE", NULL, min_size_check,
 	  "smallest mapping to make lazy; 1: all [64K]" },
+	{ "no-syscall-trap", NULL, "LAZYMAP_SYSCALL_TRAP", "0", NULL,
+	  "leave system calls made without libc's functions alone" },
 	{ "no-follow", NULL, "LAZYMAP_FOLLOW", "0", NULL,
 	  "programs that CMD starts run without lazymap" },
 };

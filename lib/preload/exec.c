@@ -9,7 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
-#include "preload.h"
+#include "call.h"
 #include "signal.h"
 
 #include "../os.h"
@@ -141,6 +141,20 @@ static void complete(char *const *env, const struct environment *is, char **new,
 
 /* -- The exec family ------------------------------------------------------------ */
 
+/* The strings and lists are present when the kernel looks. They are not pinned,
+ * for a child of vfork never comes back to unpin; another thread may have them
+ * evicted before, and then the call is made again, which loses nothing. */
+static void present(char *const *list, int again)
+{
+	size_t most = again ? (size_t)32 * LM_PAGE : LM_PAGE;
+	struct lm_call_pins pins;
+
+	lm_call_begin(&pins);
+	pins.present_only = true;
+	for (; list && *list && lm_call_any(); list++)
+		lm_call_add(&pins, (uintptr_t)*list, most, LM_IN);
+}
+
 static void before(struct lm_signal_exec *signals)
 {
 	if (!lm_shim_vforked())
@@ -159,9 +173,15 @@ static void before(struct lm_signal_exec *signals)
 			return call;                                           \
 		}                                                              \
 		next = ENVIRONMENT(env);                                       \
-		before(&signals_);                                             \
-		ret_ = call;                                                   \
-		lm_signal_exec_failed(&signals_);                              \
+		for (int tries_ = 0; tries_ < 3; tries_++) {                   \
+			present(argv, tries_);                                 \
+			present(next, tries_);                                 \
+			before(&signals_);                                     \
+			ret_ = call;                                           \
+			lm_signal_exec_failed(&signals_);                      \
+			if (ret_ >= 0 || errno != EFAULT)                      \
+				break;                                         \
+		}                                                              \
 		return ret_;                                                   \
 	} while (0)
 
@@ -270,9 +290,15 @@ LM_EXPORT int execle(const char *path, const char *first, ...)
 			return call;                                           \
 		}                                                              \
 		next = ENVIRONMENT(env);                                       \
-		mask_ = lm_mask_exec();                                        \
-		ret_ = call;                                                   \
-		lm_mask_exec_failed(mask_);                                    \
+		for (int tries_ = 0; tries_ < 3; tries_++) {                   \
+			present(argv, tries_);                                 \
+			present(next, tries_);                                 \
+			mask_ = lm_mask_exec();                                \
+			ret_ = call;                                           \
+			lm_mask_exec_failed(mask_);                            \
+			if (ret_ != EFAULT)                                    \
+				break;                                         \
+		}                                                              \
 		return ret_;                                                   \
 	} while (0)
 

@@ -1,6 +1,6 @@
 /*
- * mask.c -- signal masks: the program reads back what it set, SIGSEGV and
- * SIGSYS are never really blocked. See signal.h.
+ * mask.c -- signal masks: the program reads back what it set, SIGSEGV is
+ * never really blocked. See signal.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,11 +25,8 @@
  * the two. */
 static TLS uint64_t hidden, told;
 
-static uint64_t sys; /* SIGSYS's bit, where lazymap has it; then immutable */
-
 #define SEGV (lm_signal_bit(SIGSEGV))
 #define STAND_IN (lm_signal_bit(LM_STAND_IN))
-#define HIDDEN (STAND_IN | sys)
 
 /* The kernel's part of a set; glibc's has room for more. */
 static uint64_t get(const sigset_t *set)
@@ -47,12 +44,12 @@ static void put(sigset_t *set, uint64_t bits)
 
 static uint64_t to_kernel(uint64_t bits)
 {
-	return (bits & ~(HIDDEN | SEGV)) | (bits & SEGV ? STAND_IN : 0);
+	return (bits & ~(STAND_IN | SEGV)) | (bits & SEGV ? STAND_IN : 0);
 }
 
 static uint64_t from_kernel(uint64_t bits)
 {
-	return (bits & ~HIDDEN) | (bits & STAND_IN ? SEGV : 0);
+	return (bits & ~STAND_IN) | (bits & STAND_IN ? SEGV : 0);
 }
 
 /* Signals that nobody blocks but with all the others. */
@@ -71,8 +68,8 @@ static uint64_t current(uint64_t kernel)
 
 	if (kernel == told)
 		bits |= hidden;
-	else if ((bits & RARE) == RARE)
-		bits |= bits & SEGV ? HIDDEN : sys;
+	else if ((bits & RARE) == RARE && bits & SEGV)
+		bits |= STAND_IN;
 	return bits;
 }
 
@@ -101,7 +98,7 @@ static uint64_t changed(int how, uint64_t from, uint64_t bits)
 /* `kernel`: what the kernel's mask was. */
 static void remember(int how, uint64_t kernel, uint64_t bits)
 {
-	hidden = changed(how, current(kernel), bits) & HIDDEN;
+	hidden = changed(how, current(kernel), bits) & STAND_IN;
 	told = changed(how, kernel, to_kernel(bits)) & ~NEVER;
 }
 
@@ -359,8 +356,8 @@ static void sanitize(const ucontext_t *context)
 	sigset_t *set = (sigset_t *)&context->uc_sigmask;
 	uint64_t bits = get(set);
 
-	if (bits & (SEGV | sys))
-		put(set, (bits & ~(SEGV | sys)) | (bits & SEGV ? STAND_IN : 0));
+	if (bits & SEGV)
+		put(set, (bits & ~SEGV) | STAND_IN);
 }
 
 LM_EXPORT int setcontext(const ucontext_t *context)
@@ -391,12 +388,11 @@ void lm_mask_exec_failed(uint64_t mask)
 }
 
 /* What this program began with: exec hands the mask down. */
-void lm_mask_start(bool has_sys)
+void lm_mask_start(void)
 {
 	uint64_t mask = lm_os_block_signals();
 
-	sys = has_sys ? lm_signal_bit(SIGSYS) : 0;
-	hidden = mask & HIDDEN;
+	hidden = mask & STAND_IN;
 	told = to_kernel(mask);
 	lm_os_restore_signals(told);
 }

@@ -13,6 +13,7 @@
 #include "../fd.h"
 #include "../os.h"
 #include "../stats.h"
+#include "../syscall/hook.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -156,6 +157,8 @@ static void do_not_follow(void)
 __attribute__((constructor)) static void begin(void)
 {
 	start();
+	if (!lm_shim_off() && lm_options.syscall_trap >= 0)
+		lm_hook_start(); /* where it cannot be, the wrappers are */
 	open_stats();
 	lm_exec_start();
 	do_not_follow();

@@ -21,8 +21,8 @@
 
 /* What the kernel is not told of the program's actions, a bit a signal: they
  * want an alternate stack (and there is none yet), they mask the stand-in
- * itself, they mask SIGSYS. Atomic. */
-static _Atomic uint64_t wants_stack, masks_stand_in, masks_sys;
+ * itself. Atomic. */
+static _Atomic uint64_t wants_stack, masks_stand_in;
 
 /* The program's own action for the stand-in. Guarded by lock. */
 static struct sigaction stand_in;
@@ -167,10 +167,6 @@ static struct sigaction for_kernel(int sig, const struct sigaction *act)
 		atomic_fetch_or(&masks_stand_in, lm_signal_bit(sig));
 	else
 		atomic_fetch_and(&masks_stand_in, ~lm_signal_bit(sig));
-	if (mask & lm_signal_bit(SIGSYS))
-		atomic_fetch_or(&masks_sys, lm_signal_bit(sig));
-	else
-		atomic_fetch_and(&masks_sys, ~lm_signal_bit(sig));
 	/* Every thread has an alternate stack, which the program must not
 	 * find itself on before it has asked for one. */
 	if (act->sa_flags & SA_ONSTACK)
@@ -189,8 +185,6 @@ static void for_program(int sig, struct sigaction *act)
 	lm_mask_out(&act->sa_mask);
 	if (atomic_load(&masks_stand_in) & bit)
 		sigaddset(&act->sa_mask, LM_STAND_IN);
-	if (atomic_load(&masks_sys) & bit)
-		sigaddset(&act->sa_mask, SIGSYS);
 	if (atomic_load(&wants_stack) & bit)
 		act->sa_flags |= SA_ONSTACK;
 }
@@ -328,6 +322,6 @@ void lm_signal_start(void)
 {
 	lm_trap_deliver(deliver);
 	set_stand_in();
-	lm_mask_start(false);
+	lm_mask_start();
 	lm_stack_start();
 }

@@ -13,9 +13,6 @@
  * SIGSTKFLT stands in: Linux defines it and never sends it. That the program
  * blocks SIGSTKFLT itself is remembered for reading back only.
  *
- * SIGSYS, where lazymap has it, is kept deliverable the simple way: the program
- * reads back what this thread set.
- *
  * SPDX-License-Identifier: MIT
  */
 #ifndef LM_PRELOAD_SIGNAL_H
@@ -38,8 +35,8 @@ static inline uint64_t lm_signal_bit(int sig)
 /* The mask for the kernel in place of the program's, and back. */
 sigset_t lm_mask_in(const sigset_t *set);
 void lm_mask_out(sigset_t *set);
-/* The mask that exec handed down; `sys`: lazymap has SIGSYS. */
-void lm_mask_start(bool sys);
+/* The mask that exec handed down. */
+void lm_mask_start(void);
 
 /* Begin: that mask, the stand-in's action, the first thread's stack. */
 void lm_signal_start(void);

@@ -1,0 +1,422 @@
+/*
+ * hook.c -- catching system calls where they are made. See hook.h.
+ *
+ * Compilers put a constant call number into %eax right before `syscall`:
+ *
+ *	b8 nr 00 00 00   mov $nr, %eax
+ *	0f 05            syscall
+ *
+ * The five bytes of the mov are the five bytes of a jump, to a stub that looks
+ * at the arguments and comes back to the syscall, which stays where it is. Only
+ * one whole instruction is replaced, so code that jumps anywhere near it goes
+ * on as before; a thread that is in the call is at the address where debuggers,
+ * unwinders and thread cancellation expect it. Between the mov and the call
+ * %rcx, %r11 (which the call overwrites) and the flags are free: the look needs
+ * no stack. Only a call with an argument near an area goes to lm_call().
+ *
+ * Why not seccomp's SECCOMP_RET_TRAP: its filter is inherited by every program
+ * that is executed, whether it has a handler for the SIGSYS or not, and needs
+ * no_new_privs, which takes setuid programs' privileges away. The text of a
+ * process is gone with exec; vfork and fork keep it, and what it needs with it.
+ * (Syscall user dispatch is not inherited either, but stops every call outside
+ * one range of addresses: a signal for each.)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "hook.h"
+
+#include "../area.h"
+#include "../os_linux.h"
+#include "call.h"
+#include "table.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#if defined(__x86_64__) && !defined(SANITIZED)
+
+#include <cpuid.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/single_threaded.h>
+
+#define SITE_BYTES 7
+#define JUMP 0xe9
+/* A jump reaches 2 GiB; the text of no object is nearly as large. */
+#define REACH ((uintptr_t)1 << 30)
+#define STEP ((uintptr_t)1 << 20)
+
+/* Executable memory near an object: this, then a stub for each site. */
+struct block {
+	uintptr_t enter; /* lm_hook_enter */
+	uint64_t unused[3];
+};
+
+/* lib/syscall/hook.c:lm_hook_enter knows the offsets. */
+struct stub {
+	uint8_t code[16]; /* lea back(%rip), %r11; jmp *enter(%rip) */
+	uintptr_t back;   /* 16: the syscall */
+	int32_t nr;       /* 24 */
+	int32_t nested;   /* 28: look whatever the arguments are */
+};
+
+_Static_assert(sizeof(struct stub) == 32, "known to the assembly");
+
+static unsigned hooked; /* immutable after the start */
+static int memory;      /* descriptor of /proc/self/mem, while starting */
+static int failed;      /* why not, while starting */
+/* The CPU's way to keep vector registers. Immutable after the start. */
+uint32_t lm_hook_xsave __attribute__((visibility("hidden")));
+
+long lm_hook_call(long nr, const long args[6])
+	__attribute__((visibility("hidden")));
+
+long lm_hook_call(long nr, const long args[6])
+{
+	return lm_call(nr, args);
+}
+
+/*
+ * %r11: &stub.back - 16. Every register but %rax, %rcx and %r11 is the
+ * program's: the vector ones too, which C code would use.
+ */
+void lm_hook_enter(void) __attribute__((visibility("hidden")));
+#define LOOK(reg)                                                              \
+	"mov %" reg ", %rcx\n"                                                 \
+	"shr $34, %rcx\n"                                                      \
+	"cmp $0x4000, %rcx\n"                                                  \
+	"jae 1f\n"                                                             \
+	"cmpb $0, (%rax,%rcx)\n"                                               \
+	"jne 3f\n"                                                             \
+	"1:\n"
+__asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
+	".hidden lm_hook_xsave\n.hidden lm_area_marks\n.hidden lm_area_marked\n"
+	".hidden lm_hook_call\n"
+	".type lm_hook_enter,@function\n"
+	"lm_hook_enter:\n"
+	".cfi_startproc\n"
+	".cfi_def_cfa rsp, 0\n"
+	".cfi_undefined rip\n"
+	"cmpb $0, lm_area_marked(%rip)\n"
+	"je 2f\n"
+	"cmpl $0, 28(%r11)\n"
+	"jne 3f\n"
+	"lea lm_area_marks(%rip), %rax\n"
+	/* clang-format off */
+	LOOK("rdi") LOOK("rsi") LOOK("rdx") LOOK("r10") LOOK("r8") LOOK("r9")
+	/* clang-format on */
+	"2:\n"
+	"mov 24(%r11), %eax\n"
+	"jmp *16(%r11)\n"
+	/* With a frame below the red zone; the return address in it is for
+	 * unwinders, and to return to: behind the syscall. */
+	"3:\n"
+	"mov 16(%r11), %rcx\n"
+	"add $2, %rcx\n"
+	"lea -128(%rsp), %rsp\n"
+	".cfi_def_cfa rsp, 128\n"
+	"push %rcx\n"
+	".cfi_def_cfa rsp, 136\n"
+	".cfi_offset rip, -136\n"
+	"push %rbp\n"
+	".cfi_def_cfa rsp, 144\n"
+	".cfi_offset rbp, -144\n"
+	"mov %rsp, %rbp\n"
+	".cfi_def_cfa_register rbp\n"
+	"push %r9\n"
+	"push %r8\n"
+	"push %r10\n"
+	"push %rdx\n"
+	"push %rsi\n"
+	"push %rdi\n"
+	"mov %rsp, %rsi\n"
+	"movslq 24(%r11), %rdi\n"
+	"sub $3072, %rsp\n"
+	"and $-64, %rsp\n"
+	"mov lm_hook_xsave(%rip), %eax\n"
+	"test %eax, %eax\n"
+	"jz 4f\n"
+	"xor %edx, %edx\n"
+	/* The header, of which the CPU writes a part only. */
+	"mov %rdx, 512(%rsp)\n"
+	"mov %rdx, 520(%rsp)\n"
+	"mov %rdx, 528(%rsp)\n"
+	"mov %rdx, 536(%rsp)\n"
+	"mov %rdx, 544(%rsp)\n"
+	"mov %rdx, 552(%rsp)\n"
+	"mov %rdx, 560(%rsp)\n"
+	"mov %rdx, 568(%rsp)\n"
+	"xsave64 (%rsp)\n"
+	"call lm_hook_call\n"
+	"mov %rax, %rcx\n"
+	"mov lm_hook_xsave(%rip), %eax\n"
+	"xor %edx, %edx\n"
+	"xrstor64 (%rsp)\n"
+	"jmp 5f\n"
+	"4:\n"
+	"fxsave64 (%rsp)\n"
+	"call lm_hook_call\n"
+	"mov %rax, %rcx\n"
+	"fxrstor64 (%rsp)\n"
+	"5:\n"
+	"mov %rcx, %rax\n"
+	"lea -48(%rbp), %rsp\n"
+	"pop %rdi\n"
+	"pop %rsi\n"
+	"pop %rdx\n"
+	"pop %r10\n"
+	"pop %r8\n"
+	"pop %r9\n"
+	"pop %rbp\n"
+	".cfi_def_cfa rsp, 136\n"
+	".cfi_same_value rbp\n"
+	"pop %rcx\n"
+	".cfi_def_cfa rsp, 128\n"
+	".cfi_undefined rip\n"
+	"lea 128(%rsp), %rsp\n"
+	".cfi_def_cfa rsp, 0\n"
+	"jmp *%rcx\n"
+	".cfi_endproc\n"
+	".size lm_hook_enter, .-lm_hook_enter\n");
+
+/* SSE, AVX and AVX-512, where the system has them on; 0: fxsave. */
+static uint32_t vectors(void)
+{
+	unsigned a, b, c, d, low, high;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+		return 0;
+	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low & 0xe6;
+}
+
+/* Memory inside memory: the arguments alone do not tell. */
+static bool nested(long nr, const struct lm_row *row)
+{
+	if (nr == SYS_pselect6 || nr == SYS_io_submit || nr == SYS_seccomp ||
+	    nr == SYS_io_pgetevents)
+		return true;
+	for (int i = 0; i < LM_ARGS; i++)
+		switch (row->arg[i].kind) {
+		case LM_ARG_IOVEC:
+		case LM_ARG_MSG:
+		case LM_ARG_MMSG:
+		case LM_ARG_STRINGS:
+			return true;
+		}
+	return false;
+}
+
+/* The call whose number is moved here, or -1 if there is none to be hooked. */
+static long site(const uint8_t *at)
+{
+	uint32_t nr;
+
+	if (at[0] != 0xb8 || at[5] != 0x0f || at[6] != 0x05)
+		return -1;
+	memcpy(&nr, at + 1, sizeof(nr));
+	/* What comes back on another stack is not for a function to make. */
+	if (nr == SYS_clone || nr == SYS_clone3 || nr > 4095)
+		return -1;
+	return lm_table_row(nr) ? (long)nr : -1;
+}
+
+/* Calls visit for each site of [text, text+len); returns how many. */
+static unsigned sites(const uint8_t *text, size_t len,
+		      void (*visit)(const uint8_t *at, long nr, void *data),
+		      void *data)
+{
+	const uint8_t *at = text + 5, *end = text + len;
+	unsigned n = 0;
+
+	while (at + 2 <= end &&
+	       (at = memchr(at, 0x0f, (size_t)(end - at) - 1))) {
+		long nr = site(at - 5);
+
+		at++;
+		if (nr < 0)
+			continue;
+		if (visit)
+			visit(at - 6, nr, data);
+		n++;
+	}
+	return n;
+}
+
+/* Below the object: above the program lies the heap, which grows. */
+static uintptr_t near(uintptr_t below, size_t len)
+{
+	for (uintptr_t down = STEP; down < REACH && down + len < below;
+	     down += STEP) {
+		uintptr_t at = lm_page_down(below - down - len);
+		uintptr_t got = lm_os_mmap(at, len, PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS |
+						   MAP_FIXED_NOREPLACE,
+					   -1, 0);
+
+		if (got == at)
+			return got;
+		if (!lm_os_failed(got)) /* before 4.17 */
+			lm_os_munmap(got, len);
+		else if (got != (uintptr_t)-EEXIST)
+			return got;
+	}
+	return (uintptr_t)-ENOMEM;
+}
+
+struct making {
+	struct block *block;
+	struct stub *stub; /* the next one */
+};
+
+static void make_stub(const uint8_t *at, long nr, void *data)
+{
+	static const uint8_t code[16] = {
+		0x4c, 0x8d, 0x1d, 0xf9, 0xff, 0xff, 0xff, /* lea stub, %r11 */
+		0xff, 0x25, 0,    0,    0,    0,          /* jmp *enter */
+		0xcc, 0xcc, 0xcc,
+	};
+	struct making *making = data;
+	struct stub *stub = making->stub++;
+	int32_t enter = (int32_t)((intptr_t)&making->block->enter -
+				  (intptr_t)&stub->code[13]);
+
+	memcpy(stub->code, code, sizeof(code));
+	memcpy(&stub->code[9], &enter, sizeof(enter));
+	stub->back = (uintptr_t)at + 5;
+	stub->nr = (int32_t)nr;
+	stub->nested = nested(nr, lm_table_row(nr));
+}
+
+/* The kernel writes: the text never is writable, and stays executable while
+ * this very process runs in it. */
+static void write_jump(const uint8_t *at, long nr, void *data)
+{
+	struct making *making = data;
+	struct stub *stub = making->stub++;
+	int32_t to = (int32_t)((intptr_t)stub->code - (intptr_t)(at + 5));
+	uint8_t jump[5] = { JUMP };
+	long ret;
+
+	(void)nr;
+	memcpy(jump + 1, &to, sizeof(to));
+	ret = lm_sys(SYS_pwrite64, memory, jump, sizeof(jump), at);
+	if (ret == sizeof(jump))
+		hooked++;
+	else
+		failed = ret < 0 ? (int)ret : -EIO;
+}
+
+static int hook_text(uintptr_t object, const uint8_t *text, size_t len)
+{
+	unsigned n = sites(text, len, NULL, NULL);
+	size_t size =
+		lm_page_up(sizeof(struct block) + n * sizeof(struct stub));
+	struct making making;
+	uintptr_t at;
+	int ret;
+
+	if (!n)
+		return 0;
+	at = near(object, size);
+	if (lm_os_failed(at))
+		return (int)(intptr_t)at;
+	making.block = (struct block *)at;
+	making.block->enter = (uintptr_t)lm_hook_enter;
+	making.stub = (struct stub *)(making.block + 1);
+	sites(text, len, make_stub, &making);
+	ret = lm_os_mprotect(at, size, PROT_READ | PROT_EXEC);
+	if (ret < 0) {
+		lm_os_munmap(at, size);
+		return ret;
+	}
+	making.stub = (struct stub *)(making.block + 1);
+	sites(text, len, write_jump, &making);
+	return failed;
+}
+
+static bool holds(const struct dl_phdr_info *info, uintptr_t addr)
+{
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+
+		if (ph->p_type == PT_LOAD &&
+		    addr - (info->dlpi_addr + ph->p_vaddr) < ph->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+static int visit_object(struct dl_phdr_info *info, size_t size, void *data)
+{
+	uintptr_t first = UINTPTR_MAX;
+
+	(void)size;
+	/* Not lazymap itself, whose own calls must not come back to it, nor
+	 * the kernel's. */
+	if (holds(info, (uintptr_t)lm_hook_enter) ||
+	    (*(uintptr_t *)data && holds(info, *(uintptr_t *)data)))
+		return 0;
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD)
+			first = lm_min(first,
+				       info->dlpi_addr +
+					       info->dlpi_phdr[i].p_vaddr);
+	for (int i = 0; i < info->dlpi_phnum && !failed; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+
+		if (ph->p_type == PT_LOAD && ph->p_flags & PF_X &&
+		    ph->p_flags & PF_R && !(ph->p_flags & PF_W))
+			failed = hook_text(lm_page_down(first),
+					   (const uint8_t *)(info->dlpi_addr +
+							     ph->p_vaddr),
+					   ph->p_filesz);
+	}
+	return failed;
+}
+
+int lm_hook_start(void)
+{
+	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR);
+
+	if (hooked)
+		return 0;
+	/* Text is not changed under a thread that may be running in it. */
+	if (!__libc_single_threaded)
+		return -EBUSY;
+	memory = (int)lm_sys(SYS_openat, AT_FDCWD, "/proc/self/mem",
+			     O_RDWR | O_CLOEXEC);
+	if (memory < 0)
+		return memory;
+	lm_hook_xsave = vectors();
+	failed = 0;
+	dl_iterate_phdr(visit_object, &vdso);
+	lm_sys(SYS_close, memory);
+	return hooked ? 0 : failed;
+}
+
+unsigned lm_hook_count(void)
+{
+	return hooked;
+}
+
+#else
+
+int lm_hook_start(void)
+{
+	return -ENOSYS;
+}
+
+unsigned lm_hook_count(void)
+{
+	return 0;
+}
+
+#endif
