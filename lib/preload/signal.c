@@ -288,7 +288,7 @@ LM_EXPORT int __sigaction(int sig, const struct sigaction *act,
 }
 
 /* Programs that ask for an alternate stack do so once, early. */
-void lm_signal_on_stack(void)
+void lm_signal_on_stack(bool there)
 {
 	uint64_t wanted = atomic_load(&wants_stack);
 	struct sigaction act;
@@ -297,7 +297,8 @@ void lm_signal_on_stack(void)
 		if (!(wanted & lm_signal_bit(sig)) ||
 		    REAL(sigaction)(sig, NULL, &act))
 			continue;
-		act.sa_flags |= SA_ONSTACK;
+		act.sa_flags &= ~SA_ONSTACK;
+		act.sa_flags |= there ? SA_ONSTACK : 0;
 		REAL(sigaction)(sig, &act, NULL);
 	}
 }

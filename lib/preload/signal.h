@@ -59,8 +59,8 @@ void lm_mask_exec_failed(uint64_t mask);
 void lm_stack_start(void);
 /* Has any thread asked for an alternate stack? */
 bool lm_stack_asked(void);
-/* One has: handlers that want it are to get it from now on. */
-void lm_signal_on_stack(void);
+/* The first has, or none has any more: handlers that want one get it, or not. */
+void lm_signal_on_stack(bool there);
 
 /* A signal that the program was to be told about as SIGSEGV: make *info say
  * so. Returns the signal's number for the program. */

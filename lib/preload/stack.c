@@ -25,7 +25,7 @@
 #define STACK_SIZE ((size_t)128 * 1024)
 /* One that is at least as large is taken as it is, if it is not lazy: beside
  * what the program wants of it there is room for a fault. */
-#define STACK_ENOUGH ((size_t)64 * 1024)
+#define STACK_ENOUGH ((size_t)32 * 1024)
 #define AUTODISARM ((int)(1u << 31)) /* SS_AUTODISARM, Linux 4.7 */
 /* The part of a thread's own lazy stack on which it runs with all signals
  * blocked: its control block, thread-local storage, the C library's start. */
@@ -38,8 +38,8 @@ struct spare {
 
 static struct lm_lock lock;
 static struct spare *spares; /* guarded by lock */
-static _Atomic int asked;
-static pthread_key_t key; /* immutable after the start */
+static _Atomic int wishes;   /* threads that have one */
+static pthread_key_t key;    /* immutable after the start */
 
 #define TLS __thread __attribute__((tls_model("initial-exec")))
 static TLS void *ours;   /* this thread's stack, or NULL */
@@ -110,6 +110,20 @@ static void begin_stack(void)
 		pthread_setspecific(key, ours);
 }
 
+/* The first wish and the last change what the kernel knows of the program's
+ * handlers. (A thread without a stack of its own, beside one with, has its
+ * handlers run on ours: the kernel keeps one set of flags.) */
+static void count_wish(int now)
+{
+	int before = wished;
+
+	wished = now;
+	if (now && !before && !atomic_fetch_add(&wishes, 1))
+		lm_signal_on_stack(true);
+	else if (!now && before && atomic_fetch_sub(&wishes, 1) == 1)
+		lm_signal_on_stack(false);
+}
+
 /* Other destructors may still touch lazy memory, or call again: last. */
 static void end(void *stack)
 {
@@ -126,11 +140,12 @@ static void end(void *stack)
 		return; /* in use, by a handler that ended the thread */
 	ours = NULL;
 	give(stack);
+	count_wish(0);
 }
 
 bool lm_stack_asked(void)
 {
-	return atomic_load_explicit(&asked, memory_order_relaxed);
+	return atomic_load_explicit(&wishes, memory_order_relaxed) > 0;
 }
 
 /* Is the thread on the stack that the kernel has for it now? */
@@ -165,7 +180,7 @@ static int ask(const stack_t *new)
 	if (ret < 0)
 		return ret;
 	wish = *new;
-	wished = !(new->ss_flags &SS_DISABLE);
+	count_wish(!(new->ss_flags &SS_DISABLE));
 	if (!wished) {
 		use_ours(0);
 		return 0;
@@ -179,8 +194,6 @@ static int ask(const stack_t *new)
 		else
 			use_ours(new->ss_flags &AUTODISARM);
 	}
-	if (!atomic_exchange(&asked, 1))
-		lm_signal_on_stack();
 	return 0;
 }
 
