@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "call.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -59,6 +60,39 @@ static int untouchable(long nr)
 	return 0;
 }
 
+/* Calls that are interposed for more than their memory. */
+static bool interposed(long nr, const long args[6], long *ret)
+{
+	switch (nr) {
+	case SYS_close:
+		*ret = close((int)args[0]);
+		return true;
+#ifdef SYS_close_range
+	case SYS_close_range:
+		*ret = close_range((unsigned)args[0], (unsigned)args[1],
+				   (int)args[2]);
+		return true;
+#endif
+#ifdef SYS_dup2
+	case SYS_dup2:
+		*ret = dup2((int)args[0], (int)args[1]);
+		return true;
+#endif
+	case SYS_dup3:
+		*ret = dup3((int)args[0], (int)args[1], (int)args[2]);
+		return true;
+	case SYS_rt_sigprocmask:
+		if (args[3] != 8)
+			break; /* EINVAL */
+		*ret = sigprocmask((int)args[0], (sigset_t *)args[1],
+				   (sigset_t *)args[2]);
+		return true;
+	case SYS_exit_group:
+		_exit((int)args[0]);
+	}
+	return false;
+}
+
 LM_EXPORT long syscall(long nr, ...)
 {
 	long args[6], ret;
@@ -68,6 +102,8 @@ LM_EXPORT long syscall(long nr, ...)
 	for (int i = 0; i < 6; i++)
 		args[i] = va_arg(more, long);
 	va_end(more);
+	if (interposed(nr, args, &ret))
+		return ret;
 	if (untouchable(nr) || !lm_call_any())
 		return REAL(syscall)(nr, args[0], args[1], args[2], args[3],
 				     args[4], args[5]);

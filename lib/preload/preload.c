@@ -30,7 +30,8 @@ static _Atomic size_t min_size;
  * or so early that no other one calls), and when it could not start. */
 enum { NOT_YET, STARTING, ON, OFF };
 static _Atomic int state;
-static int stats_fd = -1;
+static _Atomic int stats_fd = -1;
+static uint64_t stats_tag; /* what it is open on */
 
 void *lm_real(const char *name, void *_Atomic *kept)
 {
@@ -103,6 +104,13 @@ int lm_shim_off(void)
 	return atomic_load_explicit(&state, memory_order_relaxed) != ON;
 }
 
+static void keep_stats(int fd)
+{
+	stats_tag = lm_fd_tag(fd);
+	atomic_store(&stats_fd, fd);
+	lm_fd_keep(&stats_fd);
+}
+
 /* Standard error may be closed, or be the program's own file, by the time the
  * table is printed: keep a descriptor of what it is now. */
 static void open_stats(void)
@@ -121,7 +129,7 @@ static void open_stats(void)
 	if (fd < 0)
 		lm_os_say("the file for the statistics cannot be opened");
 	else
-		stats_fd = lm_fd_hide(fd);
+		keep_stats(lm_fd_hide(fd));
 }
 
 /* The children run without the shim: LAZYMAP_FOLLOW=0. Of LD_PRELOAD only our
@@ -162,6 +170,8 @@ __attribute__((constructor)) static void begin(void)
 	open_stats();
 	lm_exec_start();
 	do_not_follow();
+	/* The first one of all, so that it is called last. */
+	at_quick_exit(lm_shim_end);
 }
 
 /* At a normal end, by exit or _exit: once in each process. */
@@ -170,18 +180,21 @@ void lm_shim_end(void)
 	static _Atomic int pid;
 	int me = (int)lm_sys(SYS_getpid);
 	char line[256];
-	int len;
+	int len, fd;
 
 	if (lm_shim_off() || lm_shim_vforked() ||
 	    atomic_exchange(&pid, me) == me)
 		return;
 	lm_exit_flush();
-	if (stats_fd < 0)
+	/* A program that makes its system calls itself may have put a file of
+	 * its own there. */
+	fd = atomic_load(&stats_fd);
+	if (fd < 0 || lm_fd_tag(fd) != stats_tag)
 		return;
 	len = snprintf(line, sizeof(line), "lazymap: %s, process %d\n",
 		       program_invocation_short_name, me);
-	lm_sys(SYS_write, stats_fd, line, len);
-	lm_stats_print(stats_fd);
+	lm_sys(SYS_write, fd, line, len);
+	lm_stats_print(fd);
 }
 
 __attribute__((destructor)) static void end(void)

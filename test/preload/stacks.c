@@ -342,7 +342,9 @@ static void coroutine(int me)
 
 static void coroutines_run_on_lazy_stacks(void)
 {
-	for (int i = 0; i < 4; i++) {
+	static int i;
+
+	for (; i < 4; i++) {
 		getcontext(&contexts[i]);
 		contexts[i].uc_stack.ss_sp = lazy(16);
 		contexts[i].uc_stack.ss_size = 16 * PAGE;
