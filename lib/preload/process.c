@@ -8,6 +8,7 @@
 
 #include "../os.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,6 +16,11 @@
 /* The process whose memory this is. In a page that the kernel wipes in a forked
  * child, but not in a vfork child, whose memory it is not. */
 static _Atomic int *owner; /* the pointer: immutable after the start */
+
+static void own(void)
+{
+	atomic_store(owner, (int)lm_sys(SYS_getpid));
+}
 
 void lm_process_start(void)
 {
@@ -26,7 +32,9 @@ void lm_process_start(void)
 	/* The core did not start if the kernel cannot do this. */
 	lm_os_madvise(page, LM_PAGE, MADV_WIPEONFORK);
 	owner = (_Atomic int *)page;
-	atomic_store(owner, (int)lm_sys(SYS_getpid));
+	own();
+	/* At once: a vfork child of the child would take it for its own. */
+	pthread_atfork(NULL, NULL, own);
 }
 
 int lm_shim_vforked(void)
