@@ -27,6 +27,7 @@
 #include "hook.h"
 
 #include "../area.h"
+#include "../meta.h"
 #include "../os_linux.h"
 #include "call.h"
 #include "table.h"
@@ -42,12 +43,12 @@
 #if defined(__x86_64__) && !defined(SANITIZED)
 
 #include <cpuid.h>
+#include <emmintrin.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/single_threaded.h>
 
-#define SITE_BYTES 7
 #define JUMP 0xe9
 /* A jump reaches 2 GiB; the text of no object is nearly as large. */
 #define REACH ((uintptr_t)1 << 30)
@@ -228,26 +229,36 @@ static long site(const uint8_t *at)
 	return lm_table_row(nr) ? (long)nr : -1;
 }
 
-/* Calls visit for each site of [text, text+len); returns how many. */
-static unsigned sites(const uint8_t *text, size_t len,
-		      void (*visit)(const uint8_t *at, long nr, void *data),
-		      void *data)
+/* More than any object has: the C library has some hundred. */
+#define SITES 4096
+
+struct sites {
+	size_t count;
+	const uint8_t *at[SITES];
+};
+
+/* The two bytes of `syscall` among 16 positions: a bit for each. */
+static unsigned syscalls(const uint8_t *at)
 {
-	const uint8_t *at = text + 5, *end = text + len;
-	unsigned n = 0;
+	__m128i first = _mm_loadu_si128((const __m128i *)at);
+	__m128i second = _mm_loadu_si128((const __m128i *)(at + 1));
 
-	while (at + 2 <= end &&
-	       (at = memchr(at, 0x0f, (size_t)(end - at) - 1))) {
-		long nr = site(at - 5);
+	first = _mm_cmpeq_epi8(first, _mm_set1_epi8(0x0f));
+	second = _mm_cmpeq_epi8(second, _mm_set1_epi8(0x05));
+	return (unsigned)_mm_movemask_epi8(_mm_and_si128(first, second));
+}
 
-		at++;
-		if (nr < 0)
-			continue;
-		if (visit)
-			visit(at - 6, nr, data);
-		n++;
-	}
-	return n;
+/* The last 16 bytes of a text are padding, or else lost. */
+static void find_sites(const uint8_t *text, size_t len, struct sites *sites)
+{
+	for (size_t i = 5; i + 17 <= len; i += 16)
+		for (unsigned bits = syscalls(text + i); bits;
+		     bits &= bits - 1) {
+			const uint8_t *at = text + i + __builtin_ctz(bits) - 5;
+
+			if (site(at) >= 0 && sites->count < SITES)
+				sites->at[sites->count++] = at;
+		}
 }
 
 /* Below the object: above the program lies the heap, which grows. */
@@ -271,22 +282,16 @@ static uintptr_t near(uintptr_t below, size_t len)
 	return (uintptr_t)-ENOMEM;
 }
 
-struct making {
-	struct block *block;
-	struct stub *stub; /* the next one */
-};
-
-static void make_stub(const uint8_t *at, long nr, void *data)
+static void make_stub(struct block *block, struct stub *stub, const uint8_t *at)
 {
 	static const uint8_t code[16] = {
 		0x4c, 0x8d, 0x1d, 0xf9, 0xff, 0xff, 0xff, /* lea stub, %r11 */
 		0xff, 0x25, 0,    0,    0,    0,          /* jmp *enter */
 		0xcc, 0xcc, 0xcc,
 	};
-	struct making *making = data;
-	struct stub *stub = making->stub++;
-	int32_t enter = (int32_t)((intptr_t)&making->block->enter -
-				  (intptr_t)&stub->code[13]);
+	int32_t enter =
+		(int32_t)((intptr_t)&block->enter - (intptr_t)&stub->code[13]);
+	long nr = site(at);
 
 	memcpy(stub->code, code, sizeof(code));
 	memcpy(&stub->code[9], &enter, sizeof(enter));
@@ -295,51 +300,89 @@ static void make_stub(const uint8_t *at, long nr, void *data)
 	stub->nested = nested(nr, lm_table_row(nr));
 }
 
+/* What is written in one go: some sites, and the text between them. */
+struct writing {
+	const uint8_t *start;
+	size_t len, sites;
+	uint8_t text[LM_PAGE];
+};
+
 /* The kernel writes: the text never is writable, and stays executable while
  * this very process runs in it. */
-static void write_jump(const uint8_t *at, long nr, void *data)
+static void write_out(struct writing *writing)
 {
-	struct making *making = data;
-	struct stub *stub = making->stub++;
-	int32_t to = (int32_t)((intptr_t)stub->code - (intptr_t)(at + 5));
-	uint8_t jump[5] = { JUMP };
 	long ret;
 
-	(void)nr;
-	memcpy(jump + 1, &to, sizeof(to));
-	ret = lm_sys(SYS_pwrite64, memory, jump, sizeof(jump), at);
-	if (ret == sizeof(jump))
-		hooked++;
+	if (!writing->len)
+		return;
+	ret = lm_sys(SYS_pwrite64, memory, writing->text, writing->len,
+		     writing->start);
+	if (ret == (long)writing->len)
+		hooked += writing->sites;
 	else
 		failed = ret < 0 ? (int)ret : -EIO;
+	writing->len = 0;
+}
+
+static void write_jump(struct writing *writing, const uint8_t *at,
+		       const struct stub *stub)
+{
+	int32_t to = (int32_t)((intptr_t)stub->code - (intptr_t)(at + 5));
+	size_t offset;
+
+	/* A write a page, for its price is the page's copy. */
+	if (writing->len && at + 5 > writing->start + LM_PAGE)
+		write_out(writing);
+	if (!writing->len) {
+		writing->start = at;
+		writing->sites = 0;
+	}
+	offset = (size_t)(at - writing->start);
+	memcpy(writing->text + writing->len, writing->start + writing->len,
+	       offset - writing->len);
+	writing->text[offset] = JUMP;
+	memcpy(&writing->text[offset + 1], &to, sizeof(to));
+	writing->len = offset + 5;
+	writing->sites++;
+}
+
+static int hook_sites(uintptr_t object, const struct sites *sites)
+{
+	size_t size = lm_page_up(sizeof(struct block) +
+				 sites->count * sizeof(struct stub));
+	uintptr_t block = near(object, size);
+	struct stub *stubs = (struct stub *)(block + sizeof(struct block));
+	struct writing writing = { .len = 0 };
+	int ret;
+
+	if (lm_os_failed(block))
+		return (int)(intptr_t)block;
+	((struct block *)block)->enter = (uintptr_t)lm_hook_enter;
+	for (size_t i = 0; i < sites->count; i++)
+		make_stub((struct block *)block, &stubs[i], sites->at[i]);
+	ret = lm_os_mprotect(block, size, PROT_READ | PROT_EXEC);
+	if (ret < 0) {
+		lm_os_munmap(block, size);
+		return ret;
+	}
+	for (size_t i = 0; i < sites->count; i++)
+		write_jump(&writing, sites->at[i], &stubs[i]);
+	write_out(&writing);
+	return failed;
 }
 
 static int hook_text(uintptr_t object, const uint8_t *text, size_t len)
 {
-	unsigned n = sites(text, len, NULL, NULL);
-	size_t size =
-		lm_page_up(sizeof(struct block) + n * sizeof(struct stub));
-	struct making making;
-	uintptr_t at;
-	int ret;
+	struct sites *sites = lm_meta_run(sizeof(*sites));
+	int ret = 0;
 
-	if (!n)
-		return 0;
-	at = near(object, size);
-	if (lm_os_failed(at))
-		return (int)(intptr_t)at;
-	making.block = (struct block *)at;
-	making.block->enter = (uintptr_t)lm_hook_enter;
-	making.stub = (struct stub *)(making.block + 1);
-	sites(text, len, make_stub, &making);
-	ret = lm_os_mprotect(at, size, PROT_READ | PROT_EXEC);
-	if (ret < 0) {
-		lm_os_munmap(at, size);
-		return ret;
-	}
-	making.stub = (struct stub *)(making.block + 1);
-	sites(text, len, write_jump, &making);
-	return failed;
+	if (!sites)
+		return -ENOMEM;
+	find_sites(text, len, sites);
+	if (sites->count)
+		ret = hook_sites(object, sites);
+	lm_meta_free_run(sites, sizeof(*sites));
+	return ret;
 }
 
 static bool holds(const struct dl_phdr_info *info, uintptr_t addr)
@@ -354,15 +397,23 @@ static bool holds(const struct dl_phdr_info *info, uintptr_t addr)
 	return false;
 }
 
+/* Not lazymap itself, whose own calls must not come back to it; not the
+ * kernel's; and not the dynamic linker, which copies what it is given. */
+static bool left_alone(const struct dl_phdr_info *info)
+{
+	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR);
+	uintptr_t linker = getauxval(AT_BASE);
+
+	return holds(info, (uintptr_t)lm_hook_enter) ||
+	       (vdso && holds(info, vdso)) || (linker && holds(info, linker));
+}
+
 static int visit_object(struct dl_phdr_info *info, size_t size, void *data)
 {
 	uintptr_t first = UINTPTR_MAX;
 
-	(void)size;
-	/* Not lazymap itself, whose own calls must not come back to it, nor
-	 * the kernel's. */
-	if (holds(info, (uintptr_t)lm_hook_enter) ||
-	    (*(uintptr_t *)data && holds(info, *(uintptr_t *)data)))
+	(void)size, (void)data;
+	if (left_alone(info))
 		return 0;
 	for (int i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_LOAD)
@@ -384,8 +435,6 @@ static int visit_object(struct dl_phdr_info *info, size_t size, void *data)
 
 int lm_hook_start(void)
 {
-	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR);
-
 	if (hooked)
 		return 0;
 	/* Text is not changed under a thread that may be running in it. */
@@ -397,7 +446,7 @@ int lm_hook_start(void)
 		return memory;
 	lm_hook_xsave = vectors();
 	failed = 0;
-	dl_iterate_phdr(visit_object, &vdso);
+	dl_iterate_phdr(visit_object, NULL);
 	lm_sys(SYS_close, memory);
 	return hooked ? 0 : failed;
 }
