@@ -14,6 +14,10 @@
  * %rcx, %r11 (which the call overwrites) and the flags are free: the look needs
  * no stack. Only a call with an argument near an area goes to lm_call().
  *
+ * Some simple instructions may stand between the two; the stub has a copy of
+ * them. And libc's syscall(), whose number is its argument, ends in a mov of
+ * five bytes, too.
+ *
  * Why not seccomp's SECCOMP_RET_TRAP: its filter is inherited by every program
  * that is executed, whether it has a handler for the SIGSYS or not, and needs
  * no_new_privs, which takes setuid programs' privileges away. The text of a
@@ -27,6 +31,7 @@
 #include "hook.h"
 
 #include "../area.h"
+#include "../meta.h"
 #include "../os_linux.h"
 #include "call.h"
 #include "table.h"
@@ -42,12 +47,12 @@
 #if defined(__x86_64__) && !defined(SANITIZED)
 
 #include <cpuid.h>
+#include <emmintrin.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/single_threaded.h>
 
-#define SITE_BYTES 7
 #define JUMP 0xe9
 /* A jump reaches 2 GiB; the text of no object is nearly as large. */
 #define REACH ((uintptr_t)1 << 30)
@@ -55,19 +60,18 @@
 
 /* Executable memory near an object: this, then a stub for each site. */
 struct block {
-	uintptr_t enter; /* lm_hook_enter */
-	uint64_t unused[3];
+	uintptr_t enter[2]; /* lm_hook_enter, lm_hook_enter_any */
 };
 
-/* lib/syscall/hook.c:lm_hook_enter knows the offsets. */
+/* The assembly below knows the offsets. */
 struct stub {
-	uint8_t code[16]; /* lea back(%rip), %r11; jmp *enter(%rip) */
-	uintptr_t back;   /* 16: the syscall */
-	int32_t nr;       /* 24 */
-	int32_t nested;   /* 28: look whatever the arguments are */
+	uint8_t code[32]; /* copies; lea stub(%rip), %r11; jmp *enter(%rip) */
+	uintptr_t back;   /* 32: the syscall */
+	int32_t nr;       /* 40: -1: in %eax */
+	int32_t nested;   /* 44: look whatever the arguments are */
 };
 
-_Static_assert(sizeof(struct stub) == 32, "known to the assembly");
+_Static_assert(sizeof(struct stub) == 48, "known to the assembly");
 
 static unsigned hooked; /* immutable after the start */
 static int memory;      /* descriptor of /proc/self/mem, while starting */
@@ -84,10 +88,11 @@ long lm_hook_call(long nr, const long args[6])
 }
 
 /*
- * %r11: &stub.back - 16. Every register but %rax, %rcx and %r11 is the
+ * %r11: the stub. Every register but %rax, %rcx and %r11 is the
  * program's: the vector ones too, which C code would use.
  */
 void lm_hook_enter(void) __attribute__((visibility("hidden")));
+void lm_hook_enter_any(void) __attribute__((visibility("hidden")));
 #define LOOK(reg)                                                              \
 	"mov %" reg ", %rcx\n"                                                 \
 	"shr $34, %rcx\n"                                                      \
@@ -99,6 +104,7 @@ void lm_hook_enter(void) __attribute__((visibility("hidden")));
 __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	".hidden lm_hook_xsave\n.hidden lm_area_marks\n.hidden lm_area_marked\n"
 	".hidden lm_hook_call\n"
+	".hidden lm_hook_enter_any\n.globl lm_hook_enter_any\n"
 	".type lm_hook_enter,@function\n"
 	"lm_hook_enter:\n"
 	".cfi_startproc\n"
@@ -106,19 +112,36 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	".cfi_undefined rip\n"
 	"cmpb $0, lm_area_marked(%rip)\n"
 	"je 2f\n"
-	"cmpl $0, 28(%r11)\n"
+	"cmpl $0, 44(%r11)\n"
 	"jne 3f\n"
 	"lea lm_area_marks(%rip), %rax\n"
 	/* clang-format off */
 	LOOK("rdi") LOOK("rsi") LOOK("rdx") LOOK("r10") LOOK("r8") LOOK("r9")
 	/* clang-format on */
 	"2:\n"
-	"mov 24(%r11), %eax\n"
-	"jmp *16(%r11)\n"
+	"mov 40(%r11), %eax\n"
+	"jmp *32(%r11)\n"
+	/* Not what comes back on another stack, or never: rt_sigreturn, clone,
+	 * vfork, clone3. */
+	"lm_hook_enter_any:\n"
+	"cmpb $0, lm_area_marked(%rip)\n"
+	"je 6f\n"
+	"cmp $15, %rax\n"
+	"je 6f\n"
+	"cmp $56, %rax\n"
+	"je 6f\n"
+	"cmp $58, %rax\n"
+	"je 6f\n"
+	"cmp $435, %rax\n"
+	"jne 7f\n"
+	"6:\n"
+	"jmp *32(%r11)\n"
 	/* With a frame below the red zone; the return address in it is for
 	 * unwinders, and to return to: behind the syscall. */
 	"3:\n"
-	"mov 16(%r11), %rcx\n"
+	"movslq 40(%r11), %rax\n"
+	"7:\n"
+	"mov 32(%r11), %rcx\n"
 	"add $2, %rcx\n"
 	"lea -128(%rsp), %rsp\n"
 	".cfi_def_cfa rsp, 128\n"
@@ -137,7 +160,7 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"push %rsi\n"
 	"push %rdi\n"
 	"mov %rsp, %rsi\n"
-	"movslq 24(%r11), %rdi\n"
+	"mov %rax, %rdi\n"
 	"sub $3072, %rsp\n"
 	"and $-64, %rsp\n"
 	"mov lm_hook_xsave(%rip), %eax\n"
@@ -214,40 +237,148 @@ static bool nested(long nr, const struct lm_row *row)
 	return false;
 }
 
-/* The call whose number is moved here, or -1 if there is none to be hooked. */
-static long site(const uint8_t *at)
+/*
+ * The length of an instruction that may be copied: moves and sums of registers
+ * and memory. It must not depend on where it is, nor use %eax, where the number
+ * is to be, nor change %ecx or %esp. 0: any other one.
+ */
+static size_t simple(const uint8_t *from)
 {
-	uint32_t nr;
+	const uint8_t *at = from;
+	uint8_t rex = (*at & 0xf0) == 0x40 ? *at++ : 0, op = *at++;
+	uint8_t mod = *at >> 6, reg = (*at >> 3 & 7) | (rex & 4) << 1;
+	uint8_t rm = (*at & 7) | (rex & 1) << 3;
+	size_t immediate = 0;
+	bool to_rm = true, number = false;
 
-	if (at[0] != 0xb8 || at[5] != 0x0f || at[6] != 0x05)
-		return -1;
-	memcpy(&nr, at + 1, sizeof(nr));
-	/* What comes back on another stack is not for a function to make. */
-	if (nr == SYS_clone || nr == SYS_clone3 || nr > 4095)
-		return -1;
-	return lm_table_row(nr) ? (long)nr : -1;
+	if (op >= 0xba && op <= 0xbf && op != 0xbc && !(rex & 8))
+		return (size_t)(at - from) + 4; /* mov $n, %reg */
+	switch (op) {
+	case 0x8b: /* mov, lea */
+	case 0x8d:
+		to_rm = false;
+		break;
+	case 0x80: /* and, xor, ... with a number */
+	case 0x83:
+		immediate = 1;
+		number = true;
+		break;
+	case 0x81:
+	case 0xc7:
+		immediate = 4;
+		number = true;
+		break;
+	case 0x01: /* add, sub, xor, mov */
+	case 0x29:
+	case 0x31:
+	case 0x89:
+		break;
+	default:
+		return 0;
+	}
+	if (!number && (reg == 0 || (!to_rm && (reg == 1 || reg == 4))))
+		return 0;
+	if (rm == 0 || (mod == 3 && to_rm && (rm == 1 || rm == 4)))
+		return 0;
+	if (mod == 0 && (rm & 7) == 5)
+		return 0; /* relative to the code */
+	at++;
+	if (mod != 3 && (rm & 7) == 4 && *at++ != 0x24)
+		return 0; /* of the sums of registers only %rsp alone */
+	at += mod == 1 ? 1 : mod == 2 ? 4 : 0;
+	return (size_t)(at - from) + immediate;
 }
 
-/* Calls visit for each site of [text, text+len); returns how many. */
-static unsigned sites(const uint8_t *text, size_t len,
-		      void (*visit)(const uint8_t *at, long nr, void *data),
-		      void *data)
+#define COPY_MAX 18
+
+/* What is hooked: five bytes, what follows them up to the syscall, and nr. */
+struct site {
+	const uint8_t *at;
+	size_t copy; /* bytes between; with the five themselves where any */
+	long nr;     /* -1: syscall() */
+};
+
+static bool number(const uint8_t *at, long *nr)
 {
-	const uint8_t *at = text + 5, *end = text + len;
-	unsigned n = 0;
+	uint32_t n;
 
-	while (at + 2 <= end &&
-	       (at = memchr(at, 0x0f, (size_t)(end - at) - 1))) {
-		long nr = site(at - 5);
+	if (*at != 0xb8)
+		return false;
+	memcpy(&n, at + 1, sizeof(n));
+	/* What comes back on another stack is not for a function to make. */
+	if (n > 4095 || n == SYS_clone || n == SYS_clone3 || !lm_table_row(n))
+		return false;
+	*nr = n;
+	return true;
+}
 
-		at++;
-		if (nr < 0)
-			continue;
-		if (visit)
-			visit(at - 6, nr, data);
-		n++;
+/* Do simple instructions lead from at to end? */
+static bool leads(const uint8_t *at, const uint8_t *end)
+{
+	size_t len;
+
+	while (at < end) {
+		len = simple(at);
+		if (!len)
+			return false;
+		at += len;
 	}
-	return n;
+	return at == end;
+}
+
+/* The site of the syscall instruction at `at`, with `before` bytes of text in
+ * front of it: the nearest. */
+static bool find_site(const uint8_t *at, size_t before, struct site *site)
+{
+	static const uint8_t last[5] = { 0x4c, 0x8b, 0x4c, 0x24, 0x08 };
+
+	if (before < 5)
+		return false;
+	if (!memcmp(at - 5, last, 5)) { /* mov 8(%rsp), %r9 */
+		*site = (struct site){ at - 5, 0, -1 };
+		return true;
+	}
+	for (size_t copy = 0; copy <= COPY_MAX && copy + 5 <= before; copy++) {
+		site->at = at - copy - 5;
+		site->copy = copy;
+		if (number(site->at, &site->nr) && leads(site->at + 5, at))
+			return true;
+	}
+	return false;
+}
+
+/* More than any object has: the C library has some hundred. */
+#define SITES 4096
+
+struct sites {
+	size_t count;
+	struct site site[SITES];
+};
+
+/* The two bytes of `syscall` among 16 positions: a bit for each. */
+static unsigned syscalls(const uint8_t *at)
+{
+	__m128i first = _mm_loadu_si128((const __m128i *)at);
+	__m128i second = _mm_loadu_si128((const __m128i *)(at + 1));
+
+	first = _mm_cmpeq_epi8(first, _mm_set1_epi8(0x0f));
+	second = _mm_cmpeq_epi8(second, _mm_set1_epi8(0x05));
+	return (unsigned)_mm_movemask_epi8(_mm_and_si128(first, second));
+}
+
+/* The last 16 bytes of a text are padding, or else lost. */
+static void find_sites(const uint8_t *text, size_t len, struct sites *sites)
+{
+	for (size_t i = 5; i + 17 <= len; i += 16)
+		for (unsigned bits = syscalls(text + i); bits;
+		     bits &= bits - 1) {
+			size_t before = i + (size_t)__builtin_ctz(bits);
+
+			if (sites->count < SITES &&
+			    find_site(text + before, before,
+				      &sites->site[sites->count]))
+				sites->count++;
+		}
 }
 
 /* Below the object: above the program lies the heap, which grows. */
@@ -271,75 +402,114 @@ static uintptr_t near(uintptr_t below, size_t len)
 	return (uintptr_t)-ENOMEM;
 }
 
-struct making {
-	struct block *block;
-	struct stub *stub; /* the next one */
-};
-
-static void make_stub(const uint8_t *at, long nr, void *data)
+static void make_stub(struct block *block, struct stub *stub,
+		      const struct site *site)
 {
-	static const uint8_t code[16] = {
-		0x4c, 0x8d, 0x1d, 0xf9, 0xff, 0xff, 0xff, /* lea stub, %r11 */
-		0xff, 0x25, 0,    0,    0,    0,          /* jmp *enter */
-		0xcc, 0xcc, 0xcc,
-	};
-	struct making *making = data;
-	struct stub *stub = making->stub++;
-	int32_t enter = (int32_t)((intptr_t)&making->block->enter -
-				  (intptr_t)&stub->code[13]);
+	static const uint8_t lea[3] = { 0x4c, 0x8d, 0x1d };
+	static const uint8_t jump[2] = { 0xff, 0x25 };
+	bool any = site->nr < 0;
+	uint8_t *at = stub->code;
+	int32_t offset;
 
-	memcpy(stub->code, code, sizeof(code));
-	memcpy(&stub->code[9], &enter, sizeof(enter));
-	stub->back = (uintptr_t)at + 5;
-	stub->nr = (int32_t)nr;
-	stub->nested = nested(nr, lm_table_row(nr));
+	memset(stub->code, 0xcc, sizeof(stub->code));
+	memcpy(at, any ? site->at : site->at + 5, any ? 5 : site->copy);
+	at += any ? 5 : site->copy;
+	memcpy(at, lea, sizeof(lea));
+	offset = (int32_t)((intptr_t)stub - (intptr_t)(at + 7));
+	memcpy(at + 3, &offset, sizeof(offset));
+	at += 7;
+	memcpy(at, jump, sizeof(jump));
+	offset = (int32_t)((intptr_t)&block->enter[any] - (intptr_t)(at + 6));
+	memcpy(at + 2, &offset, sizeof(offset));
+	stub->back = (uintptr_t)site->at + 5 + site->copy;
+	stub->nr = (int32_t)site->nr;
+	stub->nested = !any && nested(site->nr, lm_table_row(site->nr));
 }
+
+/* What is written in one go: some sites, and the text between them. */
+struct writing {
+	const uint8_t *start;
+	size_t len, sites;
+	uint8_t text[LM_PAGE];
+};
 
 /* The kernel writes: the text never is writable, and stays executable while
  * this very process runs in it. */
-static void write_jump(const uint8_t *at, long nr, void *data)
+static void write_out(struct writing *writing)
 {
-	struct making *making = data;
-	struct stub *stub = making->stub++;
-	int32_t to = (int32_t)((intptr_t)stub->code - (intptr_t)(at + 5));
-	uint8_t jump[5] = { JUMP };
 	long ret;
 
-	(void)nr;
-	memcpy(jump + 1, &to, sizeof(to));
-	ret = lm_sys(SYS_pwrite64, memory, jump, sizeof(jump), at);
-	if (ret == sizeof(jump))
-		hooked++;
+	if (!writing->len)
+		return;
+	ret = lm_sys(SYS_pwrite64, memory, writing->text, writing->len,
+		     writing->start);
+	if (ret == (long)writing->len)
+		hooked += writing->sites;
 	else
 		failed = ret < 0 ? (int)ret : -EIO;
+	writing->len = 0;
+}
+
+static void write_jump(struct writing *writing, const uint8_t *at,
+		       const struct stub *stub)
+{
+	int32_t to = (int32_t)((intptr_t)stub->code - (intptr_t)(at + 5));
+	size_t offset;
+
+	/* A write a page, for its price is the page's copy. */
+	if (writing->len && at + 5 > writing->start + LM_PAGE)
+		write_out(writing);
+	if (!writing->len) {
+		writing->start = at;
+		writing->sites = 0;
+	}
+	offset = (size_t)(at - writing->start);
+	memcpy(writing->text + writing->len, writing->start + writing->len,
+	       offset - writing->len);
+	writing->text[offset] = JUMP;
+	memcpy(&writing->text[offset + 1], &to, sizeof(to));
+	writing->len = offset + 5;
+	writing->sites++;
+}
+
+static int hook_sites(uintptr_t object, const struct sites *sites)
+{
+	size_t size = lm_page_up(sizeof(struct block) +
+				 sites->count * sizeof(struct stub));
+	uintptr_t block = near(object, size);
+	struct stub *stubs = (struct stub *)(block + sizeof(struct block));
+	struct writing writing = { .len = 0 };
+	int ret;
+
+	if (lm_os_failed(block))
+		return (int)(intptr_t)block;
+	((struct block *)block)->enter[0] = (uintptr_t)lm_hook_enter;
+	((struct block *)block)->enter[1] = (uintptr_t)lm_hook_enter_any;
+	for (size_t i = 0; i < sites->count; i++)
+		make_stub((struct block *)block, &stubs[i], &sites->site[i]);
+	ret = lm_os_mprotect(block, size, PROT_READ | PROT_EXEC);
+	if (ret < 0) {
+		lm_os_munmap(block, size);
+		return ret;
+	}
+	for (size_t i = 0; i < sites->count; i++)
+		write_jump(&writing, sites->site[i].at, &stubs[i]);
+	write_out(&writing);
+	return failed;
 }
 
 static int hook_text(uintptr_t object, const uint8_t *text, size_t len)
 {
-	unsigned n = sites(text, len, NULL, NULL);
-	size_t size =
-		lm_page_up(sizeof(struct block) + n * sizeof(struct stub));
-	struct making making;
-	uintptr_t at;
-	int ret;
+	struct sites *sites = lm_meta_run(sizeof(*sites));
+	int ret = 0;
 
-	if (!n)
-		return 0;
-	at = near(object, size);
-	if (lm_os_failed(at))
-		return (int)(intptr_t)at;
-	making.block = (struct block *)at;
-	making.block->enter = (uintptr_t)lm_hook_enter;
-	making.stub = (struct stub *)(making.block + 1);
-	sites(text, len, make_stub, &making);
-	ret = lm_os_mprotect(at, size, PROT_READ | PROT_EXEC);
-	if (ret < 0) {
-		lm_os_munmap(at, size);
-		return ret;
-	}
-	making.stub = (struct stub *)(making.block + 1);
-	sites(text, len, write_jump, &making);
-	return failed;
+	if (!sites)
+		return -ENOMEM;
+	find_sites(text, len, sites);
+	if (sites->count)
+		ret = hook_sites(object, sites);
+	lm_meta_free_run(sites, sizeof(*sites));
+	return ret;
 }
 
 static bool holds(const struct dl_phdr_info *info, uintptr_t addr)
@@ -354,15 +524,23 @@ static bool holds(const struct dl_phdr_info *info, uintptr_t addr)
 	return false;
 }
 
+/* Not lazymap itself, whose own calls must not come back to it; not the
+ * kernel's; and not the dynamic linker, which copies what it is given. */
+static bool left_alone(const struct dl_phdr_info *info)
+{
+	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR);
+	uintptr_t linker = getauxval(AT_BASE);
+
+	return holds(info, (uintptr_t)lm_hook_enter) ||
+	       (vdso && holds(info, vdso)) || (linker && holds(info, linker));
+}
+
 static int visit_object(struct dl_phdr_info *info, size_t size, void *data)
 {
 	uintptr_t first = UINTPTR_MAX;
 
-	(void)size;
-	/* Not lazymap itself, whose own calls must not come back to it, nor
-	 * the kernel's. */
-	if (holds(info, (uintptr_t)lm_hook_enter) ||
-	    (*(uintptr_t *)data && holds(info, *(uintptr_t *)data)))
+	(void)size, (void)data;
+	if (left_alone(info))
 		return 0;
 	for (int i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_LOAD)
@@ -384,8 +562,6 @@ static int visit_object(struct dl_phdr_info *info, size_t size, void *data)
 
 int lm_hook_start(void)
 {
-	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR);
-
 	if (hooked)
 		return 0;
 	/* Text is not changed under a thread that may be running in it. */
@@ -397,7 +573,7 @@ int lm_hook_start(void)
 		return memory;
 	lm_hook_xsave = vectors();
 	failed = 0;
-	dl_iterate_phdr(visit_object, &vdso);
+	dl_iterate_phdr(visit_object, NULL);
 	lm_sys(SYS_close, memory);
 	return hooked ? 0 : failed;
 }
