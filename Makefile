@@ -51,7 +51,7 @@ bootstrap:
 
 # -- Sources -----------------------------------------------------------------
 
-CORE_DIRS := lib lib/place lib/store lib/policy lib/syscall lib/trap
+CORE_DIRS := lib lib/place lib/store lib/policy lib/swap lib/syscall lib/trap
 CORE_SRC := $(filter-out lib/trap/libsigsegv.c,\
 	$(sort $(wildcard $(addsuffix /*.c,$(CORE_DIRS)))))
 PRELOAD_SRC := $(sort $(wildcard lib/preload/*.c))

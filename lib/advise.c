@@ -9,10 +9,12 @@
  */
 #define _GNU_SOURCE
 #include "change.h"
-#include "stats.h"
+#include "evict.h"
 #include "fault.h"
 #include "os_linux.h"
+#include "resident.h"
 #include "start.h"
+#include "stats.h"
 #include "sync.h"
 
 /* -- madvise ----------------------------------------------------------------- */
@@ -111,6 +113,31 @@ static int make_present(uintptr_t start, uintptr_t end, enum lm_access access)
 	return error;
 }
 
+/* Advice to the pager: of use only where a limit makes it choose. */
+static void cool(uintptr_t start, uintptr_t end)
+{
+	struct lm_change change;
+
+	if (lm_change_begin(&change, start, end) < 0)
+		return;
+	lm_resident_cool(start, end);
+	lm_change_end(&change);
+}
+
+static void page_out(uintptr_t start, uintptr_t end)
+{
+	uint64_t mask = lm_os_block_signals();
+
+	while (lm_resident_limited() && start < end) {
+		uintptr_t stop = lm_min((start | (LM_BLOCK - 1)) + 1, end);
+		size_t left;
+
+		lm_evict(start, stop, &left);
+		start = stop;
+	}
+	lm_os_restore_signals(mask);
+}
+
 static int advise(uintptr_t start, size_t len, int advice)
 {
 	uintptr_t end = start + lm_page_up(len);
@@ -133,11 +160,22 @@ static int advise(uintptr_t start, size_t len, int advice)
 		return ret;
 	switch (advice) {
 	case MADV_RANDOM:
+		change_flags(start, end, ~LM_AREA_SEQUENTIAL);
 		change_flags(start, end, LM_AREA_RANDOM);
 		break;
 	case MADV_NORMAL:
+		change_flags(start, end,
+			     ~(LM_AREA_RANDOM | LM_AREA_SEQUENTIAL));
+		break;
 	case MADV_SEQUENTIAL:
 		change_flags(start, end, ~LM_AREA_RANDOM);
+		change_flags(start, end, LM_AREA_SEQUENTIAL);
+		break;
+	case MADV_COLD:
+		cool(start, end);
+		break;
+	case MADV_PAGEOUT:
+		page_out(start, end);
 		break;
 	case MADV_DONTFORK:
 		change_flags(start, end, LM_AREA_DONTFORK);

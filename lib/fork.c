@@ -16,6 +16,7 @@
 #include "gate.h"
 #include "meta.h"
 #include "place/place.h"
+#include "resident.h"
 #include "start.h"
 #include "worker.h"
 
@@ -29,14 +30,15 @@ static void prepare(void)
 	uint64_t before = lm_map_lock();
 
 	mask = before;
-	lm_gate_shut();
-	lm_gate_wait_filled();
+	lm_gate_shut_filled();
+	lm_resident_fork();
 }
 
 static void parent(void)
 {
 	uint64_t before = mask;
 
+	lm_resident_fork_parent();
 	lm_gate_open();
 	lm_map_unlock(before);
 }
@@ -60,11 +62,16 @@ static void drop_areas(void)
 /* Were there workers? Not started here: the handler calls this, too. */
 static bool forked(void)
 {
+	size_t fewer;
+
 	lm_os_fork_seen();
 	lm_gate_forked();
 	lm_meta_forked();
-	lm_page_forked();
 	lm_stats_forked();
+	fewer = lm_page_forked();
+	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
+	lm_resident_give(fewer);
+	lm_resident_forked();
 	if (lm_place && lm_place->forked)
 		lm_place->forked();
 	drop_areas();

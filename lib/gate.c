@@ -91,10 +91,32 @@ void lm_gate_open(void)
 		lm_os_wake(&shut, INT32_MAX);
 }
 
-void lm_gate_wait_filled(void)
+/* With the gate shut, for at most `ns`. */
+static bool filled(uint64_t ns)
 {
-	for (int i = 0; i < LM_SLOTS; i++)
-		wait_zero(&lm_slots[i].filling);
+	for (int i = 0; i < LM_SLOTS; i++) {
+		uint32_t seen = atomic_load(&lm_slots[i].filling);
+
+		if (seen)
+			lm_os_wait_for(&lm_slots[i].filling, seen, ns);
+		if (atomic_load(&lm_slots[i].filling))
+			return false;
+	}
+	return true;
+}
+
+void lm_gate_shut_filled(void)
+{
+	uint64_t ns = 1000000;
+
+	lm_gate_shut();
+	while (!filled(ns)) {
+		lm_gate_open();
+		lm_os_pause();
+		lm_gate_shut();
+		/* New claims come meanwhile: shut longer each time. */
+		ns = lm_min(2 * ns, 100000000);
+	}
 }
 
 void lm_gate_forked(void)

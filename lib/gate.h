@@ -61,8 +61,12 @@ void lm_map_unlock(uint64_t mask);
 void lm_gate_shut(void);
 void lm_gate_open(void);
 
-/* Wait until no page is being filled; the gate is shut. */
-void lm_gate_wait_filled(void);
+/*
+ * The same, and no page is being filled. Fills that need the gate themselves
+ * (to evict, or in another thread for a store) find it open in between, so this
+ * may take as long as the longest of them.
+ */
+void lm_gate_shut_filled(void);
 
 /* In a forked child: nobody else is here. */
 void lm_gate_forked(void);

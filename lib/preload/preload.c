@@ -57,7 +57,7 @@ static size_t parse_min_size(void)
 
 	if (!text || !*text)
 		return MIN_SIZE_DEFAULT;
-	size = lm_start_size(text);
+	size = lm_start_bytes(text);
 	if (size)
 		return size;
 	lm_os_say("LAZYMAP_MIN_SIZE is not a size; 64K is used");

@@ -50,4 +50,8 @@ void lm_store_close_dropped(void);
 int lm_store_read(struct lm_store *store, void *buf, size_t len,
 		  uint64_t offset);
 
+/* Have a worker keep len bytes of a shared area. 0; -EAGAIN: there is none. */
+int lm_store_write(struct lm_store *store, const void *buf, size_t len,
+		   uint64_t offset);
+
 #endif
