@@ -131,10 +131,11 @@ enum { FREE = 0, TAKEN = -1 };
 
 static struct kept {
 	_Atomic int number; /* + 1, or FREE or TAKEN */
-	struct lm_fd *fd;   /* either of these */
+	struct lm_fd *fd;   /* either of these, or none */
 	_Atomic int *where;
-} kept[8];
+} kept[256];
 #define KEPT ((int)(sizeof(kept) / sizeof(kept[0])))
+static _Atomic int kept_end; /* no slot from here on was ever taken */
 
 /* Without a free slot it is not protected, and lives on as it can. */
 static void keep(int number, struct lm_fd *fd, _Atomic int *where)
@@ -151,13 +152,17 @@ static void keep(int number, struct lm_fd *fd, _Atomic int *where)
 		/* Pairs with the acquire in vacate. */
 		atomic_store_explicit(&kept[i].number, number + 1,
 				      memory_order_release);
+		for (int end = atomic_load(&kept_end); end <= i;)
+			if (atomic_compare_exchange_weak(&kept_end, &end,
+							 i + 1))
+				break;
 		return;
 	}
 }
 
 static void unkeep(int number)
 {
-	for (int i = 0; i < KEPT; i++) {
+	for (int i = 0; i < atomic_load(&kept_end); i++) {
 		int mine = number + 1;
 
 		atomic_compare_exchange_strong_explicit(
@@ -171,11 +176,22 @@ void lm_fd_keep(_Atomic int *where)
 	keep(atomic_load_explicit(where, memory_order_relaxed), NULL, where);
 }
 
+void lm_fd_keep_number(int number)
+{
+	keep(number, NULL, NULL);
+}
+
+void lm_fd_close(int number)
+{
+	unkeep(number);
+	lm_sys(SYS_close, number);
+}
+
 int lm_fd_kept(unsigned first, unsigned last)
 {
 	int found = -1;
 
-	for (int i = 0; i < KEPT; i++) {
+	for (int i = 0; i < atomic_load(&kept_end); i++) {
 		int number = atomic_load_explicit(&kept[i].number,
 						  memory_order_relaxed) -
 			     1;
@@ -374,7 +390,7 @@ static void move_fd(struct lm_fd *fd, int number, int new)
 
 void lm_fd_vacate(int number)
 {
-	for (int i = 0; i < KEPT; i++) {
+	for (int i = 0; i < atomic_load(&kept_end); i++) {
 		int new, mine = number + 1;
 
 		if (atomic_load_explicit(&kept[i].number,
@@ -386,7 +402,7 @@ void lm_fd_vacate(int number)
 		if (kept[i].where)
 			atomic_store_explicit(kept[i].where, new,
 					      memory_order_relaxed);
-		else
+		else if (kept[i].fd)
 			move_fd(kept[i].fd, number, new);
 		atomic_compare_exchange_strong_explicit(
 			&kept[i].number, &mine, new + 1, memory_order_relaxed,

@@ -33,6 +33,11 @@ uint64_t lm_fd_tag(int fd);
  * calls, where the shim sees them; *where changes when it has to move. */
 void lm_fd_keep(_Atomic int *where);
 
+/* The same, of a number that nobody has to know when it moves; lm_fd_kept()
+ * tells whether it has. And its end. */
+void lm_fd_keep_number(int number);
+void lm_fd_close(int number);
+
 /* The first number in [first, last] that is lazymap's own; -1: none. */
 int lm_fd_kept(unsigned first, unsigned last);
 
