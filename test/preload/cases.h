@@ -40,7 +40,7 @@ static inline void touch(volatile char *at)
 	*at = (char)(*at + 1);
 }
 
-/* Cases named by the arguments, or all. */
+/* Cases named by the arguments, or all; -NAME: but this one. */
 static inline int run_cases(const struct test_case *cases, int argc,
 			    char **argv)
 {
@@ -50,9 +50,13 @@ static inline int run_cases(const struct test_case *cases, int argc,
 	setrlimit(RLIMIT_CORE, &core);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (; cases->name; cases++) {
-		wanted = argc < 2;
+		wanted = argc < 2 || argv[1][0] == '-';
 		for (int i = 1; i < argc; i++)
-			wanted |= !strcmp(argv[i], cases->name);
+			if (!strcmp(argv[i], cases->name))
+				wanted = 1;
+			else if (argv[i][0] == '-' &&
+				 !strcmp(argv[i] + 1, cases->name))
+				wanted = 0;
 		if (!wanted)
 			continue;
 		fflush(stdout);

@@ -4,7 +4,8 @@
 # compare NAME [OPTION...] -- CMD...   runs CMD both ways, in work directories
 # of their own, with the file "in" (if there is one) at hand in both. What it
 # puts out, its exit status and the files that it leaves have to be the same.
-# $faults is how many faults the shim served.
+# $faults is how many faults the shim served, $kernel how many pages it brought
+# in for system calls.
 #
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
@@ -16,7 +17,7 @@ unset "${!LAZYMAP_@}"
 lazymap=$BUILDDIR/lazymap
 programs=$BUILDDIR/test/preload
 failures=0
-faults=0
+faults=0 kernel=0
 if [ -n "${SANITIZE:-}" ]; then
 	echo "skipped: a sanitizer's runtime has signals and memory of its own"
 	exit 77
@@ -45,6 +46,8 @@ compare() {
 	lazy=$?
 	faults=$(awk '/^ +faults by/ { n += $NF } END { print n + 0 }' \
 		"$work/stats" 2>/dev/null)
+	kernel=$(awk '/of them for system calls/ { n += $NF } END { print n + 0 }' \
+		"$work/stats" 2>/dev/null)
 	if [ $plain != $lazy ]; then
 		fail "$name: status $plain, $lazy under the shim"
 		tail -n 20 "$work/lazy.out"
@@ -55,6 +58,6 @@ compare() {
 		fail "$name: the files differ"
 		head -n 40 "$work/diff"
 	else
-		echo "ok: $name ($faults faults)"
+		echo "ok: $name ($faults faults, $kernel pages for calls)"
 	fi
 }
