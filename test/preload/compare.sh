@@ -18,6 +18,7 @@ lazymap=$BUILDDIR/lazymap
 programs=$BUILDDIR/test/preload
 failures=0
 faults=0 kernel=0
+mode=755 # of the directories
 if [ -n "${SANITIZE:-}" ]; then
 	echo "skipped: a sanitizer's runtime has signals and memory of its own"
 	exit 77
@@ -37,7 +38,9 @@ compare() {
 	done
 	shift
 	rm -rf "$work/plain" "$work/lazy" "$work/stats"
-	mkdir "$work/plain" "$work/lazy"
+	mkdir -m "$mode" "$work/plain" "$work/lazy"
+	: >"$work/stats"
+	chmod a+w "$work/stats"
 	(cd "$work/plain" && exec "$@") >"$work/plain.out" 2>&1
 	plain=$?
 	(cd "$work/lazy" && exec "$lazymap" run --min-size 1 \
