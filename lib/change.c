@@ -7,7 +7,9 @@
 
 #include "fault.h"
 #include "gate.h"
+#include "resident.h"
 #include "start.h"
+#include "step.h"
 
 #include <assert.h>
 
@@ -40,6 +42,7 @@ int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end)
 		lm_map_unlock(change->mask);
 		return ret;
 	}
+	lm_step(LM_STEP_CHANGE, start);
 	lm_gate_shut();
 	wait_not_busy(start, end);
 	return 0;
@@ -60,7 +63,12 @@ void lm_change_end(struct lm_change *change)
 
 void lm_change_forget(uintptr_t start, uintptr_t end)
 {
-	lm_stats_add(LM_COUNT_pages_made_absent, lm_page_reset(start, end));
+	size_t frames;
+
+	lm_resident_forget(start, end);
+	frames = lm_page_reset(start, end);
+	lm_stats_add(LM_COUNT_pages_made_absent, frames);
+	lm_resident_give(frames);
 }
 
 int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
@@ -72,8 +80,8 @@ int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
 	if (area->prot == PROT_NONE)
 		return lm_os_mprotect(start, end - start, PROT_NONE);
 	while (lm_page_run(run.end, end, &run)) {
-		if (run.state == LM_PAGE_ABSENT)
-			continue;
+		if (run.state < LM_PAGE_CLEAN)
+			continue; /* hidden already, in whatever way */
 		ret = lm_os_mprotect(run.start, run.end - run.start,
 				     lm_fault_prot(area, run.state));
 		if (ret < 0)

@@ -11,7 +11,10 @@
 #include "gate.h"
 #include "os_linux.h"
 #include "place/place.h"
+#include "resident.h"
 #include "start.h"
+#include "step.h"
+#include "swap/swap.h"
 
 /* What one claim holds: consecutive BUSY pages of one block and area, all of
  * which were in the state `from`, and what they are to become. */
@@ -21,7 +24,9 @@ struct claim {
 	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
-	int prot, rest_prot;     /* to reveal them with */
+	size_t cluster;          /* bytes: of the frames */
+	bool sequential;
+	int prot, rest_prot; /* to reveal them with */
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
 	uint64_t offset;        /* of start, in the store */
@@ -37,6 +42,8 @@ int lm_fault_prot(const struct lm_area *area, enum lm_page_state state)
 		lm_store_direct(area->store) && area->flags & LM_AREA_SHARED;
 	int prot;
 
+	if (state < LM_PAGE_CLEAN)
+		return PROT_NONE;
 	if (state == LM_PAGE_DIRTY || kernel_tracks)
 		return area->prot;
 	/* A write-only area must stay readable to be told from hidden. */
@@ -68,32 +75,49 @@ static enum lm_page_state next_state(const struct lm_area *area,
 	bool write = access == LM_WRITE ||
 		     (access == LM_UNKNOWN && from == LM_PAGE_CLEAN);
 
-	if (from == LM_PAGE_DIRTY || (write && area->prot & PROT_WRITE))
+	if (from == LM_PAGE_DIRTY || from == LM_PAGE_HIDDEN_DIRTY ||
+	    (write && area->prot & PROT_WRITE))
 		return LM_PAGE_DIRTY;
 	return LM_PAGE_CLEAN;
+}
+
+/* Are a page's neighbours to stay clean when it is written? Not where that
+ * would only cost: who knows whether they change matters for swap, and for
+ * shared stores. */
+static bool neighbours_differ(const struct lm_area *area,
+			      const struct claim *claim)
+{
+	if (claim->from == LM_PAGE_HIDDEN_DIRTY)
+		return false;
+	if (claim->from == LM_PAGE_SWAPPED || !lm_store_direct(area->store))
+		return true;
+	return area->store == &lm_store_file && lm_resident_limited();
 }
 
 /* How far around the page a claim may reach. */
 static void reach(const struct lm_area *area, struct claim *claim)
 {
-	uintptr_t cluster = area->cluster;
+	uintptr_t cluster = claim->cluster, end;
 
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to)
 		cluster = LM_PAGE;
-	/* A copied page that is not written must not become dirty. */
-	if (claim->from == LM_PAGE_CLEAN && !lm_store_direct(area->store))
+	/* A page that is not written must not become dirty. */
+	if (claim->from == LM_PAGE_CLEAN && neighbours_differ(area, claim))
 		cluster = LM_PAGE;
 	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
 	claim->end =
 		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
 	if (!claim->until)
 		return;
+	end = lm_min(area->end, claim->until);
 	/* The kernel's range is known: no guess around copied pages. */
 	if (!lm_store_direct(area->store)) {
 		claim->start = claim->page;
 		claim->end = claim->page + LM_PAGE;
 	}
-	claim->end = lm_max(claim->end, lm_min(area->end, claim->until));
+	if (lm_resident_limited())
+		end = lm_min(end, claim->page + lm_resident_cluster());
+	claim->end = lm_max(claim->end, end);
 }
 
 static bool claim_one(uintptr_t addr, enum lm_page_state from)
@@ -104,7 +128,9 @@ static bool claim_one(uintptr_t addr, enum lm_page_state from)
 	if (!word)
 		return false;
 	seen = atomic_load_explicit(word, memory_order_relaxed);
-	while (LM_PAGE_STATE(seen) == from)
+	/* A clean page that is not going to be written keeps its swap. */
+	while (LM_PAGE_STATE(seen) == from &&
+	       !(from == LM_PAGE_CLEAN && LM_PAGE_SWAP(seen)))
 		if (lm_page_claim(word, &seen))
 			return true;
 	return false;
@@ -127,11 +153,12 @@ static void claim_neighbours(struct claim *claim)
 static void remember(const struct lm_area *area, struct claim *claim)
 {
 	claim->rest = claim->to;
-	if (!lm_store_direct(area->store) && !claim->until)
+	if (!claim->until && neighbours_differ(area, claim))
 		claim->rest = LM_PAGE_CLEAN;
 	claim->prot = lm_fault_prot(area, claim->to);
 	claim->rest_prot = lm_fault_prot(area, claim->rest);
 	claim->store = area->store;
+	claim->sequential = area->flags & LM_AREA_SEQUENTIAL;
 	claim->offset = area->offset + (claim->start - area->start);
 }
 
@@ -155,6 +182,7 @@ static enum verdict claim_page(const struct lm_area *area, struct claim *claim,
 	} while (!lm_page_claim(*word, &seen));
 	claim->from = LM_PAGE_STATE(seen);
 	claim->to = next_state(area, claim->from, claim->access);
+	claim->cluster = lm_min(area->cluster, lm_resident_cluster());
 	reach(area, claim);
 	claim_neighbours(claim);
 	remember(area, claim);
@@ -207,12 +235,41 @@ static enum verdict enter_and_claim(struct claim *claim, uintptr_t addr,
 	claim->slot = lm_gate_enter();
 	area = lm_area_find(addr);
 	if (area && allowed(area->prot, access) &&
-	    (claim->until || !stuck(claim->slot, addr)))
+	    (claim->until || !stuck(claim->slot, addr))) {
+		lm_step(LM_STEP_CLAIM, claim->page);
 		verdict = claim_page(area, claim, &word, &ticket);
+	}
 	lm_gate_leave(claim->slot);
-	if (verdict == WAIT)
+	if (verdict == WAIT) {
+		lm_step(LM_STEP_WAIT, claim->page);
 		lm_page_wait(word, ticket);
+	}
 	return verdict;
+}
+
+/* -- Filling ---------------------------------------------------------------- */
+
+/* A page that is going to be written needs its swap no more. */
+static void settle_one(lm_page_word *word, enum lm_page_state state)
+{
+	uint64_t handle = lm_page_swap(word);
+
+	if (handle && state == LM_PAGE_DIRTY) {
+		lm_page_set_swap(word, 0);
+		lm_swap_free(handle);
+	}
+	lm_page_settle(word, state);
+}
+
+static void count_in(const struct claim *claim, size_t pages)
+{
+	lm_stats_add(LM_COUNT_pages_made_present, pages);
+	lm_stats_add(LM_COUNT_pages_filled, pages);
+	lm_stats_add(LM_COUNT_bytes_filled, pages * LM_PAGE);
+	if (claim->from == LM_PAGE_SWAPPED)
+		lm_stats_add(LM_COUNT_pages_swapped_in, pages);
+	if (claim->until)
+		lm_stats_add(LM_COUNT_pages_kernel, pages);
 }
 
 static void settle(const struct claim *claim, enum lm_page_state page,
@@ -221,35 +278,65 @@ static void settle(const struct claim *claim, enum lm_page_state page,
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
 
 	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE)
-		lm_page_settle(lm_page_word_of(at),
-			       at == claim->page ? page : rest);
-	if (claim->from == LM_PAGE_ABSENT && page != LM_PAGE_ABSENT) {
-		lm_stats_add(LM_COUNT_pages_made_present, pages);
-		lm_stats_add(LM_COUNT_pages_filled, pages);
-		lm_stats_add(LM_COUNT_bytes_filled, pages * LM_PAGE);
-		if (claim->until)
-			lm_stats_add(LM_COUNT_pages_kernel, pages);
-	}
+		settle_one(lm_page_word_of(at),
+			   at == claim->page ? page : rest);
+	if (!lm_page_resident(claim->from) && page >= LM_PAGE_CLEAN)
+		count_in(claim, pages);
+	if (page >= LM_PAGE_CLEAN && claim->from != claim->to)
+		lm_resident_came(claim->start, claim->end, claim->cluster,
+				 claim->sequential);
 	lm_gate_filled(claim->slot);
 }
 
-/* Copy the store's bytes into the claimed pages, which nobody can see. */
+static int place(const struct claim *claim, uintptr_t at, const void *buffer,
+		 size_t len)
+{
+	if (!lm_store_direct(claim->store))
+		return lm_place->write(at, buffer, len);
+	return lm_place_direct_write(at, buffer, len,
+				     claim->store == &lm_store_file);
+}
+
+static int swap_in(uintptr_t at, void *buffer, size_t len)
+{
+	uint64_t handles[LM_SWAP_BATCH];
+	size_t n = len >> LM_PAGE_SHIFT;
+
+	for (size_t i = 0; i < n; i++)
+		handles[i] = lm_page_swap(lm_page_word_of(at + i * LM_PAGE));
+	return lm_swap_in(handles, n, buffer);
+}
+
+/* Copy the bytes into the claimed pages, which nobody can see. */
 static int fill(const struct claim *claim)
 {
+	bool swapped = claim->from == LM_PAGE_SWAPPED;
 	size_t size, len;
 	char *buffer = lm_bounce_take(&size);
 	int ret = buffer ? 0 : -ENOMEM;
 
+	if (swapped)
+		size = lm_min(size, LM_SWAP_BATCH * LM_PAGE);
 	for (uintptr_t at = claim->start; !ret && at < claim->end; at += len) {
 		len = lm_min(size, claim->end - at);
-		ret = lm_store_read(claim->store, buffer, len,
-				    claim->offset + (at - claim->start));
+		ret = swapped ? swap_in(at, buffer, len)
+			      : lm_store_read(claim->store, buffer, len,
+					      claim->offset +
+						      (at - claim->start));
+		lm_step(LM_STEP_READ, at);
 		if (!ret)
-			ret = lm_place->write(at, buffer, len);
+			ret = place(claim, at, buffer, len);
 	}
 	if (buffer)
 		lm_bounce_give(buffer);
 	return ret;
+}
+
+static bool to_fill(const struct claim *claim)
+{
+	return claim->from == LM_PAGE_SWAPPED ||
+	       (claim->from == LM_PAGE_ABSENT &&
+		!lm_store_direct(claim->store));
 }
 
 /*
@@ -284,20 +371,33 @@ static int reveal(const struct claim *claim)
 	return ret;
 }
 
+/* Pages that are not in place get frames, which count from here on. */
 static int bring(const struct claim *claim)
 {
-	int ret = 0;
+	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
+	bool resident = lm_page_resident(claim->from);
+	int ret = resident ? 0 : lm_resident_take(pages);
 
-	if (claim->from == LM_PAGE_ABSENT && !lm_store_direct(claim->store))
+	lm_step(LM_STEP_CLAIMED, claim->page);
+	if (ret < 0)
+		return ret;
+	if (to_fill(claim))
 		ret = fill(claim);
+	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret)
 		ret = reveal(claim);
+	lm_step(LM_STEP_REVEALED, claim->page);
+	if (ret < 0 && !resident)
+		lm_resident_give(pages);
 	return ret;
 }
 
 static void count_fault(const struct claim *claim)
 {
-	if (claim->from != LM_PAGE_ABSENT)
+	if (claim->from == LM_PAGE_HIDDEN_CLEAN ||
+	    claim->from == LM_PAGE_HIDDEN_DIRTY)
+		lm_stats_add(LM_COUNT_faults_soft, 1);
+	else if (lm_page_resident(claim->from))
 		lm_stats_add(LM_COUNT_faults_upgrade, claim->from != claim->to);
 	else if (claim->access == LM_WRITE)
 		lm_stats_add(LM_COUNT_faults_write, 1);
@@ -307,11 +407,14 @@ static void count_fault(const struct claim *claim)
 
 static enum lm_served fail(const struct claim *claim, int error)
 {
-	const char *what =
-		claim->from == LM_PAGE_ABSENT && !lm_store_direct(claim->store)
-			? "a page could not be read from its store"
-			: "the kernel refused to reveal a page";
+	const char *what = "the kernel refused to reveal a page";
 
+	if (error == -ENOMEM && lm_options.strict > 0 && lm_resident_limited())
+		what = "a page finds no room under the resident limit";
+	else if (claim->from == LM_PAGE_SWAPPED)
+		what = "a page could not be brought back from swap";
+	else if (to_fill(claim))
+		what = "a page could not be read from its store";
 	settle(claim, claim->from, claim->from);
 	if (lm_error_report(LAZYMAP_ERROR_READ, -error, claim->page, what))
 		return LM_SERVED; /* dealt with: touch again */
@@ -342,6 +445,7 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 				note_progress(&claim, addr);
 			}
 			settle(&claim, claim.to, claim.rest);
+			lm_step(LM_STEP_SETTLED, claim.page);
 			return LM_SERVED;
 		case WAIT:
 			lm_stats_add(LM_COUNT_faults_waited, 1);

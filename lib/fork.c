@@ -16,7 +16,9 @@
 #include "gate.h"
 #include "meta.h"
 #include "place/place.h"
+#include "resident.h"
 #include "start.h"
+#include "step.h"
 #include "worker.h"
 
 #include <pthread.h>
@@ -29,14 +31,16 @@ static void prepare(void)
 	uint64_t before = lm_map_lock();
 
 	mask = before;
-	lm_gate_shut();
-	lm_gate_wait_filled();
+	lm_step(LM_STEP_FORK, 0);
+	lm_gate_drain();
+	lm_resident_fork();
 }
 
 static void parent(void)
 {
 	uint64_t before = mask;
 
+	lm_resident_fork_parent();
 	lm_gate_open();
 	lm_map_unlock(before);
 }
@@ -60,11 +64,16 @@ static void drop_areas(void)
 /* Were there workers? Not started here: the handler calls this, too. */
 static bool forked(void)
 {
+	size_t fewer;
+
 	lm_os_fork_seen();
 	lm_gate_forked();
 	lm_meta_forked();
-	lm_page_forked();
 	lm_stats_forked();
+	fewer = lm_page_forked();
+	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
+	lm_resident_give(fewer);
+	lm_resident_forked();
 	if (lm_place && lm_place->forked)
 		lm_place->forked();
 	drop_areas();

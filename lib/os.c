@@ -19,6 +19,20 @@ void lm_os_wait(const _Atomic uint32_t *word, uint32_t value)
 	lm_sys(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0);
 }
 
+void lm_os_wait_for(const _Atomic uint32_t *word, uint32_t value, uint64_t ns)
+{
+	struct timespec time = { 0, (long)ns };
+
+	lm_sys(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time);
+}
+
+void lm_os_pause(void)
+{
+	static _Atomic uint32_t never;
+
+	lm_os_wait_for(&never, 0, 100000);
+}
+
 void lm_os_wake(const _Atomic uint32_t *word, int count)
 {
 	lm_sys(SYS_futex, word, FUTEX_WAKE_PRIVATE, count);

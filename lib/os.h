@@ -76,7 +76,12 @@ static inline int lm_os_madvise(uintptr_t addr, size_t len, int advice)
 
 /* Sleep while *word == value; returns for any reason: callers look again. */
 void lm_os_wait(const _Atomic uint32_t *word, uint32_t value);
+/* The same, for at most `ns` (under a second). */
+void lm_os_wait_for(const _Atomic uint32_t *word, uint32_t value, uint64_t ns);
 void lm_os_wake(const _Atomic uint32_t *word, int count);
+
+/* Let others run, a moment. */
+void lm_os_pause(void);
 
 /* Block every signal of this thread, the C library's own too. */
 uint64_t lm_os_block_signals(void);

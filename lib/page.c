@@ -6,6 +6,7 @@
 #include "page.h"
 
 #include "meta.h"
+#include "swap/swap.h"
 
 #include <assert.h>
 
@@ -120,6 +121,18 @@ void lm_page_settle(lm_page_word *word, enum lm_page_state state)
 		lm_os_wake((_Atomic uint32_t *)word, INT32_MAX);
 }
 
+void lm_page_set_swap(lm_page_word *word, uint64_t handle)
+{
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), new;
+
+	assert(LM_PAGE_STATE(old) == LM_PAGE_BUSY);
+	do {
+		new = (old & (((uint64_t)1 << LM_PAGE_SWAP_SHIFT) - 1)) |
+		      handle << LM_PAGE_SWAP_SHIFT;
+	} while (!atomic_compare_exchange_weak_explicit(
+		word, &old, new, memory_order_relaxed, memory_order_relaxed));
+}
+
 bool lm_page_will_wait(lm_page_word *word, uint32_t *ticket)
 {
 	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
@@ -181,15 +194,18 @@ bool lm_page_run(uintptr_t from, uintptr_t end, struct lm_run *run)
 
 static size_t reset_words(uintptr_t start, uintptr_t end)
 {
-	size_t present = 0;
+	size_t resident = 0;
 
 	for (; start < end; start += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(start);
+		uint64_t old =
+			atomic_exchange_explicit(word, 0, memory_order_relaxed);
 
-		present += lm_page_present(*word);
-		atomic_store_explicit(word, 0, memory_order_relaxed);
+		resident += lm_page_resident(LM_PAGE_STATE(old));
+		if (LM_PAGE_SWAP(old))
+			lm_swap_free(LM_PAGE_SWAP(old));
 	}
-	return present;
+	return resident;
 }
 
 static void free_block_if_empty(uintptr_t addr)
@@ -206,16 +222,16 @@ static void free_block_if_empty(uintptr_t addr)
 
 size_t lm_page_reset(uintptr_t start, uintptr_t end)
 {
-	size_t present = 0;
+	size_t resident = 0;
 
 	while ((start = lm_page_next_block(start, end)) < end) {
 		uintptr_t stop = lm_min((start | (LM_BLOCK - 1)) + 1, end);
 
-		present += reset_words(start, stop);
+		resident += reset_words(start, stop);
 		free_block_if_empty(start);
 		start = stop;
 	}
-	return present;
+	return resident;
 }
 
 int lm_page_make_for_move(uintptr_t from, uintptr_t to, size_t len)
@@ -244,6 +260,8 @@ void lm_page_move(uintptr_t from, uintptr_t to, size_t len)
 		lm_page_word *new = lm_page_word_of(at - from + to);
 
 		atomic_store_explicit(new, *old, memory_order_relaxed);
+		/* Its swap goes with it. */
+		atomic_store_explicit(old, 0, memory_order_relaxed);
 	}
 	lm_page_reset(from, end);
 }
@@ -325,15 +343,40 @@ bool lm_page_pinned(uintptr_t start, uintptr_t end)
 	return false;
 }
 
-void lm_page_forked(void)
+/*
+ * A frame on its way out may be gone already, one on its way in not be filled
+ * yet. What was clean is in swap or in the store; what was dirty is in swap
+ * from the moment it has a handle (see evict.c), and in its frame before.
+ */
+static enum lm_page_state forked_state(uint64_t word)
+{
+	enum lm_page_state was = LM_PAGE_WAS(word);
+
+	if (!lm_page_resident(was))
+		return was;
+	if (LM_PAGE_SWAP(word))
+		return LM_PAGE_SWAPPED;
+	if (was == LM_PAGE_CLEAN || was == LM_PAGE_HIDDEN_CLEAN)
+		return LM_PAGE_ABSENT;
+	return was;
+}
+
+size_t lm_page_forked(void)
 {
 	uintptr_t end = (uintptr_t)1 << LM_ADDRESS_BITS;
+	size_t fewer = 0;
 
 	for (uintptr_t at = 0; (at = lm_page_next_block(at, end)) < end;
 	     at += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(at);
+		enum lm_page_state state;
 
-		if (LM_PAGE_STATE(*word) == LM_PAGE_BUSY)
-			lm_page_settle(word, LM_PAGE_WAS(*word));
+		if (LM_PAGE_STATE(*word) != LM_PAGE_BUSY)
+			continue;
+		state = forked_state(*word);
+		fewer += lm_page_resident(LM_PAGE_WAS(*word)) &&
+			 !lm_page_resident(state);
+		lm_page_settle(word, state);
 	}
+	return fewer;
 }

@@ -11,6 +11,7 @@
 #include "change.h"
 #include "fault.h"
 #include "os_linux.h"
+#include "resident.h"
 #include "start.h"
 #include "sync.h"
 
@@ -140,7 +141,9 @@ static uintptr_t do_move(struct move *move)
 	area.offset += move->old - area.start;
 	area.start = room;
 	area.end = room + move->new_len;
+	lm_resident_forget(move->old, move->old + len);
 	lm_page_move(move->old, room, len);
+	lm_resident_moved(&area, room, room + len);
 	if (!keep) {
 		if (move->old_len > len)
 			lm_os_munmap(move->old + len, move->old_len - len);

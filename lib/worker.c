@@ -7,6 +7,7 @@
 #include "worker.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 #define WORKERS_MAX 16
 
@@ -15,6 +16,7 @@ struct job {
 	struct job *next;
 	struct lm_store *store;
 	void *buf;
+	const void *from; /* write these bytes: buf is NULL */
 	size_t len;
 	uint64_t offset;
 	int result;
@@ -25,6 +27,10 @@ struct job {
 static _Atomic(struct job *) queue;
 static _Atomic uint32_t queued; /* counts pushes; workers sleep on it */
 static _Atomic int workers, idle;
+
+static const int raised[] = {
+	SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS
+};
 
 static void *work(void *unused);
 
@@ -52,8 +58,12 @@ static int spawn(void)
 
 static void run(struct job *job)
 {
-	job->result = job->store->ops.read(job->store->data, job->buf, job->len,
-					   (off_t)job->offset);
+	if (job->buf)
+		job->result = lm_store_read_here(job->store, job->buf, job->len,
+						 job->offset);
+	else
+		job->result = lm_store_write(job->store, job->from, job->len,
+					     job->offset);
 	/* The job is gone as soon as this is seen; the wake may then go to
 	 * whatever is there, which has to expect it as any futex has. */
 	atomic_store(&job->done, 1);
@@ -81,7 +91,14 @@ static struct job *take(void)
 
 static void *work(void *unused)
 {
+	/* Signals that an instruction raises: a read may touch lazy memory,
+	 * and the kernel kills where they are blocked. */
+	uint64_t own = 0;
+
 	(void)unused;
+	for (unsigned i = 0; i < sizeof(raised) / sizeof(raised[0]); i++)
+		own |= (uint64_t)1 << (raised[i] - 1);
+	lm_os_restore_signals(~own);
 	for (;;) {
 		uint32_t seen = atomic_load(&queued);
 		struct job *job = take();
@@ -105,6 +122,18 @@ int lm_worker_start(void)
 	return atomic_load(&workers) ? 0 : spawn();
 }
 
+static int run_elsewhere(struct job *job)
+{
+	job->next = atomic_load(&queue);
+	while (!atomic_compare_exchange_weak(&queue, &job->next, job))
+		;
+	atomic_fetch_add(&queued, 1);
+	lm_os_wake(&queued, 1);
+	while (!atomic_load(&job->done))
+		lm_os_wait(&job->done, 0);
+	return job->result;
+}
+
 int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 		   uint64_t offset)
 {
@@ -114,15 +143,18 @@ int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 
 	/* A child whose fork ran no handler has no workers: do it here. */
 	if (!atomic_load(&workers))
-		return store->ops.read(store->data, buf, len, (off_t)offset);
-	job.next = atomic_load(&queue);
-	while (!atomic_compare_exchange_weak(&queue, &job.next, &job))
-		;
-	atomic_fetch_add(&queued, 1);
-	lm_os_wake(&queued, 1);
-	while (!atomic_load(&job.done))
-		lm_os_wait(&job.done, 0);
-	return job.result;
+		return lm_store_read_here(store, buf, len, offset);
+	return run_elsewhere(&job);
+}
+
+int lm_worker_write(struct lm_store *store, const void *buf, size_t len,
+		    uint64_t offset)
+{
+	struct job job = {
+		.store = store, .from = buf, .len = len, .offset = offset
+	};
+
+	return atomic_load(&workers) ? run_elsewhere(&job) : -EAGAIN;
 }
 
 bool lm_worker_forked(void)
