@@ -20,7 +20,7 @@
 static struct lm_area **areas;
 static size_t count, capacity;
 _Atomic uint8_t lm_area_marks[LM_NEAR], lm_area_marked;
-static uint64_t bytes;
+static _Atomic uint64_t bytes;
 /* guarded by the map lock */
 static struct free_area {
 	struct free_area *next;

@@ -13,6 +13,7 @@
 #include "place/place.h"
 #include "resident.h"
 #include "start.h"
+#include "step.h"
 #include "swap/swap.h"
 
 /* What one claim holds: consecutive BUSY pages of one block and area, all of
@@ -234,11 +235,15 @@ static enum verdict enter_and_claim(struct claim *claim, uintptr_t addr,
 	claim->slot = lm_gate_enter();
 	area = lm_area_find(addr);
 	if (area && allowed(area->prot, access) &&
-	    (claim->until || !stuck(claim->slot, addr)))
+	    (claim->until || !stuck(claim->slot, addr))) {
+		lm_step(LM_STEP_CLAIM, claim->page);
 		verdict = claim_page(area, claim, &word, &ticket);
+	}
 	lm_gate_leave(claim->slot);
-	if (verdict == WAIT)
+	if (verdict == WAIT) {
+		lm_step(LM_STEP_WAIT, claim->page);
 		lm_page_wait(word, ticket);
+	}
 	return verdict;
 }
 
@@ -318,6 +323,7 @@ static int fill(const struct claim *claim)
 			      : lm_store_read(claim->store, buffer, len,
 					      claim->offset +
 						      (at - claim->start));
+		lm_step(LM_STEP_READ, at);
 		if (!ret)
 			ret = place(claim, at, buffer, len);
 	}
@@ -372,12 +378,15 @@ static int bring(const struct claim *claim)
 	bool resident = lm_page_resident(claim->from);
 	int ret = resident ? 0 : lm_resident_take(pages);
 
+	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
 	if (to_fill(claim))
 		ret = fill(claim);
+	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret)
 		ret = reveal(claim);
+	lm_step(LM_STEP_REVEALED, claim->page);
 	if (ret < 0 && !resident)
 		lm_resident_give(pages);
 	return ret;
@@ -436,6 +445,7 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 				note_progress(&claim, addr);
 			}
 			settle(&claim, claim.to, claim.rest);
+			lm_step(LM_STEP_SETTLED, claim.page);
 			return LM_SERVED;
 		case WAIT:
 			lm_stats_add(LM_COUNT_faults_waited, 1);

@@ -18,6 +18,7 @@
 #include "place/place.h"
 #include "resident.h"
 #include "start.h"
+#include "step.h"
 #include "worker.h"
 
 #include <pthread.h>
@@ -30,7 +31,8 @@ static void prepare(void)
 	uint64_t before = lm_map_lock();
 
 	mask = before;
-	lm_gate_shut_filled();
+	lm_step(LM_STEP_FORK, 0);
+	lm_gate_drain();
 	lm_resident_fork();
 }
 

@@ -68,6 +68,11 @@ struct lazymap_options {
 	 * limit fails (SIGBUS); -1, the limit is exceeded and that is said
 	 * (default). */
 	int strict;
+	/* LAZYMAP_THREADS: -1 (in the environment: 0), no thread is started to
+	 * make room ahead of need, faults do it (a store that needs worker
+	 * threads has them all the same). Default: one, once more is mapped
+	 * than the resident limit lets in. */
+	int threads;
 	/* LAZYMAP_RESIDENT: the resident limit in bytes, see lazymap_limit().
 	 * Default: none. */
 	size_t resident;

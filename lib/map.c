@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "gate.h"
 #include "os_linux.h"
+#include "pager.h"
 #include "place/place.h"
 #include "start.h"
 #include "sync.h"
@@ -282,8 +283,10 @@ static void *finish(struct request *request, size_t len, bool lazy)
 		errno = -(int)(intptr_t)at;
 		return LAZYMAP_FAILED;
 	}
-	if (lazy)
+	if (lazy) {
+		lm_pager_start();
 		populate(request, at);
+	}
 	return (void *)at;
 }
 

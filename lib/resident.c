@@ -17,6 +17,7 @@
 #include "gate.h"
 #include "lock.h"
 #include "meta.h"
+#include "pager.h"
 #include "policy/policy.h"
 #include "start.h"
 #include "swap/swap.h"
@@ -34,6 +35,9 @@
 /* How long to wait for frames that others are about to give back. */
 #define WAIT_NS 1000000
 #define WAITS 20
+/* The most frames that the pager keeps free for the next faults. */
+#define RESERVE_MAX 2048
+
 /* When nothing could be evicted: how long not to try again. */
 #define PAUSE_NS 100000000
 
@@ -226,14 +230,39 @@ static int go_over(size_t n)
 	return 0;
 }
 
-int lm_resident_take(size_t n)
+/* The pager keeps between one and two of this free: few enough not to be
+ * missed, enough for some clusters. */
+static size_t reserve(size_t max)
+{
+	return lm_min(max / 64, RESERVE_MAX);
+}
+
+bool lm_resident_low(void)
 {
 	size_t max =
 		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
+
+	return max && atomic_load(&used) + reserve(max) > max &&
+	       lm_os_now_ns() >= atomic_load(&pause_to);
+}
+
+int lm_resident_reserve(void)
+{
+	uint64_t mask = lm_os_block_signals();
+	size_t max =
+		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
+	int ret = max && atomic_load(&used) + 2 * reserve(max) > max;
+
+	if (ret && !make_room(1))
+		ret = -EBUSY;
+	lm_os_restore_signals(mask);
+	return ret;
+}
+
+static int make_and_count(size_t n, size_t max)
+{
 	int waits = 0;
 
-	if (!max)
-		return 0;
 	while (!count_in(n, max)) {
 		uint32_t seen = atomic_load(&given);
 
@@ -249,6 +278,29 @@ int lm_resident_take(size_t n)
 		return go_over(n);
 	}
 	return 0;
+}
+
+int lm_resident_take(size_t n)
+{
+	size_t max =
+		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
+	int ret;
+
+	if (!max)
+		return 0;
+	if (count_in(n, max)) {
+		ret = 0;
+	} else {
+		/* The claim that this is for holds up whoever drains the
+		 * gate: what it takes to go on may pass. */
+		lm_gate_nested++;
+		ret = make_and_count(n, max);
+		lm_gate_nested--;
+	}
+	if (atomic_load_explicit(&used, memory_order_relaxed) + reserve(max) >
+	    max)
+		lm_pager_wake();
+	return ret;
 }
 
 void lm_resident_give(size_t n)
@@ -334,7 +386,7 @@ static int set_limit(size_t bytes)
 		if (!table)
 			return ret ? ret : -ENOMEM;
 	}
-	lm_gate_shut_filled();
+	lm_gate_drain();
 	lm_meta_free_run(memory, memory_size);
 	memory = table;
 	memory_size = table ? size : 0;
@@ -373,8 +425,10 @@ int lazymap_limit(size_t bytes)
 	mask = lm_map_lock();
 	ret = set_limit(bytes);
 	lm_map_unlock(mask);
-	if (!ret)
+	if (!ret) {
 		shrink();
+		lm_pager_start();
+	}
 	return lm_return(ret);
 }
 
@@ -411,6 +465,7 @@ void lm_resident_fork_parent(void)
 void lm_resident_forked(void)
 {
 	atomic_store(&lock.word, 0);
+	lm_pager_forked();
 	lm_swap_forked(!announced);
 	if (!announced && memory) {
 		/* Another thread may have been changing the table. Private

@@ -94,6 +94,7 @@ static int read_bytes(const char *name, bool none, size_t *value)
 static int read_limits(struct lazymap_options *options)
 {
 	const char *strict = getenv("LAZYMAP_STRICT");
+	const char *threads = getenv("LAZYMAP_THREADS");
 	int ret = read_bytes("LAZYMAP_RESIDENT", false, &options->resident);
 
 	if (!ret)
@@ -103,6 +104,8 @@ static int read_limits(struct lazymap_options *options)
 		ret = read_bytes("LAZYMAP_SWAP_MAX", true, &options->swap_max);
 	if (!options->strict && strict && *strict)
 		options->strict = strcmp(strict, "0") ? 1 : -1;
+	if (!options->threads && threads && *threads)
+		options->threads = strcmp(threads, "0") ? 1 : -1;
 	if (!options->policy)
 		options->policy = getenv("LAZYMAP_POLICY");
 	if (!ret && !lm_policy_by_name(options->policy))

@@ -34,6 +34,7 @@
 #include "../meta.h"
 #include "../os_linux.h"
 #include "call.h"
+#include "site.h"
 #include "table.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -47,7 +48,7 @@
 #if defined(__x86_64__) && !defined(SANITIZED)
 
 #include <cpuid.h>
-#include <emmintrin.h>
+#include <dlfcn.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -60,14 +61,14 @@
 
 /* Executable memory near an object: this, then a stub for each site. */
 struct block {
-	uintptr_t enter[2]; /* lm_hook_enter, lm_hook_enter_any */
+	uintptr_t enter[4]; /* by enum lm_site_kind */
 };
 
 /* The assembly below knows the offsets. */
 struct stub {
 	uint8_t code[32]; /* copies; lea stub(%rip), %r11; jmp *enter(%rip) */
 	uintptr_t back;   /* 32: the syscall */
-	int32_t nr;       /* 40: -1: in %eax */
+	int32_t nr;       /* 40: at an LM_SITE_NUMBER */
 	int32_t nested;   /* 44: look whatever the arguments are */
 };
 
@@ -87,12 +88,30 @@ long lm_hook_call(long nr, const long args[6])
 	return lm_call(nr, args);
 }
 
+ssize_t lm_hook_read(int fd, void *buf, size_t len,
+		     ssize_t (*original)(int, void *, size_t))
+	__attribute__((visibility("hidden")));
+
+ssize_t lm_hook_read(int fd, void *buf, size_t len,
+		     ssize_t (*original)(int, void *, size_t))
+{
+	const long args[6] = { fd, (long)buf, (long)len };
+	struct lm_call_pins pins;
+	ssize_t ret;
+
+	lm_call_pin(&pins, SYS_read, args);
+	ret = original(fd, buf, len);
+	lm_call_unpin(&pins);
+	return ret;
+}
+
 /*
  * %r11: the stub. Every register but %rax, %rcx and %r11 is the
  * program's: the vector ones too, which C code would use.
  */
 void lm_hook_enter(void) __attribute__((visibility("hidden")));
 void lm_hook_enter_any(void) __attribute__((visibility("hidden")));
+void lm_hook_enter_read(void) __attribute__((visibility("hidden")));
 #define LOOK(reg)                                                              \
 	"mov %" reg ", %rcx\n"                                                 \
 	"shr $34, %rcx\n"                                                      \
@@ -207,7 +226,27 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	".cfi_def_cfa rsp, 0\n"
 	"jmp *%rcx\n"
 	".cfi_endproc\n"
-	".size lm_hook_enter, .-lm_hook_enter\n");
+	".size lm_hook_enter, .-lm_hook_enter\n"
+	/* A function's first instruction: the stub has it, with a jump behind
+	 * it, and that is the function as it was. */
+	".hidden lm_hook_enter_read\n.globl lm_hook_enter_read\n"
+	".hidden lm_hook_read\n"
+	".type lm_hook_enter_read,@function\n"
+	"lm_hook_enter_read:\n"
+	".cfi_startproc\n"
+	"cmpb $0, lm_area_marked(%rip)\n"
+	"je 1f\n"
+	"lea lm_area_marks(%rip), %rax\n"
+	/* clang-format off */
+	LOOK("rsi")
+	/* clang-format on */
+	"lea 13(%r11), %rax\n"
+	"jmp *%rax\n"
+	"3:\n"
+	"lea 13(%r11), %rcx\n"
+	"jmp lm_hook_read\n"
+	".cfi_endproc\n"
+	".size lm_hook_enter_read, .-lm_hook_enter_read\n");
 
 /* SSE, AVX and AVX-512, where the system has them on; 0: fxsave. */
 static uint32_t vectors(void)
@@ -238,147 +277,22 @@ static bool nested(long nr, const struct lm_row *row)
 }
 
 /*
- * The length of an instruction that may be copied: moves and sums of registers
- * and memory. It must not depend on where it is, nor use %eax, where the number
- * is to be, nor change %ecx or %esp. 0: any other one.
+ * read() has its number, 0, from a xor of two bytes. Its first instruction asks
+ * whether the process has one thread: cmpb $0, (%rip). The function is wrapped
+ * whole. (The C library's own callers do not use a symbol that one could
+ * interpose: stdio, for one.)
  */
-static size_t simple(const uint8_t *from)
+static bool find_read(struct lm_site *site)
 {
-	const uint8_t *at = from;
-	uint8_t rex = (*at & 0xf0) == 0x40 ? *at++ : 0, op = *at++;
-	uint8_t mod = *at >> 6, reg = (*at >> 3 & 7) | (rex & 4) << 1;
-	uint8_t rm = (*at & 7) | (rex & 1) << 3;
-	size_t immediate = 0;
-	bool to_rm = true, number = false;
+	const uint8_t *at = dlsym(RTLD_DEFAULT, "__read");
+	static const uint8_t endbr[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
 
-	if (op >= 0xba && op <= 0xbf && op != 0xbc && !(rex & 8))
-		return (size_t)(at - from) + 4; /* mov $n, %reg */
-	switch (op) {
-	case 0x8b: /* mov, lea */
-	case 0x8d:
-		to_rm = false;
-		break;
-	case 0x80: /* and, xor, ... with a number */
-	case 0x83:
-		immediate = 1;
-		number = true;
-		break;
-	case 0x81:
-	case 0xc7:
-		immediate = 4;
-		number = true;
-		break;
-	case 0x01: /* add, sub, xor, mov */
-	case 0x29:
-	case 0x31:
-	case 0x89:
-		break;
-	default:
-		return 0;
-	}
-	if (!number && (reg == 0 || (!to_rm && (reg == 1 || reg == 4))))
-		return 0;
-	if (rm == 0 || (mod == 3 && to_rm && (rm == 1 || rm == 4)))
-		return 0;
-	if (mod == 0 && (rm & 7) == 5)
-		return 0; /* relative to the code */
-	at++;
-	if (mod != 3 && (rm & 7) == 4 && *at++ != 0x24)
-		return 0; /* of the sums of registers only %rsp alone */
-	at += mod == 1 ? 1 : mod == 2 ? 4 : 0;
-	return (size_t)(at - from) + immediate;
-}
-
-#define COPY_MAX 18
-
-/* What is hooked: five bytes, what follows them up to the syscall, and nr. */
-struct site {
-	const uint8_t *at;
-	size_t copy; /* bytes between; with the five themselves where any */
-	long nr;     /* -1: syscall() */
-};
-
-static bool number(const uint8_t *at, long *nr)
-{
-	uint32_t n;
-
-	if (*at != 0xb8)
+	if (!at)
 		return false;
-	memcpy(&n, at + 1, sizeof(n));
-	/* What comes back on another stack is not for a function to make. */
-	if (n > 4095 || n == SYS_clone || n == SYS_clone3 || !lm_table_row(n))
-		return false;
-	*nr = n;
-	return true;
-}
-
-/* Do simple instructions lead from at to end? */
-static bool leads(const uint8_t *at, const uint8_t *end)
-{
-	size_t len;
-
-	while (at < end) {
-		len = simple(at);
-		if (!len)
-			return false;
-		at += len;
-	}
-	return at == end;
-}
-
-/* The site of the syscall instruction at `at`, with `before` bytes of text in
- * front of it: the nearest. */
-static bool find_site(const uint8_t *at, size_t before, struct site *site)
-{
-	static const uint8_t last[5] = { 0x4c, 0x8b, 0x4c, 0x24, 0x08 };
-
-	if (before < 5)
-		return false;
-	if (!memcmp(at - 5, last, 5)) { /* mov 8(%rsp), %r9 */
-		*site = (struct site){ at - 5, 0, -1 };
-		return true;
-	}
-	for (size_t copy = 0; copy <= COPY_MAX && copy + 5 <= before; copy++) {
-		site->at = at - copy - 5;
-		site->copy = copy;
-		if (number(site->at, &site->nr) && leads(site->at + 5, at))
-			return true;
-	}
-	return false;
-}
-
-/* More than any object has: the C library has some hundred. */
-#define SITES 4096
-
-struct sites {
-	size_t count;
-	struct site site[SITES];
-};
-
-/* The two bytes of `syscall` among 16 positions: a bit for each. */
-static unsigned syscalls(const uint8_t *at)
-{
-	__m128i first = _mm_loadu_si128((const __m128i *)at);
-	__m128i second = _mm_loadu_si128((const __m128i *)(at + 1));
-
-	first = _mm_cmpeq_epi8(first, _mm_set1_epi8(0x0f));
-	second = _mm_cmpeq_epi8(second, _mm_set1_epi8(0x05));
-	return (unsigned)_mm_movemask_epi8(_mm_and_si128(first, second));
-}
-
-/* The last 16 bytes of a text are padding, or else lost. */
-static void find_sites(const uint8_t *text, size_t len, struct sites *sites)
-{
-	for (size_t i = 5; i + 17 <= len; i += 16)
-		for (unsigned bits = syscalls(text + i); bits;
-		     bits &= bits - 1) {
-			size_t before = i + (size_t)__builtin_ctz(bits);
-
-			if (sites->count < SITES &&
-			    find_site(text + before, before,
-				      &sites->site[sites->count]))
-				sites->count++;
-		}
+	if (!memcmp(at, endbr, sizeof(endbr)))
+		at += sizeof(endbr);
+	*site = (struct lm_site){ at, 2, LM_SITE_READ, SYS_read };
+	return at[0] == 0x80 && at[1] == 0x3d && at[6] == 0;
 }
 
 /* Below the object: above the program lies the heap, which grows. */
@@ -402,34 +316,55 @@ static uintptr_t near(uintptr_t below, size_t len)
 	return (uintptr_t)-ENOMEM;
 }
 
+static uint8_t *put(uint8_t *at, const void *code, size_t len)
+{
+	memcpy(at, code, len);
+	return at + len;
+}
+
+/* An instruction that ends in the distance to `target`. */
+static uint8_t *put_relative(uint8_t *at, const void *code, size_t len,
+			     const void *target)
+{
+	int32_t distance =
+		(int32_t)((intptr_t)target - (intptr_t)(at + len + 4));
+
+	return put(put(at, code, len), &distance, sizeof(distance));
+}
+
 static void make_stub(struct block *block, struct stub *stub,
-		      const struct site *site)
+		      const struct lm_site *site)
 {
 	static const uint8_t lea[3] = { 0x4c, 0x8d, 0x1d };
 	static const uint8_t jump[2] = { 0xff, 0x25 };
-	bool any = site->nr < 0;
 	uint8_t *at = stub->code;
-	int32_t offset;
+	int32_t distance;
 
 	memset(stub->code, 0xcc, sizeof(stub->code));
-	memcpy(at, any ? site->at : site->at + 5, any ? 5 : site->copy);
-	at += any ? 5 : site->copy;
-	memcpy(at, lea, sizeof(lea));
-	offset = (int32_t)((intptr_t)stub - (intptr_t)(at + 7));
-	memcpy(at + 3, &offset, sizeof(offset));
-	at += 7;
-	memcpy(at, jump, sizeof(jump));
-	offset = (int32_t)((intptr_t)&block->enter[any] - (intptr_t)(at + 6));
-	memcpy(at + 2, &offset, sizeof(offset));
+	if (site->kind == LM_SITE_ANY)
+		at = put(at, site->at, 5);
+	else if (site->kind == LM_SITE_NUMBER)
+		at = put(at, site->at + 5, site->copy);
+	at = put_relative(at, lea, sizeof(lea), stub);
+	at = put_relative(at, jump, sizeof(jump), &block->enter[site->kind]);
+	if (site->kind == LM_SITE_READ) {
+		/* cmpb $0, ... which is five bytes, and a zero. */
+		memcpy(&distance, site->at + 2, sizeof(distance));
+		distance += (int32_t)((intptr_t)site->at - (intptr_t)at);
+		put(put(put(at, site->at, 2), &distance, 4), "", 1);
+		put_relative(at + 7, jump, sizeof(jump), &stub->back);
+	}
 	stub->back = (uintptr_t)site->at + 5 + site->copy;
 	stub->nr = (int32_t)site->nr;
-	stub->nested = !any && nested(site->nr, lm_table_row(site->nr));
+	stub->nested = site->kind == LM_SITE_NUMBER &&
+		       nested(site->nr, lm_table_row(site->nr));
 }
 
 /* What is written in one go: some sites, and the text between them. */
 struct writing {
 	const uint8_t *start;
 	size_t len, sites;
+	int error;
 	uint8_t text[LM_PAGE];
 };
 
@@ -446,7 +381,7 @@ static void write_out(struct writing *writing)
 	if (ret == (long)writing->len)
 		hooked += writing->sites;
 	else
-		failed = ret < 0 ? (int)ret : -EIO;
+		writing->error = ret < 0 ? (int)ret : -EIO;
 	writing->len = 0;
 }
 
@@ -457,7 +392,8 @@ static void write_jump(struct writing *writing, const uint8_t *at,
 	size_t offset;
 
 	/* A write a page, for its price is the page's copy. */
-	if (writing->len && at + 5 > writing->start + LM_PAGE)
+	if (writing->len &&
+	    (at < writing->start || at + 5 > writing->start + LM_PAGE))
 		write_out(writing);
 	if (!writing->len) {
 		writing->start = at;
@@ -472,19 +408,23 @@ static void write_jump(struct writing *writing, const uint8_t *at,
 	writing->sites++;
 }
 
-static int hook_sites(uintptr_t object, const struct sites *sites)
+static int hook_sites(uintptr_t object, const struct lm_sites *sites)
 {
 	size_t size = lm_page_up(sizeof(struct block) +
 				 sites->count * sizeof(struct stub));
 	uintptr_t block = near(object, size);
 	struct stub *stubs = (struct stub *)(block + sizeof(struct block));
-	struct writing writing = { .len = 0 };
+	struct writing writing;
 	int ret;
 
 	if (lm_os_failed(block))
 		return (int)(intptr_t)block;
-	((struct block *)block)->enter[0] = (uintptr_t)lm_hook_enter;
-	((struct block *)block)->enter[1] = (uintptr_t)lm_hook_enter_any;
+	((struct block *)block)->enter[LM_SITE_NUMBER] =
+		(uintptr_t)lm_hook_enter;
+	((struct block *)block)->enter[LM_SITE_ANY] =
+		(uintptr_t)lm_hook_enter_any;
+	((struct block *)block)->enter[LM_SITE_READ] =
+		(uintptr_t)lm_hook_enter_read;
 	for (size_t i = 0; i < sites->count; i++)
 		make_stub((struct block *)block, &stubs[i], &sites->site[i]);
 	ret = lm_os_mprotect(block, size, PROT_READ | PROT_EXEC);
@@ -492,20 +432,25 @@ static int hook_sites(uintptr_t object, const struct sites *sites)
 		lm_os_munmap(block, size);
 		return ret;
 	}
+	writing.len = 0;
+	writing.error = 0;
 	for (size_t i = 0; i < sites->count; i++)
 		write_jump(&writing, sites->site[i].at, &stubs[i]);
 	write_out(&writing);
-	return failed;
+	return writing.error;
 }
 
 static int hook_text(uintptr_t object, const uint8_t *text, size_t len)
 {
-	struct sites *sites = lm_meta_run(sizeof(*sites));
+	struct lm_sites *sites = lm_meta_run(sizeof(*sites));
 	int ret = 0;
 
 	if (!sites)
 		return -ENOMEM;
-	find_sites(text, len, sites);
+	lm_site_find(text, len, sites);
+	if (find_read(&sites->site[sites->count]) &&
+	    (size_t)(sites->site[sites->count].at - text) < len)
+		sites->count++;
 	if (sites->count)
 		ret = hook_sites(object, sites);
 	lm_meta_free_run(sites, sizeof(*sites));
@@ -524,40 +469,47 @@ static bool holds(const struct dl_phdr_info *info, uintptr_t addr)
 	return false;
 }
 
-/* Not lazymap itself, whose own calls must not come back to it; not the
- * kernel's; and not the dynamic linker, which copies what it is given. */
-static bool left_alone(const struct dl_phdr_info *info)
+/*
+ * Not lazymap itself, whose own calls must not come back to it; not the dynamic
+ * linker, which copies what it is given; and not what lies above the stack,
+ * since memory near it would be where the stack grows: older kernels put the
+ * vDSO there, which makes the calls for the clocks that it cannot read.
+ */
+static bool left_alone(const struct dl_phdr_info *info, uintptr_t first)
 {
-	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR);
 	uintptr_t linker = getauxval(AT_BASE);
 
 	return holds(info, (uintptr_t)lm_hook_enter) ||
-	       (vdso && holds(info, vdso)) || (linker && holds(info, linker));
+	       (linker && holds(info, linker)) ||
+	       first > (uintptr_t)__builtin_frame_address(0);
 }
 
 static int visit_object(struct dl_phdr_info *info, size_t size, void *data)
 {
 	uintptr_t first = UINTPTR_MAX;
+	int ret = 0;
 
 	(void)size, (void)data;
-	if (left_alone(info))
-		return 0;
 	for (int i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_LOAD)
 			first = lm_min(first,
 				       info->dlpi_addr +
 					       info->dlpi_phdr[i].p_vaddr);
-	for (int i = 0; i < info->dlpi_phnum && !failed; i++) {
+	if (left_alone(info, first))
+		return 0;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
 
 		if (ph->p_type == PT_LOAD && ph->p_flags & PF_X &&
 		    ph->p_flags & PF_R && !(ph->p_flags & PF_W))
-			failed = hook_text(lm_page_down(first),
-					   (const uint8_t *)(info->dlpi_addr +
-							     ph->p_vaddr),
-					   ph->p_filesz);
+			ret = hook_text(lm_page_down(first),
+					(const uint8_t *)(info->dlpi_addr +
+							  ph->p_vaddr),
+					ph->p_filesz);
+		if (ret < 0)
+			failed = ret;
 	}
-	return failed;
+	return 0; /* another object may do */
 }
 
 int lm_hook_start(void)
