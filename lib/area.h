@@ -72,6 +72,9 @@ static inline bool lm_area_near(uintptr_t start, uintptr_t end)
  * that have shut it. The answer may be old as soon as it is given. */
 bool lm_area_overlaps(uintptr_t start, uintptr_t end);
 
+/* Has the process as many areas as the kernel would let it have (ENOMEM)? */
+bool lm_area_full(void);
+
 /* -- With the map lock ------------------------------------------------------ */
 
 /* Reserve what the next insert, two splits included, will need: 0, -ENOMEM.

@@ -22,6 +22,7 @@ struct claim {
 	uintptr_t start, end; /* the BUSY pages */
 	uintptr_t page;       /* the one that was touched */
 	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
+	bool wide;            /* all pages around that are in the same state */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
 	size_t cluster;          /* bytes: of the frames */
@@ -35,6 +36,8 @@ struct claim {
 
 /* What came of an attempt to claim. */
 enum verdict { CLAIMED, WAIT, FOREIGN, NO_MEMORY };
+
+#define WIDE ((uintptr_t)1 << 30)
 
 int lm_fault_prot(const struct lm_area *area, enum lm_page_state state)
 {
@@ -107,6 +110,11 @@ static void reach(const struct lm_area *area, struct claim *claim)
 	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
 	claim->end =
 		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
+	if (claim->wide) {
+		claim->start = lm_max(claim->page - lm_min(claim->page, WIDE),
+				      area->start);
+		claim->end = lm_min(claim->page + WIDE, area->end);
+	}
 	if (!claim->until)
 		return;
 	end = lm_min(area->end, claim->until);
@@ -422,19 +430,29 @@ static enum lm_served fail(const struct claim *claim, int error)
 	return LM_FAILED;
 }
 
-/* `until`: 0 for a fault; for the kernel's access, how far it goes, which is
- * worth claiming beyond the cluster. */
+/*
+ * `until`: 0 for a fault; for the kernel's access, how far it goes, which is
+ * worth claiming beyond the cluster. At the limit of VM areas the kernel can
+ * split none: then the pages around are revealed too, up to where it did.
+ */
 static enum lm_served serve(uintptr_t addr, enum lm_access access,
 			    uintptr_t until)
 {
 	struct claim claim;
 	int ret;
 
+	claim.wide = false;
 	for (;;) {
 		claim.until = until;
 		switch (enter_and_claim(&claim, addr, access)) {
 		case CLAIMED:
 			ret = bring(&claim);
+			if (ret == -ENOMEM && !claim.wide &&
+			    lm_store_direct(claim.store)) {
+				settle(&claim, claim.from, claim.from);
+				claim.wide = true;
+				continue;
+			}
 			if (ret < 0)
 				return fail(&claim, ret);
 			if (lm_store_direct(claim.store) &&

@@ -14,6 +14,7 @@
  */
 #include "change.h"
 #include "gate.h"
+#include "locked.h"
 #include "meta.h"
 #include "place/place.h"
 #include "resident.h"
@@ -76,6 +77,7 @@ static bool forked(void)
 	lm_resident_forked();
 	if (lm_place && lm_place->forked)
 		lm_place->forked();
+	lm_locked_forked();
 	drop_areas();
 	return lm_worker_forked();
 }

@@ -225,6 +225,10 @@ void *lazymap_remap(void *start, size_t old_len, size_t new_len, int flags,
 int lazymap_lock(const void *start, size_t len, int flags);
 int lazymap_unlock(const void *start, size_t len);
 
+/* mlockall(2) and munlockall(2). Kernel mappings are locked with the rest. */
+int lazymap_lock_all(int flags);
+int lazymap_unlock_all(void);
+
 /* mincore(2), but bit 0 says whether lazymap holds the page resident. */
 int lazymap_resident(void *start, size_t len, unsigned char *vec);
 
