@@ -39,6 +39,36 @@ struct lm_area {
 struct lm_area *lm_area_find(uintptr_t addr);
 /* The first area whose end is above addr, or NULL. */
 struct lm_area *lm_area_at_or_after(uintptr_t addr);
+/*
+ * Which 16 GiB of addresses hold areas or did: a byte for each. A mark is also
+ * on the 16 GiB before, so that a range no longer than that is near an area
+ * only if its start is in marked ones: one load answers for most. Read by
+ * lib/syscall/hook.c in assembly. Atomic; marks stay.
+ */
+#define LM_NEAR_SHIFT 34
+#define LM_NEAR ((uintptr_t)1 << (LM_ADDRESS_BITS - LM_NEAR_SHIFT))
+extern _Atomic uint8_t lm_area_marks[LM_NEAR];
+extern _Atomic uint8_t lm_area_marked; /* is any of them? */
+
+/* Was there ever an area? */
+static inline bool lm_area_ever(void)
+{
+	return atomic_load_explicit(&lm_area_marked, memory_order_relaxed);
+}
+
+/* Can any area be in [start, end), start < end? False is certain. */
+static inline bool lm_area_near(uintptr_t start, uintptr_t end)
+{
+	uintptr_t i = start >> LM_NEAR_SHIFT, last = (end - 1) >> LM_NEAR_SHIFT;
+
+	/* More than one is rare, and more than two would be a huge range. */
+	for (last = lm_min(last, LM_NEAR - 1); i <= last; i++)
+		if (atomic_load_explicit(&lm_area_marks[i],
+					 memory_order_relaxed))
+			return true;
+	return false;
+}
+
 /* Does any area overlap [start, end)? Enters the gate itself: not for callers
  * that have shut it. The answer may be old as soon as it is given. */
 bool lm_area_overlaps(uintptr_t start, uintptr_t end);

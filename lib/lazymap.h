@@ -87,6 +87,14 @@ struct lazymap_options {
 	 * Default 64 GiB. It lies in the first of $LAZYMAP_SWAPDIR, $TMPDIR
 	 * and /var/tmp that takes one, and has no name. */
 	size_t swap_max;
+	/* LAZYMAP_SYSCALL_TRAP: 1 makes every system call that the process
+	 * makes, inside libc and elsewhere, see lazy memory as the kernel sees
+	 * ordinary memory; -1 does not (the library's default; `lazymap run`
+	 * has it on). The text of the loaded objects is changed for it, so
+	 * start while there is one thread. Where that cannot be done, nothing
+	 * is: it is no error. See "Memory that is handed to the kernel" in
+	 * lazymap(7). */
+	int syscall_trap;
 };
 
 /*

@@ -244,6 +244,8 @@ static const struct row rows[] = {
 	  "bytes of swap file, or none [64G]" },
 	{ "strict", NULL, "LAZYMAP_STRICT", "1", NULL,
 	  "with swap full, fail instead of exceeding the limit" },
+	{ "no-syscall-trap", NULL, "LAZYMAP_SYSCALL_TRAP", "0", NULL,
+	  "leave system calls made without libc's functions alone" },
 	{ "no-follow", NULL, "LAZYMAP_FOLLOW", "0", NULL,
 	  "programs that CMD starts run without lazymap" },
 };
