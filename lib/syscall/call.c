@@ -319,6 +319,9 @@ void lm_call_pin(struct lm_call_pins *pins, long nr, const long args[6])
 	row = lm_table_row(nr);
 	if (!row)
 		return;
+	/* The call goes through a hook, which makes it in pieces. */
+	if (lm_hook_count() && lm_pieces_wanted(nr, args))
+		return;
 	pins->present_only = nr == SYS_execve || nr == SYS_execveat;
 	pin_row(pins, nr, row, args);
 }
@@ -345,9 +348,20 @@ static long call_exec(long nr, const long args[6])
 	return ret;
 }
 
-long lm_call(long nr, const long args[6])
+long lm_call_once(long nr, const long args[6])
 {
 	struct lm_call_pins pins;
+	long ret;
+
+	lm_call_begin(&pins);
+	pin_row(&pins, nr, lm_table_row(nr), args);
+	ret = raw(nr, args);
+	lm_call_unpin(&pins);
+	return ret;
+}
+
+long lm_call(long nr, const long args[6])
+{
 	const struct lm_row *row;
 	long ret;
 
@@ -362,8 +376,7 @@ long lm_call(long nr, const long args[6])
 		if (lm_hook_keeping_vectors(slow_memory, (long)&call, 0, 0))
 			return call.result;
 	}
-	lm_call_pin(&pins, nr, args);
-	ret = raw(nr, args);
-	lm_call_unpin(&pins);
-	return ret;
+	if (lm_pieces_call(nr, args, &ret))
+		return ret;
+	return lm_call_once(nr, args);
 }

@@ -34,6 +34,7 @@
 #include "../meta.h"
 #include "../os_linux.h"
 #include "call.h"
+#include "pins.h"
 #include "site.h"
 #include "table.h"
 
@@ -98,8 +99,14 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
 {
 	const long args[6] = { fd, (long)buf, (long)len };
 	struct lm_call_pins pins;
-	ssize_t ret;
+	long ret;
 
+	if (lm_pieces_call(SYS_read, args, &ret)) {
+		if (ret >= 0)
+			return ret;
+		errno = (int)-ret;
+		return -1;
+	}
 	lm_call_pin(&pins, SYS_read, args);
 	ret = original(fd, buf, len);
 	lm_call_unpin(&pins);
