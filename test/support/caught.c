@@ -63,9 +63,16 @@ int caught_write(void *at, uint64_t value)
 	return try(at, &value, 1);
 }
 
-int caught_child(int (*body)(void))
+void caught_dump_here(void)
 {
 	const char *dir = getenv("TESTDIR");
+
+	if (dir && chdir(dir))
+		_exit(98);
+}
+
+int caught_child(int (*body)(void))
+{
 	struct rlimit core;
 	int status;
 	pid_t child;
@@ -74,8 +81,6 @@ int caught_child(int (*body)(void))
 	child = fork();
 	ck_assert_int_ge(child, 0);
 	if (!child) {
-		if (dir && chdir(dir))
-			_exit(98);
 		getrlimit(RLIMIT_CORE, &core);
 		core.rlim_cur = core.rlim_max;
 		setrlimit(RLIMIT_CORE, &core);
