@@ -470,6 +470,7 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 		case CLAIMED:
 			ret = bring(&claim);
 			if (ret == -ENOMEM && !claim.wide &&
+			    !lm_resident_limited() &&
 			    lm_store_direct(claim.store)) {
 				settle(&claim, claim.from, claim.from);
 				claim.wide = true;
