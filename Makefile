@@ -52,7 +52,7 @@ bootstrap:
 # -- Sources -----------------------------------------------------------------
 
 CORE_DIRS := lib lib/place lib/store lib/policy lib/swap lib/syscall lib/trap
-CORE_SRC := $(filter-out lib/trap/libsigsegv.c,\
+CORE_SRC := $(filter-out lib/trap/libsigsegv.c lib/swap/sodium.c,\
 	$(sort $(wildcard $(addsuffix /*.c,$(CORE_DIRS)))))
 HEAP_SRC := $(sort $(wildcard lib/heap/*.c))
 PRELOAD_SRC := $(sort $(wildcard lib/preload/*.c))
@@ -81,6 +81,7 @@ CORE_OBJ := $(call obj,$(CORE_SRC))
 PRELOAD_OBJ := $(call obj,$(PRELOAD_SRC))
 HEAP_OBJ := $(call obj,$(HEAP_SRC))
 ALL_SRC := $(CORE_SRC) $(PRELOAD_SRC) $(HEAP_SRC) $(wildcard lib/trap/libsigsegv.c) \
+	lib/swap/sodium.c \
 	$(TOOL_SRC) $(EXAMPLE_SRC) $(BENCH_SRC) $(BENCH_SUPPORT_SRC) \
 	$(SUPPORT_SRC) $(TEST_SRC) $(HELPER_SRC) $(SEMANTICS_SRC)
 
@@ -94,7 +95,8 @@ LIB_SO := $(BUILD)/$(SO)
 SHIM := $(if $(and $(CORE_SRC),$(PRELOAD_SRC)),$(BUILD)/liblazymap-preload.so) \
 	$(if $(HEAP_SRC),$(BUILD)/liblazymap-heap.so)
 MODULES := $(if $(and $(SIGSEGV_LIBS),$(wildcard lib/trap/libsigsegv.c)),\
-	$(BUILD)/lazymap-trap-libsigsegv.so)
+	$(BUILD)/lazymap-trap-libsigsegv.so) \
+	$(if $(SODIUM_LIBS),$(BUILD)/lazymap-swap-sodium.so)
 LIBRARIES := $(if $(CORE_SRC),$(LIB_A) $(LIB_SO))
 TOOL := $(if $(TOOL_SRC),$(BUILD)/lazymap)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(EXAMPLE_SRC))
@@ -187,6 +189,10 @@ $(BUILD)/lazymap-trap-libsigsegv.so: $(call obj,lib/trap/libsigsegv.c)
 	$(call say,LINK)$(LINK) -shared -Wl,-soname,$(@F) $(SHARED_FLAGS) -o $@ $< \
 		$(SIGSEGV_LIBS) $(LIBS)
 
+$(BUILD)/lazymap-swap-sodium.so: $(call obj,lib/swap/sodium.c)
+	$(call say,LINK)$(LINK) -shared -Wl,-soname,$(@F) $(SHARED_FLAGS) -o $@ $< \
+		$(SODIUM_LIBS)
+
 $(BUILD)/lazymap.pc: lazymap.pc.in $(BUILD)/config.mk
 	@sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' \
 		-e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
@@ -259,7 +265,7 @@ $(BUILD)/test/semantics/semantics-library: $(LIBRARY_OBJ) $(LIB_A)
 
 T ?=
 TIMEOUT ?= 300
-TRAPS ?= native $(if $(MODULES),libsigsegv)
+TRAPS ?= native $(if $(SIGSEGV_LIBS),libsigsegv)
 ASAN := handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1
 ASAN := $(ASAN):use_sigaltstack=0:detect_leaks=0:detect_odr_violation=0
 TSAN := handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1

@@ -184,8 +184,8 @@ static int hide(const struct prey *prey)
 /* -- 3 save --------------------------------------------------------------------- */
 
 /* Write n pages to the store that they are shared through. */
-static int save_to_store(const struct prey *prey, uintptr_t at,
-			 const char *buffer, size_t n)
+static int save_to_store(const struct prey *prey, uintptr_t at, char *buffer,
+			 size_t n)
 {
 	int ret = lm_store_write_elsewhere(prey->store, buffer,
 					   n << LM_PAGE_SHIFT,
@@ -200,8 +200,7 @@ static int save_to_store(const struct prey *prey, uintptr_t at,
 	return ret;
 }
 
-static int save_to_swap(struct prey *prey, uintptr_t at, const char *buffer,
-			size_t n)
+static int save_to_swap(struct prey *prey, uintptr_t at, char *buffer, size_t n)
 {
 	uint64_t handles[LM_SWAP_BATCH];
 	int ret = lm_swap_out(buffer, n, handles);

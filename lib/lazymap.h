@@ -83,6 +83,11 @@ struct lazymap_options {
 	 * compressed pages; LAZYMAP_NONE: none. Default: a quarter of the
 	 * limit that is set first. */
 	size_t swap_pool;
+	/* LAZYMAP_SWAP_ENCRYPT: 1, what goes to the swap file is encrypted
+	 * (ChaCha20, a random key for each process and file that is never
+	 * written anywhere); -1, it is not (default). Needs the module
+	 * lazymap-swap-sodium.so. */
+	int swap_encrypt;
 	/* LAZYMAP_SWAP_MAX: bytes of swap file; LAZYMAP_NONE: no file.
 	 * Default 64 GiB. It lies in the first of $LAZYMAP_SWAPDIR, $TMPDIR
 	 * and /var/tmp that takes one, and has no name. */
@@ -266,6 +271,7 @@ int lazymap_unpin(const void *start, size_t len);
  * options.strict the touch gets SIGBUS instead. No data is lost in any case.
  *
  *   EINVAL  less than 256 KiB for each thread that runs now,
+ *   ENOENT  swap is to be encrypted, and the module for it is not installed,
  *   ENOMEM  no memory for the tables.
  */
 int lazymap_limit(size_t bytes);

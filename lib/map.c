@@ -16,6 +16,7 @@
 #include "locked.h"
 #include "os_linux.h"
 #include "pager.h"
+#include "resident.h"
 #include "place/place.h"
 #include "start.h"
 #include "sync.h"
@@ -190,8 +191,11 @@ static int within_limits(const struct request *request)
 	if (lm_area_full())
 		return -ENOMEM;
 	if (request->prot & PROT_WRITE &&
-	    !(request->area.flags & LM_AREA_SHARED))
-		return lm_limit_data(request->len);
+	    !(request->area.flags & LM_AREA_SHARED)) {
+		int ret = lm_limit_data(request->len);
+
+		return ret ? ret : lm_resident_commit(request->len);
+	}
 	return 0;
 }
 

@@ -54,6 +54,7 @@ static void *memory;                   /* of frames; guarded by the map lock */
 static size_t memory_size;             /* the same */
 static const struct lm_policy *policy; /* immutable after the start */
 static bool announced;                 /* a fork; guarded by the map lock */
+static uint64_t swap_bytes;            /* there may be; the same */
 static bool swap_ready;                /* guarded by the map lock */
 
 size_t lm_resident_cluster(void)
@@ -308,6 +309,20 @@ int lm_resident_take(size_t n)
 	return ret;
 }
 
+int lm_resident_commit(size_t len)
+{
+	uint64_t have = atomic_load(&lm_resident_max) * LM_PAGE, need = len;
+	struct lm_area *area;
+
+	if (!have || lm_options.strict <= 0)
+		return 0;
+	for (uintptr_t at = 0; (area = lm_area_at_or_after(at)); at = area->end)
+		if (!(area->flags & LM_AREA_SHARED) && area->prot & PROT_WRITE)
+			need += area->end - area->start;
+	have += swap_bytes;
+	return need > have ? -ENOMEM : 0;
+}
+
 void lm_resident_give(size_t n)
 {
 	if (!n || !lm_resident_limited())
@@ -351,6 +366,7 @@ static int ready_swap(size_t bytes)
 	struct lm_swap_limits limits = {
 		.pool = lm_options.swap_pool ? lm_options.swap_pool : bytes / 4,
 		.file = lm_options.swap_max,
+		.encrypt = lm_options.swap_encrypt > 0,
 	};
 	int ret = 0;
 
@@ -362,6 +378,12 @@ static int ready_swap(size_t bytes)
 		limits.file = (uint64_t)64 << 30;
 	if (!swap_ready)
 		ret = lm_swap_start(&limits);
+	if (ret == -ENOENT)
+		lm_error_report(LAZYMAP_ERROR_START, ENOENT, 0,
+				"swap cannot be encrypted: lazymap-swap-sodium"
+				".so is not installed");
+	if (!ret && !swap_ready)
+		swap_bytes = limits.pool + limits.file;
 	if (!ret)
 		swap_ready = true;
 	return ret;

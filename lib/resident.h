@@ -41,6 +41,13 @@ void lm_resident_shed(size_t n);
 bool lm_resident_low(void);
 int lm_resident_reserve(void);
 
+/*
+ * With options.strict, as a kernel that does not overcommit: may len bytes more
+ * of private writable memory be mapped, or is that beyond the limit and swap?
+ * With the map lock. 0 or -ENOMEM.
+ */
+int lm_resident_commit(size_t len);
+
 /* n frames are gone. */
 void lm_resident_give(size_t n);
 

@@ -96,6 +96,7 @@ static int read_limits(struct lazymap_options *options)
 {
 	const char *strict = getenv("LAZYMAP_STRICT");
 	const char *threads = getenv("LAZYMAP_THREADS");
+	const char *encrypt = getenv("LAZYMAP_SWAP_ENCRYPT");
 	int ret = read_bytes("LAZYMAP_RESIDENT", false, &options->resident);
 
 	if (!ret)
@@ -105,6 +106,8 @@ static int read_limits(struct lazymap_options *options)
 		ret = read_bytes("LAZYMAP_SWAP_MAX", true, &options->swap_max);
 	if (!options->strict && strict && *strict)
 		options->strict = strcmp(strict, "0") ? 1 : -1;
+	if (!options->swap_encrypt && encrypt && *encrypt)
+		options->swap_encrypt = strcmp(encrypt, "0") ? 1 : -1;
 	if (!options->threads && threads && *threads)
 		options->threads = strcmp(threads, "0") ? 1 : -1;
 	if (!options->policy)

@@ -242,6 +242,8 @@ static const struct row rows[] = {
 	  "memory for compressed pages, or none [a quarter of the limit]" },
 	{ "swap-max", "SIZE", "LAZYMAP_SWAP_MAX", NULL, swap_check,
 	  "bytes of swap file, or none [64G]" },
+	{ "swap-encrypt", NULL, "LAZYMAP_SWAP_ENCRYPT", "1", NULL,
+	  "encrypt the swap file, with a random key" },
 	{ "strict", NULL, "LAZYMAP_STRICT", "1", NULL,
 	  "with swap full, fail instead of exceeding the limit" },
 	{ "no-syscall-trap", NULL, "LAZYMAP_SYSCALL_TRAP", "0", NULL,

@@ -9,7 +9,9 @@
 #include "fd.h"
 #include "lock.h"
 #include "meta.h"
+#include "module.h"
 #include "os_linux.h"
+#include "swap/cipher.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -34,7 +36,12 @@ struct file {
 	/* A bit or a number a slot; a file that is not ours changes no more. */
 	uint64_t *taken, *shared, *limbo;
 	uint32_t *sums;
+	uint64_t *nonces; /* with a cipher */
+	unsigned char key[LM_CIPHER_KEY];
 };
+
+static const struct lm_cipher *cipher; /* immutable after the start */
+static _Atomic uint64_t next_nonce;
 
 static struct lm_lock lock;
 static char dirs[DIRS][DIR_MAX]; /* immutable after the start */
@@ -77,7 +84,16 @@ static void remember_dir(int i, const char *dir)
 		strcpy(dirs[i], dir);
 }
 
-int lm_swap_file_start(uint64_t bytes)
+static int load_cipher(void)
+{
+	cipher = lm_module_load("swap-sodium", "lm_cipher_module");
+	if (!cipher || cipher->version != LM_CIPHER_VERSION ||
+	    cipher->size < sizeof(*cipher))
+		return -ENOENT;
+	return cipher->start();
+}
+
+int lm_swap_file_start(uint64_t bytes, bool encrypt)
 {
 	remember_dir(0, getenv("LAZYMAP_SWAPDIR"));
 	remember_dir(1, getenv("TMPDIR"));
@@ -87,7 +103,7 @@ int lm_swap_file_start(uint64_t bytes)
 		slots_max = (uint64_t)1 << INDEX_BITS;
 	for (int i = 0; i < FILES; i++)
 		files[i].fd = -1;
-	return 0;
+	return encrypt && slots_max ? load_cipher() : 0;
 }
 
 static int open_somewhere(void)
@@ -112,8 +128,12 @@ static int make_tables(struct file *file)
 	file->shared = lm_meta_run(map);
 	file->limbo = lm_meta_run(map);
 	file->sums = lm_meta_run(slots_max * sizeof(*file->sums));
-	if (file->taken && file->shared && file->limbo && file->sums)
+	file->nonces =
+		cipher ? lm_meta_run(slots_max * sizeof(*file->nonces)) : NULL;
+	if (file->taken && file->shared && file->limbo && file->sums &&
+	    (file->nonces || !cipher))
 		return 0;
+	lm_meta_free_run(file->nonces, slots_max * sizeof(*file->nonces));
 	lm_meta_free_run(file->taken, map);
 	lm_meta_free_run(file->shared, map);
 	lm_meta_free_run(file->limbo, map);
@@ -135,6 +155,10 @@ static int have_file(void)
 	if (fd < 0)
 		return fd;
 	ret = make_tables(file);
+	if (!ret && cipher &&
+	    lm_sys(SYS_getrandom, file->key, sizeof(file->key), 0) !=
+		    (long)sizeof(file->key))
+		ret = -EIO;
 	if (ret < 0) {
 		lm_sys(SYS_close, fd);
 		return ret;
@@ -322,7 +346,27 @@ static int transfer(long nr, int fd, char *buf, size_t len, uint64_t offset)
 	return 0;
 }
 
-int lm_swap_file_put(const void *pages, const uint32_t *sums, size_t *n,
+/* Each page with a nonce of its own, so that slots can be read one by one. */
+static void encrypt_run(struct file *file, uint64_t first, char *page, size_t n)
+{
+	for (size_t i = 0; cipher && i < n; i++, page += LM_PAGE) {
+		uint64_t nonce = atomic_fetch_add_explicit(
+			&next_nonce, 1, memory_order_relaxed);
+
+		file->nonces[first + i] = nonce;
+		cipher->apply(page, LM_PAGE, file->key, nonce);
+	}
+}
+
+static void decrypt_run(const struct file *file, uint64_t first, char *page,
+			size_t n)
+{
+	for (size_t i = 0; cipher && i < n; i++, page += LM_PAGE)
+		cipher->apply(page, LM_PAGE, file->key,
+			      file->nonces[first + i]);
+}
+
+int lm_swap_file_put(void *pages, const uint32_t *sums, size_t *n,
 		     uint64_t *slot)
 {
 	struct file *file;
@@ -337,9 +381,10 @@ int lm_swap_file_put(const void *pages, const uint32_t *sums, size_t *n,
 	lm_lock_drop(&lock);
 	if (ret < 0)
 		return ret;
+	encrypt_run(file, first, pages, *n);
 	ret = within_limit((first + *n) << LM_PAGE_SHIFT);
 	if (!ret)
-		ret = transfer(SYS_pwrite64, file->fd, (char *)(uintptr_t)pages,
+		ret = transfer(SYS_pwrite64, file->fd, pages,
 			       *n << LM_PAGE_SHIFT, first << LM_PAGE_SHIFT);
 	if (ret < 0) {
 		give_run(first, *n);
@@ -354,12 +399,15 @@ int lm_swap_file_read(uint64_t slot, size_t n, void *buf)
 {
 	struct file *file = &files[slot >> INDEX_BITS];
 	/* Acquire: pairs with the release in have_file(). */
-	int fd = atomic_load_explicit(&file->fd, memory_order_acquire);
+	int fd = atomic_load_explicit(&file->fd, memory_order_acquire), ret;
 
 	if (fd < 0 || lm_fd_tag(fd) != file->tag)
 		return -ESTALE;
-	return transfer(SYS_pread64, fd, buf, n << LM_PAGE_SHIFT,
-			INDEX(slot) << LM_PAGE_SHIFT);
+	ret = transfer(SYS_pread64, fd, buf, n << LM_PAGE_SHIFT,
+		       INDEX(slot) << LM_PAGE_SHIFT);
+	if (!ret)
+		decrypt_run(file, INDEX(slot), buf, n);
+	return ret;
 }
 
 uint32_t lm_swap_file_sum(uint64_t slot)

@@ -20,18 +20,21 @@
 #ifndef LM_SWAP_FILE_H
 #define LM_SWAP_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* At most `bytes` in the file; 0: no file. Reads the environment. Once. */
-int lm_swap_file_start(uint64_t bytes);
+/* At most `bytes` in the file; 0: no file. Reads the environment. `encrypt`:
+ * with a key that nobody but this process ever knows. Once, in ordinary
+ * context. 0; -ENOENT: the cipher's module is not installed; or -errno. */
+int lm_swap_file_start(uint64_t bytes, bool encrypt);
 
 /*
- * Write *n pages to a run of slots from *slot (under 2^34) on; *n becomes how
+ * Write *n pages, whose memory is scratch afterwards, to a run of slots from *slot (under 2^34) on; *n becomes how
  * many fitted. 0; -ENOSPC: no room under the limit, or on the disk; -EFBIG:
  * RLIMIT_FSIZE; -ENOENT: no directory takes a file; or the write's -errno.
  */
-int lm_swap_file_put(const void *pages, const uint32_t *sums, size_t *n,
+int lm_swap_file_put(void *pages, const uint32_t *sums, size_t *n,
 		     uint64_t *slot);
 
 /* Read n slots from `slot` on. 0; -EIO: shorter than it was; -ESTALE: the

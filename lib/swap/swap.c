@@ -71,7 +71,7 @@ static bool to_pool(const void *page, struct scratch *scratch, uint64_t *handle)
 }
 
 /* The pages that are still without a handle, to the file, in runs. */
-static int to_file(const char *pages, size_t n, uint64_t *handles)
+static int to_file(char *pages, size_t n, uint64_t *handles)
 {
 	uint32_t sums[LM_SWAP_BATCH];
 	uint64_t slot;
@@ -95,7 +95,7 @@ static int to_file(const char *pages, size_t n, uint64_t *handles)
 	return ret;
 }
 
-int lm_swap_out(const void *pages, size_t n, uint64_t *handles)
+int lm_swap_out(void *pages, size_t n, uint64_t *handles)
 {
 	const char *page = pages;
 	size_t size, left = 0;
@@ -192,7 +192,7 @@ int lm_swap_start(const struct lm_swap_limits *limits)
 {
 	int ret = lm_pool_start(limits->pool);
 
-	return ret ? ret : lm_swap_file_start(limits->file);
+	return ret ? ret : lm_swap_file_start(limits->file, limits->encrypt);
 }
 
 void lm_swap_used(uint64_t *pool, uint64_t *file)

@@ -31,17 +31,20 @@
 struct lm_swap_limits {
 	size_t pool;   /* bytes of compressed pages in memory; 0: none */
 	uint64_t file; /* bytes of the file; 0: no file */
+	bool encrypt;  /* what is in the file */
 };
 
-/* Before the first page goes out; once. 0 or -ENOMEM. */
+/* Before the first page goes out; once. 0; -ENOENT: no cipher is installed; or
+ * -ENOMEM. */
 int lm_swap_start(const struct lm_swap_limits *limits);
 
 /*
- * Keep the bytes of n (<= LM_SWAP_BATCH) pages at `pages`. handles[i] is 0
+ * Keep the bytes of n (<= LM_SWAP_BATCH) pages at `pages`, which is scratch
+ * afterwards. handles[i] is 0
  * where there was no room; then the result is why, -errno (-ENOSPC: full), else
  * 0.
  */
-int lm_swap_out(const void *pages, size_t n, uint64_t *handles);
+int lm_swap_out(void *pages, size_t n, uint64_t *handles);
 
 /*
  * The pages of n handles, which go on naming them, to buf. 0; -EBADMSG: the

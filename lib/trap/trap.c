@@ -8,11 +8,11 @@
 
 #include "../fault.h"
 #include "../lock.h"
+#include "../module.h"
 #include "../start.h"
 #include "../syscall/copy.h"
 #include "action.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <ucontext.h>
@@ -141,36 +141,6 @@ static const struct lm_trap_core core = {
 	.fail = fail,
 };
 
-/* Beside the library that this code is in, else where it was installed. */
-static const struct lm_trap *load(const char *name)
-{
-	char path[4096];
-	Dl_info here;
-	const char *slash;
-	void *module = NULL;
-
-	if (dladdr(&core, &here) && here.dli_fname &&
-	    (slash = strrchr(here.dli_fname, '/'))) {
-		int dir = (int)(slash - here.dli_fname);
-
-		snprintf(path, sizeof(path), "%.*s/lazymap-trap-%s.so", dir,
-			 here.dli_fname, name);
-		module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-		if (!module) {
-			snprintf(path, sizeof(path),
-				 "%.*s/lazymap/lazymap-trap-%s.so", dir,
-				 here.dli_fname, name);
-			module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-		}
-	}
-	if (!module) {
-		snprintf(path, sizeof(path),
-			 LM_LIBDIR "/lazymap/lazymap-trap-%s.so", name);
-		module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	}
-	return module ? dlsym(module, "lm_trap_module") : NULL;
-}
-
 static int choose(const char *name)
 {
 	if (!name || !*name || !strcmp(name, "native"))
@@ -178,7 +148,7 @@ static int choose(const char *name)
 	else if (!strcmp(name, "none"))
 		trap = &lm_trap_none;
 	else if (!strcmp(name, "libsigsegv"))
-		trap = load(name);
+		trap = lm_module_load("trap-libsigsegv", "lm_trap_module");
 	else
 		return -EINVAL;
 	if (!trap)

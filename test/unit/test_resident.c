@@ -564,7 +564,7 @@ static void wait_for(pid_t child)
 {
 	int status;
 
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_gt(waitpid(child, &status, 0), 0);
 	ck_assert_int_eq(status, 0);
 }
 
@@ -715,7 +715,13 @@ START_TEST(full_swap_fails_the_touch_when_strict)
 	setenv("LAZYMAP_SWAP_POOL", "none", 1);
 	setenv("LAZYMAP_SWAP_MAX", "1M", 1);
 	setenv("LAZYMAP_STRICT", "1", 1);
-	begin(LIMIT);
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	/* Mapped for writing it would be refused at once. */
+	area = lazymap_map(NULL, PAGES * PAGE, PROT_READ,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(area, LAZYMAP_FAILED);
+	ck_assert_int_eq(
+		lazymap_protect(area, PAGES * PAGE, PROT_READ | PROT_WRITE), 0);
 	catch_bus();
 	if (!sigsetjmp(jump, 1)) {
 		for (page = 0; page < PAGES; page++)
@@ -809,6 +815,89 @@ START_TEST(swap_file_is_private_and_has_no_name)
 }
 END_TEST
 
+START_TEST(more_than_limit_and_swap_cannot_be_mapped_when_strict)
+{
+	void *at;
+
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	setenv("LAZYMAP_SWAP_MAX", "64M", 1);
+	setenv("LAZYMAP_STRICT", "1", 1);
+	begin(LIMIT);
+	at = lazymap_map(NULL, 40 << 20, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(at, LAZYMAP_FAILED);
+	errno = 0;
+	ck_assert_ptr_eq(lazymap_map(NULL, 40 << 20, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			 LAZYMAP_FAILED);
+	ck_assert_int_eq(errno, ENOMEM);
+	/* What is only read, or shared, needs no swap. */
+	ck_assert_ptr_ne(lazymap_map(NULL, 40 << 20, PROT_READ,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			 LAZYMAP_FAILED);
+	ck_assert_int_eq(lazymap_unmap(at, 40 << 20), 0);
+	ck_assert_ptr_ne(lazymap_map(NULL, 40 << 20, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			 LAZYMAP_FAILED);
+}
+END_TEST
+
+/* Are the first bytes of a page anywhere in the swap file, as they are? */
+static unsigned plain_pages(void)
+{
+	int fd = swap_file();
+	static char slot[PAGE];
+	unsigned found = 0;
+
+	ck_assert_int_ge(fd, 0);
+	for (off_t at = 0; pread(fd, slot, PAGE, at) == PAGE; at += PAGE)
+		for (uint32_t page = 0; page < PAGES; page++) {
+			uint32_t words[WORDS];
+
+			if (page % 64)
+				continue;
+			content(words, page, 2);
+			found += !memcmp(slot, words, 64);
+		}
+	return found;
+}
+
+START_TEST(encrypted_swap_shows_nothing_and_comes_back)
+{
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	unsetenv("LAZYMAP_SWAPDIR");
+	unsetenv("TMPDIR");
+	if (_i) {
+		setenv("LAZYMAP_SWAP_ENCRYPT", "1", 1);
+		lazymap_on_error(note_error, NULL);
+		if (lazymap_limit(LIMIT) && errno == ENOENT) {
+			ck_assert_ptr_nonnull(
+				strstr(told_what, "not installed"));
+			printf("skipped: encrypted_swap: the module is not "
+			       "built here\n");
+			return;
+		}
+	}
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		content(area[i], i, version[i] = 2);
+	if (_i)
+		ck_assert_uint_eq(plain_pages(), 0);
+	else /* the same looks find them where nothing is encrypted */
+		ck_assert_uint_gt(plain_pages(), PAGES / 64 / 2);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	if (!fork()) {
+		check_and_change(2);
+		check_and_change(3);
+		_exit(0);
+	}
+	check_and_change(3);
+	wait_for(-1);
+	check_and_change(1);
+}
+END_TEST
+
 START_TEST(damaged_swap_is_sigbus_never_wrong_bytes)
 {
 	static volatile uint32_t page;
@@ -873,6 +962,9 @@ int main(void)
 	TEST(file_size_limit_is_no_signal_and_loses_nothing);
 	TEST(no_directory_for_the_file_loses_nothing);
 	TEST(swap_file_is_private_and_has_no_name);
+	TEST(more_than_limit_and_swap_cannot_be_mapped_when_strict);
+	tcase_add_loop_test(tcase, encrypted_swap_shows_nothing_and_comes_back,
+			    0, 2);
 	TEST(damaged_swap_is_sigbus_never_wrong_bytes);
 #undef TEST
 	runner = srunner_create(suite);
