@@ -19,9 +19,8 @@
 /* guarded by the gate */
 static struct lm_area **areas;
 static size_t count, capacity;
-/* All areas lie between these two; never shrinks. Atomic. */
-static _Atomic uintptr_t lowest = UINTPTR_MAX, highest;
-static uint64_t bytes;
+_Atomic uint8_t lm_area_marks[LM_NEAR], lm_area_marked;
+static _Atomic uint64_t bytes;
 /* guarded by the map lock */
 static struct free_area {
 	struct free_area *next;
@@ -30,6 +29,7 @@ static size_t free_count;
 static uintptr_t lowest_gap;
 /* immutable after the start */
 static uintptr_t window_start, window_end;
+static size_t count_max;
 
 /* Index of the first area whose end is above addr. */
 static size_t index_after(uintptr_t addr)
@@ -61,6 +61,16 @@ struct lm_area *lm_area_find(uintptr_t addr)
 	return area && area->start <= addr ? area : NULL;
 }
 
+static void mark(uintptr_t start, uintptr_t end)
+{
+	uintptr_t i = start >> LM_NEAR_SHIFT;
+
+	for (i -= i > 0; i <= (end - 1) >> LM_NEAR_SHIFT; i++)
+		atomic_store_explicit(&lm_area_marks[i], 1,
+				      memory_order_relaxed);
+	atomic_store_explicit(&lm_area_marked, 1, memory_order_relaxed);
+}
+
 bool lm_area_overlaps(uintptr_t start, uintptr_t end)
 {
 	struct lm_area *area;
@@ -69,8 +79,7 @@ bool lm_area_overlaps(uintptr_t start, uintptr_t end)
 	bool found;
 
 	/* Most buffers of most programs are nowhere near. */
-	if (start >= atomic_load_explicit(&highest, memory_order_relaxed) ||
-	    end <= atomic_load_explicit(&lowest, memory_order_relaxed))
+	if (start >= end || !lm_area_near(start, end))
 		return false;
 	mask = lm_os_block_signals();
 	slot = lm_gate_enter();
@@ -128,7 +137,8 @@ static struct lm_area *area_alloc(void)
 static int reserve(bool inside)
 {
 	while (free_count < SPARE) {
-		struct lm_area *page = lm_meta_page();
+		/* Never a page that held page words: see lm_page_pin(). */
+		struct lm_area *page = lm_meta_run(LM_PAGE);
 
 		if (!page)
 			return -ENOMEM;
@@ -141,6 +151,11 @@ static int reserve(bool inside)
 int lm_area_reserve(void)
 {
 	return reserve(false);
+}
+
+bool lm_area_full(void)
+{
+	return count >= count_max;
 }
 
 int lm_area_reserve_inside(void)
@@ -212,10 +227,7 @@ void lm_area_insert(const struct lm_area *new)
 	struct lm_area *area = area_alloc();
 
 	*area = *new;
-	if (area->start < lowest)
-		lowest = area->start;
-	if (area->end > highest)
-		highest = area->end;
+	mark(area->start, area->end);
 	insert_at(index_after(area->start), area);
 	bytes += area->end - area->start;
 	lm_area_merge(area->start, area->end);
@@ -296,6 +308,7 @@ uint64_t lm_area_bytes(void)
  */
 int lm_area_start(void)
 {
+	count_max = lm_os_max_map_count();
 	for (uintptr_t size = WINDOW_MAX; size >= WINDOW_MIN; size /= 2) {
 		uintptr_t at = lm_os_mmap(
 			0, 2 * size, PROT_NONE,

@@ -7,10 +7,15 @@
 
 #include "fault.h"
 #include "gate.h"
+#include "meta.h"
+#include "resident.h"
 #include "start.h"
 #include "step.h"
 
 #include <assert.h>
+
+/* Pages of metadata that are promised; 128 GiB of areas need them. */
+#define PROMISE_MAX ((size_t)65536)
 
 static void wait_not_busy(uintptr_t start, uintptr_t end)
 {
@@ -60,9 +65,27 @@ void lm_change_end(struct lm_change *change)
 	lm_store_close_dropped();
 }
 
+int lm_change_promise(uintptr_t start, size_t more)
+{
+	size_t areas = lm_area_count() + 1;
+	/* Each area begins and ends in a block that it may not share. */
+	size_t blocks =
+		((lm_area_bytes() + more) >> LM_BLOCK_SHIFT) + 2 * areas;
+	/* The areas themselves lie in such pages, too. */
+	size_t others = areas / (LM_PAGE / sizeof(struct lm_area)) + 4;
+	int ret = lm_meta_promise(lm_min(blocks + others, PROMISE_MAX));
+
+	return ret < 0 ? ret : lm_page_promise(start, more);
+}
+
 void lm_change_forget(uintptr_t start, uintptr_t end)
 {
-	lm_stats_add(LM_COUNT_pages_made_absent, lm_page_reset(start, end));
+	size_t frames;
+
+	lm_resident_forget(start, end);
+	frames = lm_page_reset(start, end);
+	lm_stats_add(LM_COUNT_pages_made_absent, frames);
+	lm_resident_give(frames);
 }
 
 int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
@@ -74,8 +97,8 @@ int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
 	if (area->prot == PROT_NONE)
 		return lm_os_mprotect(start, end - start, PROT_NONE);
 	while (lm_page_run(run.end, end, &run)) {
-		if (run.state == LM_PAGE_ABSENT)
-			continue;
+		if (run.state < LM_PAGE_CLEAN)
+			continue; /* hidden already, in whatever way */
 		ret = lm_os_mprotect(run.start, run.end - run.start,
 				     lm_fault_prot(area, run.state));
 		if (ret < 0)

@@ -11,8 +11,11 @@
 #include "gate.h"
 #include "os_linux.h"
 #include "place/place.h"
+#include "resident.h"
 #include "start.h"
 #include "step.h"
+#include "swap/swap.h"
+#include "widen.h"
 
 /* What one claim holds: consecutive BUSY pages of one block and area, all of
  * which were in the state `from`, and what they are to become. */
@@ -20,9 +23,13 @@ struct claim {
 	uintptr_t start, end; /* the BUSY pages */
 	uintptr_t page;       /* the one that was touched */
 	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
+	bool wide;            /* all pages around that are in the same state */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
-	int prot, rest_prot;     /* to reveal them with */
+	size_t cluster;          /* bytes: of the frames */
+	bool sequential;
+	bool prime;          /* the first write to a private area */
+	int prot, rest_prot; /* to reveal them with */
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
 	uint64_t offset;        /* of start, in the store */
@@ -32,12 +39,16 @@ struct claim {
 /* What came of an attempt to claim. */
 enum verdict { CLAIMED, WAIT, FOREIGN, NO_MEMORY };
 
+#define WIDE ((uintptr_t)1 << 30)
+
 int lm_fault_prot(const struct lm_area *area, enum lm_page_state state)
 {
 	bool kernel_tracks =
 		lm_store_direct(area->store) && area->flags & LM_AREA_SHARED;
 	int prot;
 
+	if (state < LM_PAGE_CLEAN)
+		return PROT_NONE;
 	if (state == LM_PAGE_DIRTY || kernel_tracks)
 		return area->prot;
 	/* A write-only area must stay readable to be told from hidden. */
@@ -69,32 +80,54 @@ static enum lm_page_state next_state(const struct lm_area *area,
 	bool write = access == LM_WRITE ||
 		     (access == LM_UNKNOWN && from == LM_PAGE_CLEAN);
 
-	if (from == LM_PAGE_DIRTY || (write && area->prot & PROT_WRITE))
+	if (from == LM_PAGE_DIRTY || from == LM_PAGE_HIDDEN_DIRTY ||
+	    (write && area->prot & PROT_WRITE))
 		return LM_PAGE_DIRTY;
 	return LM_PAGE_CLEAN;
 }
 
-/* How far around the page a claim may reach. */
-static void reach(const struct lm_area *area, struct claim *claim)
+/* Are a page's neighbours to stay clean when it is written? Not where that
+ * would only cost: who knows whether they change matters for swap, and for
+ * shared stores. */
+static bool neighbours_differ(const struct lm_area *area,
+			      const struct claim *claim)
 {
-	uintptr_t cluster = area->cluster;
+	if (claim->from == LM_PAGE_HIDDEN_DIRTY)
+		return false;
+	if (claim->from == LM_PAGE_SWAPPED || !lm_store_direct(area->store))
+		return true;
+	return area->store == &lm_store_file && lm_resident_limited();
+}
+
+/* How far around the page a claim may reach. */
+static void reach(struct lm_area *area, struct claim *claim)
+{
+	uintptr_t cluster = claim->cluster, end;
 
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to)
 		cluster = LM_PAGE;
-	/* A copied page that is not written must not become dirty. */
-	if (claim->from == LM_PAGE_CLEAN && !lm_store_direct(area->store))
+	/* A page that is not written must not become dirty. */
+	if (claim->from == LM_PAGE_CLEAN && neighbours_differ(area, claim))
 		cluster = LM_PAGE;
 	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
 	claim->end =
 		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
+	if (claim->wide && !lm_resident_limited()) {
+		claim->start = lm_max(claim->page - lm_min(claim->page, WIDE),
+				      area->start);
+		claim->end = lm_min(claim->page + WIDE, area->end);
+	}
 	if (!claim->until)
 		return;
+	end = lm_min(area->end, claim->until);
 	/* The kernel's range is known: no guess around copied pages. */
 	if (!lm_store_direct(area->store)) {
 		claim->start = claim->page;
 		claim->end = claim->page + LM_PAGE;
 	}
-	claim->end = lm_max(claim->end, lm_min(area->end, claim->until));
+	if (lm_resident_limited())
+		end = lm_min(end, claim->page + lm_resident_cluster());
+	claim->end = lm_max(claim->end, end);
 }
 
 static bool claim_one(uintptr_t addr, enum lm_page_state from)
@@ -105,7 +138,9 @@ static bool claim_one(uintptr_t addr, enum lm_page_state from)
 	if (!word)
 		return false;
 	seen = atomic_load_explicit(word, memory_order_relaxed);
-	while (LM_PAGE_STATE(seen) == from)
+	/* A clean page that is not going to be written keeps its swap. */
+	while (LM_PAGE_STATE(seen) == from &&
+	       !(from == LM_PAGE_CLEAN && LM_PAGE_SWAP(seen)))
 		if (lm_page_claim(word, &seen))
 			return true;
 	return false;
@@ -125,19 +160,23 @@ static void claim_neighbours(struct claim *claim)
 }
 
 /* Keep what is needed of the area once the gate is left. */
-static void remember(const struct lm_area *area, struct claim *claim)
+static void remember(struct lm_area *area, struct claim *claim)
 {
 	claim->rest = claim->to;
-	if (!lm_store_direct(area->store) && !claim->until)
+	if (!claim->until && neighbours_differ(area, claim))
 		claim->rest = LM_PAGE_CLEAN;
 	claim->prot = lm_fault_prot(area, claim->to);
 	claim->rest_prot = lm_fault_prot(area, claim->rest);
 	claim->store = area->store;
+	claim->prime = claim->to == LM_PAGE_DIRTY &&
+		       lm_store_direct(area->store) &&
+		       !(area->flags & LM_AREA_SHARED) && lm_area_prime(area);
+	claim->sequential = area->flags & LM_AREA_SEQUENTIAL;
 	claim->offset = area->offset + (claim->start - area->start);
 }
 
 /* Inside the gate: claim the page and its neighbours. */
-static enum verdict claim_page(const struct lm_area *area, struct claim *claim,
+static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 			       lm_page_word **word, uint32_t *ticket)
 {
 	uint64_t seen;
@@ -156,6 +195,7 @@ static enum verdict claim_page(const struct lm_area *area, struct claim *claim,
 	} while (!lm_page_claim(*word, &seen));
 	claim->from = LM_PAGE_STATE(seen);
 	claim->to = next_state(area, claim->from, claim->access);
+	claim->cluster = lm_min(area->cluster, lm_resident_cluster());
 	reach(area, claim);
 	claim_neighbours(claim);
 	remember(area, claim);
@@ -199,7 +239,7 @@ static enum verdict enter_and_claim(struct claim *claim, uintptr_t addr,
 				    enum lm_access access)
 {
 	lm_page_word *word = NULL;
-	const struct lm_area *area;
+	struct lm_area *area;
 	enum verdict verdict = FOREIGN;
 	uint32_t ticket = 0;
 
@@ -220,42 +260,96 @@ static enum verdict enter_and_claim(struct claim *claim, uintptr_t addr,
 	return verdict;
 }
 
+/* -- Filling ---------------------------------------------------------------- */
+
+/* A page that is going to be written needs its swap no more. */
+static void settle_one(lm_page_word *word, enum lm_page_state state)
+{
+	uint64_t handle = lm_page_swap(word);
+
+	if (handle && state == LM_PAGE_DIRTY) {
+		lm_page_set_swap(word, 0);
+		lm_swap_free(handle);
+	}
+	lm_page_settle(word, state);
+}
+
+static void count_in(const struct claim *claim, size_t pages)
+{
+	lm_stats_add(LM_COUNT_pages_made_present, pages);
+	lm_stats_add(LM_COUNT_pages_filled, pages);
+	lm_stats_add(LM_COUNT_bytes_filled, pages * LM_PAGE);
+	if (claim->from == LM_PAGE_SWAPPED)
+		lm_stats_add(LM_COUNT_pages_swapped_in, pages);
+	if (claim->until)
+		lm_stats_add(LM_COUNT_pages_kernel, pages);
+}
+
 static void settle(const struct claim *claim, enum lm_page_state page,
 		   enum lm_page_state rest)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
 
 	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE)
-		lm_page_settle(lm_page_word_of(at),
-			       at == claim->page ? page : rest);
-	if (claim->from == LM_PAGE_ABSENT && page != LM_PAGE_ABSENT) {
-		lm_stats_add(LM_COUNT_pages_made_present, pages);
-		lm_stats_add(LM_COUNT_pages_filled, pages);
-		lm_stats_add(LM_COUNT_bytes_filled, pages * LM_PAGE);
-		if (claim->until)
-			lm_stats_add(LM_COUNT_pages_kernel, pages);
-	}
+		settle_one(lm_page_word_of(at),
+			   at == claim->page ? page : rest);
+	if (!lm_page_resident(claim->from) && page >= LM_PAGE_CLEAN)
+		count_in(claim, pages);
+	if (page >= LM_PAGE_CLEAN && claim->from != claim->to)
+		lm_resident_came(claim->start, claim->end, claim->cluster,
+				 claim->sequential);
 	lm_gate_filled(claim->slot);
 }
 
-/* Copy the store's bytes into the claimed pages, which nobody can see. */
+static int place(const struct claim *claim, uintptr_t at, const void *buffer,
+		 size_t len)
+{
+	if (!lm_store_direct(claim->store))
+		return lm_place->write(at, buffer, len);
+	return lm_place_direct_write(at, buffer, len,
+				     claim->store == &lm_store_file);
+}
+
+static int swap_in(uintptr_t at, void *buffer, size_t len)
+{
+	uint64_t handles[LM_SWAP_BATCH];
+	size_t n = len >> LM_PAGE_SHIFT;
+
+	for (size_t i = 0; i < n; i++)
+		handles[i] = lm_page_swap(lm_page_word_of(at + i * LM_PAGE));
+	return lm_swap_in(handles, n, buffer);
+}
+
+/* Copy the bytes into the claimed pages, which nobody can see. */
 static int fill(const struct claim *claim)
 {
+	bool swapped = claim->from == LM_PAGE_SWAPPED;
 	size_t size, len;
 	char *buffer = lm_bounce_take(&size);
 	int ret = buffer ? 0 : -ENOMEM;
 
+	if (swapped)
+		size = lm_min(size, LM_SWAP_BATCH * LM_PAGE);
 	for (uintptr_t at = claim->start; !ret && at < claim->end; at += len) {
 		len = lm_min(size, claim->end - at);
-		ret = lm_store_read(claim->store, buffer, len,
-				    claim->offset + (at - claim->start));
+		ret = swapped ? swap_in(at, buffer, len)
+			      : lm_store_read(claim->store, buffer, len,
+					      claim->offset +
+						      (at - claim->start));
 		lm_step(LM_STEP_READ, at);
 		if (!ret)
-			ret = lm_place->write(at, buffer, len);
+			ret = place(claim, at, buffer, len);
 	}
 	if (buffer)
 		lm_bounce_give(buffer);
 	return ret;
+}
+
+static bool to_fill(const struct claim *claim)
+{
+	return claim->from == LM_PAGE_SWAPPED ||
+	       (claim->from == LM_PAGE_ABSENT &&
+		!lm_store_direct(claim->store));
 }
 
 /*
@@ -290,23 +384,50 @@ static int reveal(const struct claim *claim)
 	return ret;
 }
 
+/*
+ * VM areas that were split before they had an anon_vma each get one of their
+ * own, and never join again; those split after share it. So the first page of
+ * a private area that is to be written is written, with what it holds, while it
+ * and the area are one.
+ */
+static void prime(const struct claim *claim)
+{
+	char byte;
+
+	/* Where it cannot be done there are more VM areas, and that is all. */
+	if (claim->prime && !lm_place_mem_read(&byte, claim->page, 1))
+		lm_place_mem_write(claim->page, &byte, 1);
+}
+
+/* Pages that are not in place get frames, which count from here on. */
 static int bring(const struct claim *claim)
 {
-	int ret = 0;
+	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
+	bool resident = lm_page_resident(claim->from);
+	int ret = resident ? 0 : lm_resident_take(pages);
 
 	lm_step(LM_STEP_CLAIMED, claim->page);
-	if (claim->from == LM_PAGE_ABSENT && !lm_store_direct(claim->store))
+	if (ret < 0)
+		return ret;
+	if (to_fill(claim))
 		ret = fill(claim);
 	lm_step(LM_STEP_FILLED, claim->page);
-	if (!ret)
+	if (!ret) {
+		prime(claim);
 		ret = reveal(claim);
+	}
 	lm_step(LM_STEP_REVEALED, claim->page);
+	if (ret < 0 && !resident)
+		lm_resident_give(pages);
 	return ret;
 }
 
 static void count_fault(const struct claim *claim)
 {
-	if (claim->from != LM_PAGE_ABSENT)
+	if (claim->from == LM_PAGE_HIDDEN_CLEAN ||
+	    claim->from == LM_PAGE_HIDDEN_DIRTY)
+		lm_stats_add(LM_COUNT_faults_soft, 1);
+	else if (lm_page_resident(claim->from))
 		lm_stats_add(LM_COUNT_faults_upgrade, claim->from != claim->to);
 	else if (claim->access == LM_WRITE)
 		lm_stats_add(LM_COUNT_faults_write, 1);
@@ -316,11 +437,14 @@ static void count_fault(const struct claim *claim)
 
 static enum lm_served fail(const struct claim *claim, int error)
 {
-	const char *what =
-		claim->from == LM_PAGE_ABSENT && !lm_store_direct(claim->store)
-			? "a page could not be read from its store"
-			: "the kernel refused to reveal a page";
+	const char *what = "the kernel refused to reveal a page";
 
+	if (error == -ENOMEM && lm_options.strict > 0 && lm_resident_limited())
+		what = "a page finds no room under the resident limit";
+	else if (claim->from == LM_PAGE_SWAPPED)
+		what = "a page could not be brought back from swap";
+	else if (to_fill(claim))
+		what = "a page could not be read from its store";
 	settle(claim, claim->from, claim->from);
 	if (lm_error_report(LAZYMAP_ERROR_READ, -error, claim->page, what))
 		return LM_SERVED; /* dealt with: touch again */
@@ -328,19 +452,32 @@ static enum lm_served fail(const struct claim *claim, int error)
 	return LM_FAILED;
 }
 
-/* `until`: 0 for a fault; for the kernel's access, how far it goes, which is
- * worth claiming beyond the cluster. */
+/*
+ * `until`: 0 for a fault; for the kernel's access, how far it goes, which is
+ * worth claiming beyond the cluster. At the limit of VM areas the kernel can
+ * split none: then the pages around are revealed too, up to where it did.
+ */
 static enum lm_served serve(uintptr_t addr, enum lm_access access,
 			    uintptr_t until)
 {
 	struct claim claim;
 	int ret;
 
+	claim.wide = false;
 	for (;;) {
 		claim.until = until;
 		switch (enter_and_claim(&claim, addr, access)) {
 		case CLAIMED:
 			ret = bring(&claim);
+			if (ret == -ENOMEM && !claim.wide &&
+			    !lm_resident_limited() &&
+			    lm_store_direct(claim.store)) {
+				settle(&claim, claim.from, claim.from);
+				claim.wide = true;
+				if (lm_resident_limited())
+					lm_resident_shed(LM_BLOCK_PAGES);
+				continue;
+			}
 			if (ret < 0)
 				return fail(&claim, ret);
 			if (lm_store_direct(claim.store) &&
@@ -352,6 +489,8 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 			}
 			settle(&claim, claim.to, claim.rest);
 			lm_step(LM_STEP_SETTLED, claim.page);
+			if (claim.from != claim.to)
+				lm_widen_note(claim.slot, claim.page);
 			return LM_SERVED;
 		case WAIT:
 			lm_stats_add(LM_COUNT_faults_waited, 1);

@@ -14,8 +14,10 @@
  */
 #include "change.h"
 #include "gate.h"
+#include "locked.h"
 #include "meta.h"
 #include "place/place.h"
+#include "resident.h"
 #include "start.h"
 #include "step.h"
 #include "worker.h"
@@ -32,12 +34,14 @@ static void prepare(void)
 	mask = before;
 	lm_step(LM_STEP_FORK, 0);
 	lm_gate_drain();
+	lm_resident_fork();
 }
 
 static void parent(void)
 {
 	uint64_t before = mask;
 
+	lm_resident_fork_parent();
 	lm_gate_open();
 	lm_map_unlock(before);
 }
@@ -65,13 +69,19 @@ static void settle_areas(void)
 /* Were there workers? Not started here: the handler calls this, too. */
 static bool forked(void)
 {
+	size_t fewer;
+
 	lm_os_fork_seen();
 	lm_gate_forked();
 	lm_meta_forked();
-	lm_page_forked();
 	lm_stats_forked();
+	fewer = lm_page_forked();
+	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
+	lm_resident_give(fewer);
+	lm_resident_forked();
 	if (lm_place && lm_place->forked)
 		lm_place->forked();
+	lm_locked_forked();
 	settle_areas();
 	return lm_worker_forked();
 }

@@ -42,6 +42,9 @@ extern "C" {
 
 /* -- Starting -------------------------------------------------------------- */
 
+/* In an option of so many bytes: none at all. */
+#define LAZYMAP_NONE ((size_t)-1)
+
 /*
  * Options of the process. Set `size` to sizeof(struct lazymap_options) and
  * all that is not wanted to zero (or NULL): zero means "the environment
@@ -61,6 +64,36 @@ struct lazymap_options {
 	/* LAZYMAP_TIME: 1 keeps the time spent in faults (two clock reads a
 	 * fault), -1 does not (default). */
 	int time;
+	/* LAZYMAP_STRICT: 1, a page that finds no room under the resident
+	 * limit fails (SIGBUS); -1, the limit is exceeded and that is said
+	 * (default). */
+	int strict;
+	/* LAZYMAP_THREADS: -1 (in the environment: 0), no thread is started to
+	 * make room ahead of need, faults do it (a store that needs worker
+	 * threads has them all the same). Default: one, once more is mapped
+	 * than the resident limit lets in. */
+	int threads;
+	/* LAZYMAP_RESIDENT: the resident limit in bytes, see lazymap_limit().
+	 * Default: none. */
+	size_t resident;
+	/* LAZYMAP_POLICY: which pages go first: "auto" (default), "s3fifo",
+	 * "clock", "sieve", "fifo". */
+	const char *policy;
+	/* LAZYMAP_SWAP_POOL: bytes of memory, beyond the resident limit, for
+	 * compressed pages; LAZYMAP_NONE: none. Default: a quarter of the
+	 * limit that is set first. */
+	size_t swap_pool;
+	/* LAZYMAP_SWAP_MAX: bytes of swap file; LAZYMAP_NONE: no file.
+	 * Default 64 GiB. It lies in the first of $LAZYMAP_SWAPDIR, $TMPDIR
+	 * and /var/tmp that takes one, and has no name. */
+	size_t swap_max;
+	/* LAZYMAP_SYSCALL_TRAP: 1 makes every system call that the process
+	 * makes, inside libc and elsewhere, see lazy memory as the kernel sees
+	 * ordinary memory; -1 does not (the library's default; `lazymap run`
+	 * has it on). The text of the loaded objects is changed for it, so
+	 * start while there is one thread. Where that cannot be done, nothing
+	 * is: it is no error. See "System calls" in lazymap(7). */
+	int syscall_trap;
 };
 
 /*
@@ -191,6 +224,10 @@ void *lazymap_remap(void *start, size_t old_len, size_t new_len, int flags,
 int lazymap_lock(const void *start, size_t len, int flags);
 int lazymap_unlock(const void *start, size_t len);
 
+/* mlockall(2) and munlockall(2). Kernel mappings are locked with the rest. */
+int lazymap_lock_all(int flags);
+int lazymap_unlock_all(void);
+
 /* mincore(2), but bit 0 says whether lazymap holds the page resident. */
 int lazymap_resident(void *start, size_t len, unsigned char *vec);
 
@@ -213,6 +250,26 @@ int lazymap_resident(void *start, size_t len, unsigned char *vec);
 int lazymap_pin(const void *start, size_t len, int access);
 int lazymap_unpin(const void *start, size_t len);
 
+/* -- Memory that is bounded -------------------------------------------------- */
+
+/*
+ * Let lazy areas hold at most `bytes` of memory together (rounded down to
+ * pages; 0: no limit), from now on and at every moment: what is touched beyond
+ * it drives other pages out. Pages that can be read again are dropped; private
+ * pages that were written go to swap. Counted are pages of files and of shared
+ * memory, too, while they are in place, though the kernel may keep them in its
+ * own cache afterwards. Not counted: swap's compressed pool, and lazymap's
+ * tables (about 1.5 bytes in 100 of the limit, 2 in 1000 of what is touched).
+ *
+ * Where nothing can go (all pages locked or pinned, swap full or failing) the
+ * limit is exceeded and the error callback told once, LAZYMAP_ERROR_LIMIT; with
+ * options.strict the touch gets SIGBUS instead. No data is lost in any case.
+ *
+ *   EINVAL  less than 256 KiB for each thread that runs now,
+ *   ENOMEM  no memory for the tables.
+ */
+int lazymap_limit(size_t bytes);
+
 /* -- What happened ---------------------------------------------------------- */
 
 /* Counters of the process since the start (or since fork, in a child). */
@@ -233,6 +290,18 @@ struct lazymap_stats {
 	uint64_t pages_written;  /* dirty pages written back to stores */
 	uint64_t pages_dropped;  /* pages taken away again, by advice */
 	uint64_t fault_ns;       /* time in faults; 0 unless asked for */
+	uint64_t resident_limit; /* bytes; 0: none */
+	uint64_t faults_soft;    /* on pages hidden to see if they are used */
+	uint64_t pages_evicted;  /* taken away to make room */
+	uint64_t pages_swapped_out; /* of pages_evicted, kept in swap: */
+	uint64_t pages_same;       /* one byte repeated, which takes no room; */
+	uint64_t pages_to_pool;    /* compressed, in memory; */
+	uint64_t pages_to_file;    /* in the file */
+	uint64_t pages_swapped_in; /* and brought back */
+	uint64_t pages_over_limit; /* let in though nothing could go */
+	uint64_t swap_pool;        /* bytes of compressed memory now */
+	uint64_t swap_file;        /* bytes of the file in use now */
+	uint64_t pages_widened;    /* shown untouched, to need fewer VM areas */
 };
 
 /*
@@ -253,6 +322,7 @@ enum lazymap_error_kind {
 	LAZYMAP_ERROR_READ = 1,  /* a store's read failed, at addr */
 	LAZYMAP_ERROR_WRITE = 2, /* a store's write failed, for addr */
 	LAZYMAP_ERROR_START = 3, /* an option or the environment is wrong */
+	LAZYMAP_ERROR_LIMIT = 4, /* the resident limit is exceeded; once */
 };
 
 struct lazymap_error {

@@ -6,11 +6,14 @@
 #include "page.h"
 
 #include "meta.h"
+#include "swap/swap.h"
 
 #include <assert.h>
 
 #define LEAF_SHIFT 34 /* 16 GiB */
 #define LEAF_BLOCKS ((uintptr_t)1 << (LEAF_SHIFT - LM_BLOCK_SHIFT))
+/* Of larger areas only as much is promised: 2 MiB of leaves. */
+#define PROMISE_MAX ((size_t)1 << 39)
 #define LEAVES ((uintptr_t)1 << (LM_ADDRESS_BITS - LEAF_SHIFT))
 
 typedef _Atomic(lm_page_word *) block_entry;
@@ -89,6 +92,17 @@ lm_page_word *lm_page_make(uintptr_t addr)
 	return &block[page_index(addr)];
 }
 
+int lm_page_promise(uintptr_t start, size_t len)
+{
+	uintptr_t end = start + lm_min(len, PROMISE_MAX);
+
+	for (uintptr_t at = start >> LEAF_SHIFT << LEAF_SHIFT; at < end;
+	     at += (uintptr_t)1 << LEAF_SHIFT)
+		if (!make_entry(at))
+			return -ENOMEM;
+	return 0;
+}
+
 /* The table of page.h, as code. */
 static inline bool legal(enum lm_page_state from, enum lm_page_state to)
 {
@@ -120,6 +134,18 @@ void lm_page_settle(lm_page_word *word, enum lm_page_state state)
 		lm_os_wake((_Atomic uint32_t *)word, INT32_MAX);
 }
 
+void lm_page_set_swap(lm_page_word *word, uint64_t handle)
+{
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), new;
+
+	assert(LM_PAGE_STATE(old) == LM_PAGE_BUSY);
+	do {
+		new = (old & (((uint64_t)1 << LM_PAGE_SWAP_SHIFT) - 1)) |
+		      handle << LM_PAGE_SWAP_SHIFT;
+	} while (!atomic_compare_exchange_weak_explicit(
+		word, &old, new, memory_order_relaxed, memory_order_relaxed));
+}
+
 bool lm_page_will_wait(lm_page_word *word, uint32_t *ticket)
 {
 	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
@@ -145,7 +171,10 @@ void lm_page_wait(lm_page_word *word, uint32_t ticket)
 
 uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end)
 {
-	while (addr < end) {
+	uintptr_t limit = lm_min(end, (uintptr_t)1 << LM_ADDRESS_BITS);
+
+	/* Calls may ask for ranges that no address space has. */
+	while (addr < limit) {
 		if (!entry_of(addr))
 			addr = ((addr >> LEAF_SHIFT) + 1) << LEAF_SHIFT;
 		else if (!block_of(addr))
@@ -181,15 +210,18 @@ bool lm_page_run(uintptr_t from, uintptr_t end, struct lm_run *run)
 
 static size_t reset_words(uintptr_t start, uintptr_t end)
 {
-	size_t present = 0;
+	size_t resident = 0;
 
 	for (; start < end; start += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(start);
+		uint64_t old =
+			atomic_exchange_explicit(word, 0, memory_order_relaxed);
 
-		present += lm_page_present(*word);
-		atomic_store_explicit(word, 0, memory_order_relaxed);
+		resident += lm_page_resident(LM_PAGE_STATE(old));
+		if (LM_PAGE_SWAP(old))
+			lm_swap_free(LM_PAGE_SWAP(old));
 	}
-	return present;
+	return resident;
 }
 
 static void free_block_if_empty(uintptr_t addr)
@@ -206,16 +238,16 @@ static void free_block_if_empty(uintptr_t addr)
 
 size_t lm_page_reset(uintptr_t start, uintptr_t end)
 {
-	size_t present = 0;
+	size_t resident = 0;
 
 	while ((start = lm_page_next_block(start, end)) < end) {
 		uintptr_t stop = lm_min((start | (LM_BLOCK - 1)) + 1, end);
 
-		present += reset_words(start, stop);
+		resident += reset_words(start, stop);
 		free_block_if_empty(start);
 		start = stop;
 	}
-	return present;
+	return resident;
 }
 
 int lm_page_make_for_move(uintptr_t from, uintptr_t to, size_t len)
@@ -244,6 +276,8 @@ void lm_page_move(uintptr_t from, uintptr_t to, size_t len)
 		lm_page_word *new = lm_page_word_of(at - from + to);
 
 		atomic_store_explicit(new, *old, memory_order_relaxed);
+		/* Its swap goes with it. */
+		atomic_store_explicit(old, 0, memory_order_relaxed);
 	}
 	lm_page_reset(from, end);
 }
@@ -262,6 +296,61 @@ lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
 	return NULL;
 }
 
+static bool pin_one(lm_page_word *word, bool write)
+{
+	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+
+	do {
+		if (LM_PAGE_STATE(seen) != LM_PAGE_DIRTY &&
+		    (write || LM_PAGE_STATE(seen) != LM_PAGE_CLEAN))
+			return false;
+		if (LM_PAGE_PINS(seen) == LM_PAGE_PINS_MAX)
+			return false;
+		/* Acquire: pairs with the settle that filled it. */
+	} while (!atomic_compare_exchange_weak_explicit(
+		word, &seen, seen + LM_PAGE_PIN, memory_order_acquire,
+		memory_order_relaxed));
+	return true;
+}
+
+static void unpin_one(lm_page_word *word)
+{
+	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+
+	/* None left: unmapped meanwhile. Release: pairs with the claim that
+	 * takes the page. */
+	while (LM_PAGE_PINS(seen) &&
+	       !atomic_compare_exchange_weak_explicit(
+		       word, &seen, seen - LM_PAGE_PIN, memory_order_release,
+		       memory_order_relaxed))
+		;
+}
+
+uintptr_t lm_page_pin(uintptr_t start, uintptr_t end, bool write)
+{
+	for (start = lm_page_down(start); start < end; start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+
+		if (!word || !pin_one(word, write))
+			return start;
+		if (lm_page_word_of(start) != word) {
+			unpin_one(word);
+			return start;
+		}
+	}
+	return end;
+}
+
+void lm_page_unpin(uintptr_t start, uintptr_t end)
+{
+	for (start = lm_page_down(start); start < end; start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+
+		if (word)
+			unpin_one(word);
+	}
+}
+
 bool lm_page_pinned(uintptr_t start, uintptr_t end)
 {
 	for (; (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)
@@ -270,15 +359,40 @@ bool lm_page_pinned(uintptr_t start, uintptr_t end)
 	return false;
 }
 
-void lm_page_forked(void)
+/*
+ * A frame on its way out may be gone already, one on its way in not be filled
+ * yet. What was clean is in swap or in the store; what was dirty is in swap
+ * from the moment it has a handle (see evict.c), and in its frame before.
+ */
+static enum lm_page_state forked_state(uint64_t word)
+{
+	enum lm_page_state was = LM_PAGE_WAS(word);
+
+	if (!lm_page_resident(was))
+		return was;
+	if (LM_PAGE_SWAP(word))
+		return LM_PAGE_SWAPPED;
+	if (was == LM_PAGE_CLEAN || was == LM_PAGE_HIDDEN_CLEAN)
+		return LM_PAGE_ABSENT;
+	return was;
+}
+
+size_t lm_page_forked(void)
 {
 	uintptr_t end = (uintptr_t)1 << LM_ADDRESS_BITS;
+	size_t fewer = 0;
 
 	for (uintptr_t at = 0; (at = lm_page_next_block(at, end)) < end;
 	     at += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(at);
+		enum lm_page_state state;
 
-		if (LM_PAGE_STATE(*word) == LM_PAGE_BUSY)
-			lm_page_settle(word, LM_PAGE_WAS(*word));
+		if (LM_PAGE_STATE(*word) != LM_PAGE_BUSY)
+			continue;
+		state = forked_state(*word);
+		fewer += lm_page_resident(LM_PAGE_WAS(*word)) &&
+			 !lm_page_resident(state);
+		lm_page_settle(word, state);
 	}
+	return fewer;
 }

@@ -6,20 +6,29 @@
  * so that an area costs nothing until then.
  *
  * A word:
- *    63      32 31    27 26   16 15    7  6  4     3      2  0
- *   | (swap)   | unused | pins  | unused | was | waited | state |
+ *    63        28  27   26   16 15    7  6  4     3      2  0
+ *   | swap handle | - |  pins  | unused | was | waited | state |
  *
  * state, and what the kernel's protection of the page is:
- *   ABSENT  none; the content is the store's
- *   BUSY    one thread is changing it; `was` is the state it had
- *   CLEAN   the area's, less PROT_WRITE (with it where the kernel itself keeps
- *           track of what is dirty: shared direct areas)
- *   DIRTY   the area's; the content may differ from the store's
+ *   ABSENT   none; the content is the store's
+ *   BUSY     one thread is changing it; `was` is the state it had
+ *   SWAPPED  none; the content is what the swap handle names
+ *   HIDDEN_CLEAN, HIDDEN_DIRTY
+ *            none, but its frame is in place: CLEAN or DIRTY, hidden so that
+ *            the next touch is seen
+ *   CLEAN    the area's, less PROT_WRITE (with it where the kernel itself keeps
+ *            track of what is dirty: shared direct areas)
+ *   DIRTY    the area's; the content may differ from the store's
  *
- * Transitions (checked in debug builds, see lm_page_legal()):
- *   ABSENT -> BUSY   claim to fill           BUSY -> CLEAN   filled, written
- *   CLEAN  -> BUSY   claim to upgrade, take  BUSY -> DIRTY   filled by a write
- *   DIRTY  -> BUSY   claim to write, take    BUSY -> ABSENT  taken, or failed
+ * The swap handle: SWAPPED has one; CLEAN and HIDDEN_CLEAN may have one, and
+ * then the frame equals what it names, not the store; the others have none.
+ *
+ * Transitions (checked in debug builds, see legal() in page.c):
+ *   ABSENT  -> BUSY  claim to fill           BUSY -> CLEAN   filled, shown
+ *   SWAPPED -> BUSY  claim to swap in        BUSY -> DIRTY   filled by a write
+ *   CLEAN   -> BUSY  claim to upgrade, take  BUSY -> HIDDEN  hidden
+ *   DIRTY   -> BUSY  claim to write, take    BUSY -> SWAPPED taken, with a handle
+ *   HIDDEN  -> BUSY  claim to show, take     BUSY -> ABSENT  taken, or failed
  * Only the claimer takes a page out of BUSY. Everything else about a word
  * (pins, waited) changes by compare-and-swap or atomic add at any time.
  *
@@ -33,8 +42,11 @@
 enum lm_page_state {
 	LM_PAGE_ABSENT = 0,
 	LM_PAGE_BUSY = 1,
-	LM_PAGE_CLEAN = 2,
-	LM_PAGE_DIRTY = 3,
+	LM_PAGE_SWAPPED = 2,
+	LM_PAGE_HIDDEN_CLEAN = 3, /* from here on: there is a frame */
+	LM_PAGE_HIDDEN_DIRTY = 4,
+	LM_PAGE_CLEAN = 5, /* from here on: it can be touched */
+	LM_PAGE_DIRTY = 6,
 };
 
 typedef _Atomic uint64_t lm_page_word;
@@ -47,10 +59,19 @@ typedef _Atomic uint64_t lm_page_word;
 #define LM_PAGE_PIN ((uint64_t)1 << 16)
 #define LM_PAGE_PINS(word) (((word) >> 16) & LM_PAGE_PINS_MAX)
 #define LM_PAGE_PINS_MAX 2047u
+#define LM_PAGE_SWAP_SHIFT 28
+#define LM_PAGE_SWAP(word) ((word) >> LM_PAGE_SWAP_SHIFT)
 
+/* Can it be touched without a fault (but for the first write)? */
 static inline bool lm_page_present(uint64_t word)
 {
 	return LM_PAGE_STATE(word) >= LM_PAGE_CLEAN;
+}
+
+/* Is there a frame in place for a page in this state? */
+static inline bool lm_page_resident(enum lm_page_state state)
+{
+	return state >= LM_PAGE_HIDDEN_CLEAN;
 }
 
 /*
@@ -61,11 +82,23 @@ static inline bool lm_page_present(uint64_t word)
 lm_page_word *lm_page_word_of(uintptr_t addr);
 lm_page_word *lm_page_make(uintptr_t addr);
 
+/* What touching [start, start+len) will need is reserved, as far as that is
+ * reasonable: a fault must not fail for want of address space. 0, -ENOMEM. */
+int lm_page_promise(uintptr_t start, size_t len);
+
 /* state -> BUSY by one compare-and-swap. False: *seen is what is there. */
 bool lm_page_claim(lm_page_word *word, uint64_t *seen);
 
 /* BUSY -> state, waking who waits. */
 void lm_page_settle(lm_page_word *word, enum lm_page_state state);
+
+/* Of a page that the caller holds BUSY: its swap handle, and another one (0:
+ * none). What the old one names is not freed. */
+static inline uint64_t lm_page_swap(lm_page_word *word)
+{
+	return LM_PAGE_SWAP(atomic_load_explicit(word, memory_order_relaxed));
+}
+void lm_page_set_swap(lm_page_word *word, uint64_t handle);
 
 /* Say that one is going to wait for this BUSY page: inside the gate. False if
  * it is not BUSY any more. Then, outside the gate, lm_page_wait(): it only
@@ -88,7 +121,7 @@ struct lm_run {
 bool lm_page_run(uintptr_t from, uintptr_t end, struct lm_run *run);
 
 /* With the gate shut and no page of [start, end) BUSY: all of them ABSENT,
- * whole blocks given back. Returns how many were present. */
+ * their swap freed, whole blocks given back. Returns how many had a frame. */
 size_t lm_page_reset(uintptr_t start, uintptr_t end);
 
 /* The same preconditions: the states of [from, from+len) go to `to`, and
@@ -101,10 +134,23 @@ int lm_page_make_for_move(uintptr_t from, uintptr_t to, size_t len);
 lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
 				uint32_t *ticket);
 
+/*
+ * Pin the pages of [start, end) that are there (writable: DIRTY), from start
+ * on: returns where it ended, the first page that is not, or end. Takes neither
+ * gate nor lock and blocks no signals, for what is resident already: memory of
+ * page words is never used for anything else, so the worst that a change of
+ * areas at the same time (the program's own race) does is a pin on another
+ * page for an instant. lm_page_unpin() takes pins back, likewise.
+ */
+uintptr_t lm_page_pin(uintptr_t start, uintptr_t end, bool write);
+void lm_page_unpin(uintptr_t start, uintptr_t end);
+
 /* Is any page of [start, end) pinned? With the gate shut. */
 bool lm_page_pinned(uintptr_t start, uintptr_t end);
 
-/* In a forked child: pages that were BUSY go back to what they were. */
-void lm_page_forked(void);
+/* In a forked child whose pages another thread may have been changing: what
+ * was BUSY goes where its content is sure to be found. Returns how many frames
+ * fewer there are. */
+size_t lm_page_forked(void);
 
 #endif

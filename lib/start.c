@@ -9,7 +9,11 @@
 #include "area.h"
 #include "fault.h"
 #include "place/place.h"
+#include "policy/policy.h"
+#include "resident.h"
+#include "syscall/hook.h"
 #include "trap/trap.h"
+#include "widen.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -43,28 +47,25 @@ static int wrong(const char *option, const char *value, const char *wanted)
 	return -EINVAL;
 }
 
-/* Bytes with an optional K, M or G; 0 if it is not that. */
-static size_t parse_size(const char *text)
+size_t lm_start_bytes(const char *text)
 {
-	char *end;
+	static const char units[] = "kmgt";
 	unsigned long long n;
+	const char *unit;
+	unsigned shift;
+	char *end;
 
 	if (*text < '0' || *text > '9')
 		return 0;
+	errno = 0;
 	n = strtoull(text, &end, 10);
-	switch (*end) {
-	case 'G':
-	case 'g':
-		n <<= 10; /* fall through */
-	case 'M':
-	case 'm':
-		n <<= 10; /* fall through */
-	case 'K':
-	case 'k':
-		n <<= 10;
-		end++;
-	}
-	return *end ? 0 : n;
+	if (errno || !*end)
+		return errno ? 0 : n;
+	unit = strchr(units, *end | 0x20);
+	if (!unit || end[1])
+		return 0;
+	shift = 10 * (unsigned)(unit - units + 1);
+	return n << shift >> shift == n ? n << shift : 0;
 }
 
 static int check_cluster(size_t cluster)
@@ -73,11 +74,53 @@ static int check_cluster(size_t cluster)
 	       !(cluster & (cluster - 1));
 }
 
+/* A number of bytes that the environment may give; "none" where that means
+ * something. */
+static int read_bytes(const char *name, bool none, size_t *value)
+{
+	const char *text = getenv(name);
+
+	if (*value || !text || !*text)
+		return 0;
+	if (none && (!strcmp(text, "none") || !strcmp(text, "0"))) {
+		*value = LAZYMAP_NONE;
+		return 0;
+	}
+	*value = lm_start_bytes(text);
+	if (*value)
+		return 0;
+	return wrong(name, text, "a number of bytes, such as 256M");
+}
+
+static int read_limits(struct lazymap_options *options)
+{
+	const char *strict = getenv("LAZYMAP_STRICT");
+	const char *threads = getenv("LAZYMAP_THREADS");
+	int ret = read_bytes("LAZYMAP_RESIDENT", false, &options->resident);
+
+	if (!ret)
+		ret = read_bytes("LAZYMAP_SWAP_POOL", true,
+				 &options->swap_pool);
+	if (!ret)
+		ret = read_bytes("LAZYMAP_SWAP_MAX", true, &options->swap_max);
+	if (!options->strict && strict && *strict)
+		options->strict = strcmp(strict, "0") ? 1 : -1;
+	if (!options->threads && threads && *threads)
+		options->threads = strcmp(threads, "0") ? 1 : -1;
+	if (!options->policy)
+		options->policy = getenv("LAZYMAP_POLICY");
+	if (!ret && !lm_policy_by_name(options->policy))
+		ret = wrong("LAZYMAP_POLICY", options->policy,
+			    "auto, s3fifo, clock, sieve or fifo");
+	return ret;
+}
+
 static int read_options(const struct lazymap_options *given)
 {
 	struct lazymap_options options = { 0 };
 	const char *text;
 	char number[32];
+	int ret;
 
 	if (given)
 		memcpy(&options, given, lm_min(given->size, sizeof(options)));
@@ -89,7 +132,7 @@ static int read_options(const struct lazymap_options *given)
 		options.place = NULL;
 	text = getenv("LAZYMAP_CLUSTER");
 	if (!options.cluster && text && *text) {
-		options.cluster = parse_size(text);
+		options.cluster = lm_start_bytes(text);
 		if (!check_cluster(options.cluster))
 			return wrong("LAZYMAP_CLUSTER", text,
 				     "a power of two from 4K to 2M");
@@ -102,6 +145,12 @@ static int read_options(const struct lazymap_options *given)
 	text = getenv("LAZYMAP_TIME");
 	if (!options.time && text && *text)
 		options.time = strcmp(text, "0") ? 1 : -1;
+	text = getenv("LAZYMAP_SYSCALL_TRAP");
+	if (!options.syscall_trap && text && *text)
+		options.syscall_trap = strcmp(text, "0") ? 1 : -1;
+	ret = read_limits(&options);
+	if (ret < 0)
+		return ret;
 	options.size = sizeof(options);
 	lm_options = options;
 	return 0;
@@ -146,6 +195,11 @@ static int start_with(const struct lazymap_options *given)
 	ret = ret ? ret : start_place();
 	ret = ret ? ret : lm_fork_start();
 	ret = ret ? ret : start_trap();
+	lm_widen_start();
+	ret = ret ? ret : lm_resident_start();
+	/* Where it is not possible the rest is as useful as before. */
+	if (!ret && lm_options.syscall_trap > 0)
+		lm_hook_start();
 	return ret;
 }
 

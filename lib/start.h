@@ -14,6 +14,10 @@ extern struct lazymap_options lm_options;
 /* Start with the environment's options unless started: 0 or -errno. */
 int lm_start(void);
 
+/* Bytes, as text: digits and at most one of K, M, G, T (times 1024, ...). 0 if
+ * it is not that, is zero, or does not fit. */
+size_t lm_start_bytes(const char *text);
+
 /* In a child made by fork, from the atfork handler or from the first fault or
  * call in a child whose fork ran none. */
 void lm_forked(void);

@@ -8,6 +8,8 @@
 #include "area.h"
 #include "gate.h"
 #include "lazymap.h"
+#include "resident.h"
+#include "swap/swap.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,14 +38,22 @@ void lm_stats_forked(void)
 			lm_slots[i].counter[c] = 0;
 }
 
+uint64_t lm_stats_resident(void)
+{
+	return sum(LM_COUNT_pages_made_present) -
+	       sum(LM_COUNT_pages_made_absent);
+}
+
 static void collect(struct lazymap_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));
 	stats->areas = lm_area_count();
 	stats->mapped = lm_area_bytes();
-	stats->resident = (sum(LM_COUNT_pages_made_present) -
-			   sum(LM_COUNT_pages_made_absent)) *
-			  LM_PAGE;
+	stats->resident = lm_stats_resident() * LM_PAGE;
+	stats->resident_limit =
+		atomic_load_explicit(&lm_resident_max, memory_order_relaxed) *
+		LM_PAGE;
+	lm_swap_used(&stats->swap_pool, &stats->swap_file);
 	stats->faults_read = sum(LM_COUNT_faults_read);
 	stats->faults_write = sum(LM_COUNT_faults_write);
 	stats->faults_upgrade = sum(LM_COUNT_faults_upgrade);
@@ -56,6 +66,15 @@ static void collect(struct lazymap_stats *stats)
 	stats->bytes_bypassed = sum(LM_COUNT_bytes_bypassed);
 	stats->pages_written = sum(LM_COUNT_pages_written);
 	stats->pages_dropped = sum(LM_COUNT_pages_dropped);
+	stats->faults_soft = sum(LM_COUNT_faults_soft);
+	stats->pages_evicted = sum(LM_COUNT_pages_evicted);
+	stats->pages_swapped_out = sum(LM_COUNT_pages_swapped_out);
+	stats->pages_swapped_in = sum(LM_COUNT_pages_swapped_in);
+	stats->pages_same = sum(LM_COUNT_pages_same);
+	stats->pages_to_pool = sum(LM_COUNT_pages_to_pool);
+	stats->pages_to_file = sum(LM_COUNT_pages_to_file);
+	stats->pages_over_limit = sum(LM_COUNT_pages_over_limit);
+	stats->pages_widened = sum(LM_COUNT_pages_widened);
 	stats->fault_ns = sum(LM_COUNT_fault_ns);
 }
 
@@ -103,5 +122,18 @@ void lm_stats_print(int fd)
 	row(fd, "bytes bypassed", stats.bytes_bypassed);
 	row(fd, "pages written back", stats.pages_written);
 	row(fd, "pages dropped", stats.pages_dropped);
+	if (stats.resident_limit) {
+		row(fd, "resident limit, bytes", stats.resident_limit);
+		row(fd, "pages over the limit", stats.pages_over_limit);
+		row(fd, "faults on hidden pages", stats.faults_soft);
+		row(fd, "pages evicted", stats.pages_evicted);
+		row(fd, "pages swapped out", stats.pages_swapped_out);
+		row(fd, "  of them of one byte", stats.pages_same);
+		row(fd, "  of them compressed", stats.pages_to_pool);
+		row(fd, "  of them to the file", stats.pages_to_file);
+		row(fd, "pages swapped in", stats.pages_swapped_in);
+		row(fd, "bytes in the pool at exit", stats.swap_pool);
+		row(fd, "bytes in the file at exit", stats.swap_file);
+	}
 	row(fd, "microseconds in faults", stats.fault_ns / 1000);
 }

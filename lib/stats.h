@@ -24,6 +24,15 @@
 	X(bytes_bypassed)                                                      \
 	X(pages_written)                                                       \
 	X(pages_dropped)                                                       \
+	X(faults_soft)                                                         \
+	X(pages_evicted)                                                       \
+	X(pages_swapped_out)                                                   \
+	X(pages_swapped_in)                                                    \
+	X(pages_same)                                                          \
+	X(pages_to_pool)                                                       \
+	X(pages_to_file)                                                       \
+	X(pages_over_limit)                                                    \
+	X(pages_widened)                                                       \
 	X(fault_ns)                                                            \
 	X(pages_made_present)                                                  \
 	X(pages_made_absent)
@@ -36,6 +45,9 @@ enum lm_counter {
 };
 
 void lm_stats_add(enum lm_counter counter, uint64_t n);
+
+/* Pages resident now. */
+uint64_t lm_stats_resident(void);
 
 /* In a forked child: all counters but those of what is resident begin anew. */
 void lm_stats_forked(void);

@@ -34,9 +34,8 @@ static bool claim_dirty(const struct lm_area *area, uintptr_t addr,
 		uint64_t seen =
 			atomic_load_explicit(word, memory_order_relaxed);
 
-		if (LM_PAGE_STATE(seen) != LM_PAGE_DIRTY)
-			continue;
-		while (LM_PAGE_STATE(seen) == LM_PAGE_DIRTY)
+		while (LM_PAGE_STATE(seen) == LM_PAGE_DIRTY ||
+		       LM_PAGE_STATE(seen) == LM_PAGE_HIDDEN_DIRTY)
 			if (lm_page_claim(word, &seen)) {
 				back->page = addr;
 				back->store = area->store;

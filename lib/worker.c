@@ -16,6 +16,7 @@ struct job {
 	struct job *next;
 	struct lm_store *store;
 	void *buf;
+	const void *from; /* write these bytes: buf is NULL */
 	size_t len;
 	uint64_t offset;
 	int result;
@@ -57,8 +58,12 @@ static int spawn(void)
 
 static void run(struct job *job)
 {
-	job->result =
-		lm_store_read_here(job->store, job->buf, job->len, job->offset);
+	if (job->buf)
+		job->result = lm_store_read_here(job->store, job->buf, job->len,
+						 job->offset);
+	else
+		job->result = lm_store_write(job->store, job->from, job->len,
+					     job->offset);
 	/* The job is gone as soon as this is seen; the wake may then go to
 	 * whatever is there, which has to expect it as any futex has. */
 	atomic_store(&job->done, 1);
@@ -117,6 +122,18 @@ int lm_worker_start(void)
 	return atomic_load(&workers) ? 0 : spawn();
 }
 
+static int run_elsewhere(struct job *job)
+{
+	job->next = atomic_load(&queue);
+	while (!atomic_compare_exchange_weak(&queue, &job->next, job))
+		;
+	atomic_fetch_add(&queued, 1);
+	lm_os_wake(&queued, 1);
+	while (!atomic_load(&job->done))
+		lm_os_wait(&job->done, 0);
+	return job->result;
+}
+
 int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 		   uint64_t offset)
 {
@@ -127,14 +144,17 @@ int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 	/* A child whose fork ran no handler has no workers: do it here. */
 	if (!atomic_load(&workers))
 		return lm_store_read_here(store, buf, len, offset);
-	job.next = atomic_load(&queue);
-	while (!atomic_compare_exchange_weak(&queue, &job.next, &job))
-		;
-	atomic_fetch_add(&queued, 1);
-	lm_os_wake(&queued, 1);
-	while (!atomic_load(&job.done))
-		lm_os_wait(&job.done, 0);
-	return job.result;
+	return run_elsewhere(&job);
+}
+
+int lm_worker_write(struct lm_store *store, const void *buf, size_t len,
+		    uint64_t offset)
+{
+	struct job job = {
+		.store = store, .from = buf, .len = len, .offset = offset
+	};
+
+	return atomic_load(&workers) ? run_elsewhere(&job) : -EAGAIN;
 }
 
 bool lm_worker_forked(void)

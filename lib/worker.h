@@ -21,6 +21,10 @@ int lm_worker_start(void);
 int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 		   uint64_t offset);
 
+/* The same with its write; -EAGAIN when there are no workers. */
+int lm_worker_write(struct lm_store *store, const void *buf, size_t len,
+		    uint64_t offset);
+
 /* In a forked child: the workers are gone. Were there any? Async-signal-safe. */
 bool lm_worker_forked(void);
 

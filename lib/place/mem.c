@@ -57,7 +57,7 @@ static int mem_transfer(long nr, uintptr_t addr, char *buf, size_t len,
 	return 0;
 }
 
-static int mem_write_only(uintptr_t dst, const void *src, size_t len)
+int lm_place_mem_write(uintptr_t dst, const void *src, size_t len)
 {
 	size_t done = 0;
 
@@ -65,7 +65,7 @@ static int mem_write_only(uintptr_t dst, const void *src, size_t len)
 			    &done);
 }
 
-static int mem_read_only(void *dst, uintptr_t src, size_t len)
+int lm_place_mem_read(void *dst, uintptr_t src, size_t len)
 {
 	size_t done = 0;
 
@@ -74,23 +74,24 @@ static int mem_read_only(void *dst, uintptr_t src, size_t len)
 
 static int mem_probe(void)
 {
-	int err = lm_place_try(mem_write_only, mem_read_only);
+	int err = lm_place_try(lm_place_mem_write, lm_place_mem_read);
 
-	if (err)
-		lm_fd_drop(&mem_fd);
+	/* Opened again by the first page that is copied: a process that maps
+	 * only what the kernel maps itself has no descriptor of ours. */
+	lm_fd_drop(&mem_fd);
 	return err;
 }
 
 static int mem_write(uintptr_t dst, const void *src, size_t len)
 {
-	if (!mem_write_only(dst, src, len))
+	if (!lm_place_mem_write(dst, src, len))
 		return 0;
 	return lm_place_mremap.write(dst, src, len);
 }
 
 static int mem_read(void *dst, uintptr_t src, size_t len)
 {
-	if (!mem_read_only(dst, src, len))
+	if (!lm_place_mem_read(dst, src, len))
 		return 0;
 	return lm_place_mremap.read(dst, src, len);
 }

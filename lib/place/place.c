@@ -25,6 +25,10 @@ static const struct lm_place *const ways[] = {
 
 const struct lm_place *lm_place;
 
+/* Immutable: may /proc/self/mem be used, if not otherwise then for areas that
+ * are not copied? */
+static int direct_mem;
+
 const struct lm_place *lm_place_way(unsigned i)
 {
 	return i < WAYS ? ways[i] : NULL;
@@ -33,6 +37,21 @@ const struct lm_place *lm_place_way(unsigned i)
 static int refused(int err)
 {
 	return err == -ENOMEM ? err : -ENOSYS;
+}
+
+/* What mremap puts in place of a file's page is no page of that file. */
+int lm_place_direct_read(void *dst, uintptr_t src, size_t len, int file)
+{
+	if (direct_mem)
+		return lm_place_mem_read(dst, src, len);
+	return file ? -EOPNOTSUPP : lm_place_mremap.read(dst, src, len);
+}
+
+int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file)
+{
+	if (direct_mem)
+		return lm_place_mem_write(dst, src, len);
+	return file ? -EOPNOTSUPP : lm_place_mremap.write(dst, src, len);
 }
 
 int lm_place_start(const char *name)
@@ -47,6 +66,8 @@ int lm_place_start(const char *name)
 		err = ways[i]->probe();
 		if (!err) {
 			lm_place = ways[i];
+			direct_mem = lm_place == &lm_place_mem ||
+				     !lm_place_mem.probe();
 			return 0;
 		}
 		err = refused(err);

@@ -49,6 +49,18 @@ struct lm_place {
 	int (*forked)(void);
 };
 
+/*
+ * Pages of an area whose store is not copied (direct) go through these when
+ * they are swapped. `file`: the memory is a private mapping of a file. As read
+ * and write above; -EOPNOTSUPP: no way that is permitted here can do it.
+ */
+int lm_place_direct_read(void *dst, uintptr_t src, size_t len, int file);
+int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file);
+
+/* The way `mem` without another to fall back to, for these. */
+int lm_place_mem_read(void *dst, uintptr_t src, size_t len);
+int lm_place_mem_write(uintptr_t dst, const void *src, size_t len);
+
 extern const struct lm_place lm_place_mem;     /* /proc/self/mem, FOLL_FORCE */
 extern const struct lm_place lm_place_uffd;    /* UFFDIO_COPY */
 extern const struct lm_place lm_place_inplace; /* while there is one thread */

@@ -116,3 +116,11 @@ int lm_store_read(struct lm_store *store, void *buf, size_t len,
 	/* A byte count, say, is not what was promised: do not believe it. */
 	return ret > 0 ? -EIO : ret;
 }
+
+int lm_store_write_elsewhere(struct lm_store *store, const void *buf,
+			     size_t len, uint64_t offset)
+{
+	int ret = lm_worker_write(store, buf, len, offset);
+
+	return ret > 0 ? -EIO : ret;
+}

@@ -55,4 +55,8 @@ int lm_store_read_here(struct lm_store *store, void *buf, size_t len,
 int lm_store_write(struct lm_store *store, const void *buf, size_t len,
 		   uint64_t offset);
 
+/* Have a worker keep len bytes of a shared area. 0; -EAGAIN: there is none. */
+int lm_store_write_elsewhere(struct lm_store *store, const void *buf,
+			     size_t len, uint64_t offset);
+
 #endif

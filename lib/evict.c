@@ -1,0 +1,395 @@
+/*
+ * evict.c -- the way out of memory, in phases.
+ *
+ *  1 claim   inside the gate: pages that are neither busy nor pinned
+ *  2 hide    no thread can read or write them any more
+ *  3 save    private dirty pages go to swap, shared ones of a store to it; what
+ *            cannot be saved stays, hidden and dirty
+ *  4 drop    the kernel takes the frames
+ *  5 settle  the pages are ABSENT or SWAPPED, and counted out
+ *
+ * A page is writable until 2 and gone from 4, and its content is safe before.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "evict.h"
+
+#include "area.h"
+#include "bounce.h"
+#include "fault.h"
+#include "gate.h"
+#include "os_linux.h"
+#include "place/place.h"
+#include "resident.h"
+#include "stats.h"
+#include "swap/swap.h"
+
+#include <string.h>
+
+#define MAP_WORDS (LM_BLOCK_PAGES / 64)
+
+/* The claimed pages of at most one block, by their distance from start. */
+struct prey {
+	uintptr_t start, end;
+	size_t count, left;        /* claimed; not, though in place */
+	uint64_t taken[MAP_WORDS]; /* claimed */
+	uint64_t kept[MAP_WORDS];  /* of them: to stay, hidden */
+	struct lm_store *store;    /* stays while there are BUSY pages */
+	uint64_t offset;           /* of start, in the store */
+	bool shared, zero;
+	struct lm_slot *slot;
+};
+
+static _Atomic int last_error; /* why a page was not saved, -errno */
+
+static bool is_set(const uint64_t *map, size_t i)
+{
+	return map[i / 64] >> (i % 64) & 1;
+}
+
+static size_t index_of(const struct prey *prey, uintptr_t at)
+{
+	return (at - prey->start) >> LM_PAGE_SHIFT;
+}
+
+static bool taken(const struct prey *prey, uintptr_t at)
+{
+	return is_set(prey->taken, index_of(prey, at));
+}
+
+static bool kept(const struct prey *prey, uintptr_t at)
+{
+	return is_set(prey->kept, index_of(prey, at));
+}
+
+static void keep(struct prey *prey, uintptr_t at)
+{
+	size_t i = index_of(prey, at);
+
+	prey->kept[i / 64] |= (uint64_t)1 << (i % 64);
+}
+
+static enum lm_page_state was(uintptr_t at)
+{
+	return LM_PAGE_WAS(atomic_load_explicit(lm_page_word_of(at),
+						memory_order_relaxed));
+}
+
+static bool dirty(enum lm_page_state state)
+{
+	return state == LM_PAGE_DIRTY || state == LM_PAGE_HIDDEN_DIRTY;
+}
+
+/* -- 1 claim ------------------------------------------------------------------- */
+
+static bool claim_one(uintptr_t at, enum lm_page_state least, size_t *left)
+{
+	lm_page_word *word = lm_page_word_of(at);
+	uint64_t seen;
+
+	if (!word)
+		return false;
+	seen = atomic_load_explicit(word, memory_order_relaxed);
+	while (LM_PAGE_STATE(seen) >= least && !LM_PAGE_PINS(seen))
+		if (lm_page_claim(word, &seen))
+			return true;
+	*left += lm_page_resident(LM_PAGE_STATE(seen)) ||
+		 LM_PAGE_STATE(seen) == LM_PAGE_BUSY;
+	return false;
+}
+
+static void claim_all(struct prey *prey, enum lm_page_state least)
+{
+	for (uintptr_t at = prey->start; at < prey->end; at += LM_PAGE) {
+		size_t i = index_of(prey, at);
+
+		if (!claim_one(at, least, &prey->left))
+			continue;
+		prey->taken[i / 64] |= (uint64_t)1 << (i % 64);
+		prey->count++;
+	}
+}
+
+static bool claim(struct prey *prey, uintptr_t start, uintptr_t end,
+		  enum lm_page_state least)
+{
+	const struct lm_area *area;
+
+	memset(prey, 0, sizeof(*prey));
+	prey->slot = lm_gate_enter();
+	area = lm_area_at_or_after(start);
+	prey->start = prey->end = end;
+	if (area && area->start < end) {
+		prey->start = lm_max(start, area->start);
+		prey->end = lm_min(end, area->end);
+	}
+	if (prey->start < end && area->flags & LM_AREA_LOCKED) {
+		prey->left = 1;
+	} else if (prey->start < end) {
+		prey->store = area->store;
+		prey->offset = area->offset + (prey->start - area->start);
+		prey->shared = area->flags & LM_AREA_SHARED;
+		prey->zero = area->store->kind == LM_STORE_ZERO;
+		claim_all(prey, least);
+	}
+	if (prey->count)
+		lm_gate_filling(prey->slot);
+	lm_gate_leave(prey->slot);
+	return prey->count;
+}
+
+/* -- Runs of claimed pages -------------------------------------------------------- */
+
+/* The next run of pages for which `wanted` holds, from *at on. */
+static bool next_run(const struct prey *prey, uintptr_t *at, uintptr_t *end,
+		     bool (*wanted)(const struct prey *prey, uintptr_t at))
+{
+	uintptr_t start = *at;
+
+	while (start < prey->end && !wanted(prey, start))
+		start += LM_PAGE;
+	*at = *end = start;
+	while (*end < prey->end && wanted(prey, *end))
+		*end += LM_PAGE;
+	return start < prey->end;
+}
+
+static bool to_save(const struct prey *prey, uintptr_t at)
+{
+	return taken(prey, at) && dirty(was(at));
+}
+
+static bool to_drop(const struct prey *prey, uintptr_t at)
+{
+	return taken(prey, at) && !kept(prey, at);
+}
+
+/* -- 2 hide --------------------------------------------------------------------- */
+
+static int hide(const struct prey *prey)
+{
+	uintptr_t end;
+
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, taken);
+	     at = end) {
+		int ret = lm_os_mprotect(at, end - at, PROT_NONE);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* -- 3 save --------------------------------------------------------------------- */
+
+/* Write n pages to the store that they are shared through. */
+static int save_to_store(const struct prey *prey, uintptr_t at,
+			 const char *buffer, size_t n)
+{
+	int ret = lm_store_write_elsewhere(prey->store, buffer,
+					   n << LM_PAGE_SHIFT,
+					   prey->offset + (at - prey->start));
+
+	if (ret < 0)
+		lm_error_report(LAZYMAP_ERROR_WRITE, -ret, at,
+				"a dirty page could not be written to its "
+				"store; it stays in memory");
+	else
+		lm_stats_add(LM_COUNT_pages_written, n);
+	return ret;
+}
+
+static int save_to_swap(struct prey *prey, uintptr_t at, const char *buffer,
+			size_t n)
+{
+	uint64_t handles[LM_SWAP_BATCH];
+	int ret = lm_swap_out(buffer, n, handles);
+	size_t out = 0;
+
+	for (size_t i = 0; i < n; i++, at += LM_PAGE) {
+		if (!handles[i]) {
+			keep(prey, at);
+			continue;
+		}
+		/* Zeros over nothing are nothing. */
+		if (prey->zero && handles[i] == LM_SWAP_ZEROS)
+			handles[i] = 0;
+		lm_page_set_swap(lm_page_word_of(at), handles[i]);
+		out++;
+	}
+	lm_stats_add(LM_COUNT_pages_swapped_out, out);
+	return ret;
+}
+
+static int read_out(const struct prey *prey, uintptr_t at, char *buffer,
+		    size_t len)
+{
+	if (!lm_store_direct(prey->store))
+		return lm_place->read(buffer, at, len);
+	return lm_place_direct_read(buffer, at, len, !prey->zero);
+}
+
+static int save_run(struct prey *prey, uintptr_t at, uintptr_t end,
+		    char *buffer)
+{
+	int first = 0;
+
+	while (at < end) {
+		size_t n = lm_min((end - at) >> LM_PAGE_SHIFT, LM_SWAP_BATCH);
+		int ret = read_out(prey, at, buffer, n << LM_PAGE_SHIFT);
+
+		if (!ret && prey->shared)
+			ret = save_to_store(prey, at, buffer, n);
+		else if (!ret)
+			ret = save_to_swap(prey, at, buffer, n);
+		if (ret < 0 && !first)
+			first = ret;
+		/* Swap keeps by the page itself. */
+		for (size_t i = 0; ret < 0 && i < n; i++)
+			if (!lm_page_swap(lm_page_word_of(at + i * LM_PAGE)))
+				keep(prey, at + i * LM_PAGE);
+		at += n << LM_PAGE_SHIFT;
+	}
+	return first;
+}
+
+static int save(struct prey *prey)
+{
+	uintptr_t end;
+	size_t size;
+	char *buffer = NULL;
+	int first = 0, ret;
+
+	if (prey->shared && lm_store_direct(prey->store))
+		return 0; /* the kernel has it all */
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, to_save);
+	     at = end) {
+		if (!buffer)
+			buffer = lm_bounce_take(&size);
+		ret = buffer ? save_run(prey, at, end, buffer) : -ENOMEM;
+		for (uintptr_t page = at; !buffer && page < end;
+		     page += LM_PAGE)
+			keep(prey, page);
+		if (ret < 0 && !first)
+			first = ret;
+	}
+	if (buffer)
+		lm_bounce_give(buffer);
+	return first;
+}
+
+/* -- 4 drop, 5 settle -------------------------------------------------------------- */
+
+/* Pages that the kernel does not let go stay what they are, hidden. */
+static void drop(struct prey *prey)
+{
+	uintptr_t end;
+
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, to_drop);
+	     at = end)
+		if (lm_os_madvise(at, end - at, MADV_DONTNEED) < 0)
+			for (uintptr_t page = at; page < end; page += LM_PAGE)
+				keep(prey, page);
+}
+
+static void settle_kept(uintptr_t at)
+{
+	lm_page_word *word = lm_page_word_of(at);
+	uint64_t handle = lm_page_swap(word);
+	bool changed = dirty(was(at));
+
+	if (changed && handle) {
+		lm_page_set_swap(word, 0);
+		lm_swap_free(handle);
+	}
+	lm_page_settle(word,
+		       changed ? LM_PAGE_HIDDEN_DIRTY : LM_PAGE_HIDDEN_CLEAN);
+}
+
+static size_t settle(struct prey *prey)
+{
+	size_t gone = 0;
+
+	for (uintptr_t at = prey->start; at < prey->end; at += LM_PAGE) {
+		lm_page_word *word;
+
+		if (!taken(prey, at))
+			continue;
+		if (kept(prey, at)) {
+			settle_kept(at);
+			continue;
+		}
+		word = lm_page_word_of(at);
+		lm_page_settle(word, lm_page_swap(word) ? LM_PAGE_SWAPPED
+							: LM_PAGE_ABSENT);
+		gone++;
+	}
+	return gone;
+}
+
+/* Hiding failed: no page has changed, some are hidden. */
+static void give_up(struct prey *prey)
+{
+	for (uintptr_t at = prey->start; at < prey->end; at += LM_PAGE)
+		if (taken(prey, at))
+			settle_kept(at);
+	lm_gate_filled(prey->slot);
+}
+
+int lm_evict_error(void)
+{
+	return atomic_load_explicit(&last_error, memory_order_relaxed);
+}
+
+/* What was claimed of one area. */
+static size_t take(struct prey *prey)
+{
+	size_t gone;
+
+	if (hide(prey) < 0) {
+		prey->left += prey->count;
+		give_up(prey);
+		return 0;
+	}
+	atomic_store_explicit(&last_error, save(prey), memory_order_relaxed);
+	drop(prey);
+	gone = settle(prey);
+	prey->left += prey->count - gone;
+	lm_stats_add(LM_COUNT_pages_made_absent, gone);
+	lm_stats_add(LM_COUNT_pages_evicted, gone);
+	lm_resident_give(gone);
+	lm_gate_filled(prey->slot);
+	return gone;
+}
+
+size_t lm_evict(uintptr_t start, uintptr_t end, size_t *left)
+{
+	struct prey prey;
+	size_t gone = 0;
+
+	*left = 0;
+	for (; start < end; start = prey.end) {
+		if (claim(&prey, start, end, LM_PAGE_HIDDEN_CLEAN))
+			gone += take(&prey);
+		*left += prey.left;
+	}
+	return gone;
+}
+
+size_t lm_evict_hide(uintptr_t start, uintptr_t end)
+{
+	struct prey prey;
+	size_t hidden = 0;
+
+	for (; start < end; start = prey.end) {
+		if (!claim(&prey, start, end, LM_PAGE_CLEAN))
+			continue;
+		/* If it fails, a page that is said to be hidden and is not is
+		 * only touched unseen. */
+		hide(&prey);
+		give_up(&prey);
+		hidden += prey.count;
+	}
+	return hidden;
+}

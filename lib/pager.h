@@ -1,0 +1,26 @@
+/*
+ * pager.h -- the thread that makes room before it is needed.
+ *
+ * None before there is more mapped than the limit lets in. With it, a fault
+ * seldom waits for an eviction; without (options.threads -1) faults evict for
+ * themselves.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_PAGER_H
+#define LM_PAGER_H
+
+#include "os.h"
+
+/* In ordinary context, without locks: start it if there is reason to and it
+ * does not run. Failure is none: faults do its work. */
+void lm_pager_start(void);
+
+/* There is little room left. Async-signal-safe; costs a load when it has been
+ * told already, or there is no pager. */
+void lm_pager_wake(void);
+
+/* In a forked child: it does not run here. */
+void lm_pager_forked(void);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * file.h -- evicted pages in an unlinked file.
+ *
+ * One file a process, made when the first page goes there: mode 0600 and
+ * without a name (O_TMPFILE), in the first of $LAZYMAP_SWAPDIR, $TMPDIR,
+ * /var/tmp that takes one. Slots are given out upwards, a run for the pages of
+ * one call.
+ *
+ * A forked child reads what it inherited from its parent's file and writes to
+ * a file of its own. The parent must not use a slot again that a child may
+ * still read: each fork leaves a pipe between them that says, by its end, when
+ * the child (and all of its own children) exec'ed or exited. Slots that were
+ * in use at a fork and are freed later wait for that.
+ *
+ * Async-signal-safe with all signals blocked; one lock, not held while the file
+ * is read or written.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_SWAP_FILE_H
+#define LM_SWAP_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* At most `bytes` in the file; 0: no file. Reads the environment. Once. */
+int lm_swap_file_start(uint64_t bytes);
+
+/*
+ * Write *n pages to a run of slots from *slot (under 2^34) on; *n becomes how
+ * many fitted. 0; -ENOSPC: no room under the limit, or on the disk; -EFBIG:
+ * RLIMIT_FSIZE; -ENOENT: no directory takes a file; or the write's -errno.
+ */
+int lm_swap_file_put(const void *pages, const uint32_t *sums, size_t *n,
+		     uint64_t *slot);
+
+/* Read n slots from `slot` on. 0; -EIO: shorter than it was; -ESTALE: the
+ * descriptor was lost to the program; or the read's -errno. */
+int lm_swap_file_read(uint64_t slot, size_t n, void *buf);
+
+uint32_t lm_swap_file_sum(uint64_t slot);
+void lm_swap_file_free(uint64_t slot);
+
+/* Bytes in use in this process's own file. */
+uint64_t lm_swap_file_used(void);
+
+void lm_swap_file_fork(void);
+void lm_swap_file_fork_parent(void);
+void lm_swap_file_forked(void);
+
+#endif

@@ -1,0 +1,883 @@
+/*
+ * test_resident.c -- bounded memory: the limit holds, and no write is lost on
+ * the way to swap and back.
+ *
+ * Each page's content follows from its number and a version, so that any page
+ * can be checked at any time.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lazymap.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+#define WORDS (PAGE / sizeof(uint32_t))
+#define PAGES 4096u /* 16 MiB */
+#define LIMIT (2ul << 20)
+
+static uint32_t (*area)[WORDS];
+static uint32_t version[PAGES];
+static uint64_t seed;
+
+static uint64_t random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* Of each kind that swap knows: one byte, compressible, not compressible. */
+static void content(uint32_t *words, uint32_t page, uint32_t of_version)
+{
+	uint64_t state = ((uint64_t)page << 32 | of_version) * 2 + 1;
+
+	if (!of_version || of_version % 4 == 3) {
+		memset(words, of_version ? (int)(page % 251) : 0, PAGE);
+		return;
+	}
+	for (size_t i = 0; i < WORDS; i++)
+		words[i] = of_version % 4 == 2 ? (uint32_t)random_next(&state)
+					       : page * 31 + of_version;
+}
+
+static void put(uint32_t page)
+{
+	content(area[page], page, ++version[page]);
+}
+
+static void look(uint32_t page)
+{
+	uint32_t wanted[WORDS];
+
+	content(wanted, page, version[page]);
+	ck_assert_msg(!memcmp(area[page], wanted, PAGE),
+		      "page %u, version %u: wrong bytes (%08x, not %08x)", page,
+		      version[page], area[page][0], wanted[0]);
+}
+
+static struct lazymap_stats stats(void)
+{
+	struct lazymap_stats stats;
+
+	ck_assert_int_eq(lazymap_stats(&stats, sizeof(stats)), 0);
+	return stats;
+}
+
+static void *map_zeros(void)
+{
+	void *at = lazymap_map(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(at, LAZYMAP_FAILED);
+	return at;
+}
+
+static void begin(size_t limit)
+{
+	const char *text = getenv("LAZYMAP_SEED");
+
+	seed = text ? strtoull(text, NULL, 0) : 88172645463325252u;
+	ck_assert_int_eq(lazymap_limit(limit), 0);
+	area = map_zeros();
+}
+
+/* Pages that the kernel holds in the area: present or in its own swap. */
+static size_t present(const void *start, size_t pages)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	size_t count = 0;
+	uint64_t entry;
+
+	ck_assert_int_ge(fd, 0);
+	for (size_t i = 0; i < pages; i++) {
+		off_t at =
+			(off_t)(((uintptr_t)start / PAGE + i) * sizeof(entry));
+
+		ck_assert_int_eq(pread(fd, &entry, sizeof(entry), at),
+				 sizeof(entry));
+		count += entry >> 62 != 0;
+	}
+	close(fd);
+	return count;
+}
+
+/* -- The bound ------------------------------------------------------------------ */
+
+START_TEST(anonymous_memory_of_eight_limits_keeps_every_write)
+{
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	for (int n = 0; n < 20000; n++) {
+		uint32_t page = random_next(&seed) % PAGES;
+
+		look(page);
+		if (random_next(&seed) % 2)
+			put(page);
+	}
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_uint_le(stats().resident, LIMIT);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	ck_assert_uint_gt(stats().pages_to_pool, 0);
+	ck_assert_uint_gt(stats().pages_to_file, 0);
+	ck_assert_uint_gt(stats().pages_same, 0);
+}
+END_TEST
+
+#define THREADS 4
+#define LOCKS 32 /* TSan knows of 64 held at once */
+
+static pthread_mutex_t locks[LOCKS];
+static _Atomic int running;
+
+static void *use(void *which)
+{
+	uint64_t state = seed + (uintptr_t)which * 7919;
+
+	for (int n = 0; n < 8000; n++) {
+		uint32_t page = random_next(&state) % PAGES;
+
+		pthread_mutex_lock(&locks[page % LOCKS]);
+		look(page);
+		if (random_next(&state) % 2)
+			put(page);
+		pthread_mutex_unlock(&locks[page % LOCKS]);
+	}
+	atomic_fetch_sub(&running, 1);
+	return NULL;
+}
+
+static void start_threads(pthread_t *thread)
+{
+	for (int i = 0; i < LOCKS; i++)
+		pthread_mutex_init(&locks[i], NULL);
+	atomic_store(&running, THREADS);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_create(&thread[i], NULL, use, (void *)(i + 1));
+}
+
+static void join_threads(pthread_t *thread)
+{
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+}
+
+static void use_by_threads(void)
+{
+	pthread_t thread[THREADS];
+
+	start_threads(thread);
+	join_threads(thread);
+}
+
+/* -- Looking on from outside ---------------------------------------------------------- */
+
+static bool stopped(pid_t pid)
+{
+	char name[64], line[256] = "";
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	file = fopen(name, "r");
+	if (file) {
+		if (!fgets(line, sizeof(line), file))
+			*line = 0;
+		fclose(file);
+	}
+	return strstr(line, ") T ");
+}
+
+/* Stop the parent now and then and count; ends, with the largest count over 4
+ * as its status, when it is told to by the pipe's end. */
+static void observe(pid_t parent, int until)
+{
+	static uint64_t entry[PAGES];
+	size_t most = 0;
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%d/pagemap", parent);
+	fd = open(name, O_RDONLY);
+	fcntl(until, F_SETFL, O_NONBLOCK);
+	while (read(until, name, 1) < 0) {
+		size_t now = 0;
+
+		kill(parent, SIGSTOP);
+		while (!stopped(parent))
+			;
+		if (pread(fd, entry, sizeof(entry),
+			  (off_t)((uintptr_t)area / PAGE * 8)) != sizeof(entry))
+			_exit(255);
+		kill(parent, SIGCONT);
+		for (size_t i = 0; i < PAGES; i++)
+			now += entry[i] >> 62 != 0;
+		if (now > most)
+			most = now;
+		usleep(500);
+	}
+	_exit((int)((most + 3) / 4));
+}
+
+START_TEST(limit_holds_at_every_moment_with_threads)
+{
+	pid_t self = getpid(), observer;
+	int ends[2], status;
+
+	begin(LIMIT);
+	ck_assert_int_eq(pipe(ends), 0);
+	observer = fork();
+	if (!observer) {
+		close(ends[1]);
+		observe(self, ends[0]);
+	}
+	use_by_threads();
+	close(ends[1]);
+	ck_assert_int_eq(waitpid(observer, &status, 0), observer);
+	ck_assert(WIFEXITED(status));
+	/* It was full, and never fuller. */
+	ck_assert_int_gt(WEXITSTATUS(status), LIMIT / PAGE / 8);
+	ck_assert_int_le(WEXITSTATUS(status), LIMIT / PAGE / 4);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+}
+END_TEST
+
+static const char *const policies[] = { "s3fifo", "clock", "sieve", "fifo" };
+
+START_TEST(every_policy_keeps_every_write)
+{
+	setenv("LAZYMAP_POLICY", policies[_i], 1);
+	begin(LIMIT);
+	use_by_threads();
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	if (_i < 3)
+		ck_assert_uint_gt(stats().faults_soft, 0);
+}
+END_TEST
+
+START_TEST(limit_can_be_lowered_and_raised_and_lifted)
+{
+	begin(8 * LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	ck_assert_uint_gt(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_int_eq(lazymap_limit(4 * LIMIT), 0);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	ck_assert_uint_gt(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_int_eq(lazymap_limit(0), 0);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_uint_eq(present(area, PAGES), PAGES);
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+}
+END_TEST
+
+static int told;
+static char told_what[256];
+
+static int note_error(const struct lazymap_error *error, void *data)
+{
+	(void)data;
+	told++;
+	snprintf(told_what, sizeof(told_what), "%s", error->what);
+	return 1;
+}
+
+START_TEST(limit_below_the_least_is_einval_and_says_so)
+{
+	lazymap_on_error(note_error, NULL);
+	errno = 0;
+	ck_assert_int_eq(lazymap_limit(100 << 10), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_eq(told, 1);
+	ck_assert_ptr_nonnull(strstr(told_what, "256 KiB"));
+	ck_assert_uint_eq(stats().resident_limit, 0);
+	/* A sanitizer's thread counts, too. */
+	ck_assert_int_eq(lazymap_limit(512 << 10), 0);
+}
+END_TEST
+
+/* -- What kinds of pages ----------------------------------------------------------- */
+
+static int make_file(size_t pages)
+{
+	int fd = open("/var/tmp", O_TMPFILE | O_RDWR, 0600);
+	uint32_t words[WORDS];
+
+	ck_assert_int_ge(fd, 0);
+	for (uint32_t i = 0; i < pages; i++) {
+		content(words, i, 1);
+		ck_assert_int_eq(pwrite(fd, words, PAGE, (off_t)(i * PAGE)),
+				 PAGE);
+		version[i] = 1;
+	}
+	return fd;
+}
+
+static void map_file(int flags)
+{
+	int fd = make_file(PAGES);
+
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	area = lazymap_map(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, flags,
+			   fd, 0);
+	ck_assert_ptr_ne(area, LAZYMAP_FAILED);
+	close(fd);
+}
+
+START_TEST(clean_file_pages_are_dropped_not_swapped)
+{
+	map_file(MAP_PRIVATE);
+	for (int n = 0; n < 2; n++)
+		for (uint32_t i = 0; i < PAGES; i++)
+			look(i);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_uint_gt(stats().pages_evicted, PAGES);
+	ck_assert_uint_eq(stats().pages_swapped_out, 0);
+}
+END_TEST
+
+START_TEST(written_private_file_pages_are_swapped_and_no_others)
+{
+	map_file(MAP_PRIVATE);
+	for (uint32_t i = 0; i < PAGES; i += 16)
+		put(i);
+	for (int n = 0; n < 2; n++)
+		for (uint32_t i = 0; i < PAGES; i++)
+			look(i);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_uint_gt(stats().pages_swapped_out, 0);
+	ck_assert_uint_le(stats().pages_swapped_out, PAGES / 16);
+}
+END_TEST
+
+START_TEST(shared_file_pages_are_let_go_and_keep_their_writes)
+{
+	map_file(MAP_SHARED);
+	for (uint32_t i = 0; i < PAGES; i += 3)
+		put(i);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_uint_eq(stats().pages_swapped_out, 0);
+}
+END_TEST
+
+static uint32_t table[PAGES][WORDS];
+
+static int table_read(void *data, void *buf, size_t len, off_t offset)
+{
+	(void)data;
+	memcpy(buf, (char *)table + offset, len);
+	return 0;
+}
+
+static int table_write(void *data, const void *buf, size_t len, off_t offset)
+{
+	(void)data;
+	memcpy((char *)table + offset, buf, len);
+	return 0;
+}
+
+START_TEST(shared_store_gets_dirty_pages_before_they_go)
+{
+	struct lazymap_store_ops ops = { .size = sizeof(ops),
+					 .version = LAZYMAP_STORE_VERSION,
+					 .read = table_read,
+					 .write = table_write };
+
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	area = lazymap_map_store(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+				 MAP_SHARED, &ops, NULL, 0);
+	ck_assert_ptr_ne(area, LAZYMAP_FAILED);
+	for (int n = 0; n < 2; n++) {
+		for (uint32_t i = 0; i < PAGES; i++)
+			put(i);
+		for (uint32_t i = 0; i < PAGES; i++)
+			look(i);
+	}
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_uint_gt(stats().pages_written, PAGES);
+	ck_assert_uint_eq(stats().pages_swapped_out, 0);
+	/* What is still dirty goes with the area. */
+	ck_assert_int_eq(lazymap_unmap(area, PAGES * PAGE), 0);
+	area = table;
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+}
+END_TEST
+
+START_TEST(page_read_back_and_not_written_costs_no_second_write)
+{
+	uint64_t out;
+
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		content(area[i], i, version[i] = 1);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	out = stats().pages_swapped_out;
+	for (int n = 0; n < 3; n++)
+		for (uint32_t i = 0; i < PAGES; i++)
+			look(i);
+	ck_assert_uint_gt(stats().pages_swapped_in, 3 * PAGES / 2);
+	/* Those that were dirty still at the first count. */
+	ck_assert_uint_le(stats().pages_swapped_out - out, LIMIT / PAGE);
+}
+END_TEST
+
+START_TEST(slots_are_freed_with_their_pages)
+{
+	begin(LIMIT);
+	for (int n = 0; n < 5; n++) {
+		for (uint32_t i = 0; i < PAGES; i++)
+			put(i);
+		ck_assert_int_eq(
+			lazymap_advise(area, PAGES * PAGE, MADV_DONTNEED), 0);
+		ck_assert_uint_eq(stats().swap_file, 0);
+		ck_assert_uint_eq(stats().swap_pool, 0);
+		for (uint32_t i = 0; i < PAGES; i++) {
+			uint32_t before = version[i];
+
+			version[i] = 0;
+			look(i);
+			version[i] = before;
+		}
+	}
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	ck_assert_int_eq(lazymap_unmap(area, PAGES * PAGE), 0);
+	ck_assert_uint_eq(stats().swap_file, 0);
+	ck_assert_uint_eq(stats().swap_pool, 0);
+	ck_assert_uint_eq(stats().resident, 0);
+}
+END_TEST
+
+START_TEST(protection_and_moves_find_swapped_pages)
+{
+	void *to;
+
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	ck_assert_int_eq(lazymap_protect(area, PAGES * PAGE, PROT_NONE), 0);
+	ck_assert_int_eq(lazymap_protect(area, PAGES * PAGE, PROT_READ), 0);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_int_eq(
+		lazymap_protect(area, PAGES * PAGE, PROT_READ | PROT_WRITE), 0);
+	to = lazymap_remap(area, PAGES * PAGE, 2 * PAGES * PAGE, MREMAP_MAYMOVE,
+			   NULL);
+	ck_assert_ptr_ne(to, LAZYMAP_FAILED);
+	area = to;
+	for (uint32_t i = 0; i < PAGES; i += 2)
+		put(i);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_uint_le(stats().resident, LIMIT);
+	ck_assert_uint_le(present(area, 2 * PAGES), LIMIT / PAGE);
+}
+END_TEST
+
+START_TEST(locked_and_pinned_pages_stay)
+{
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	ck_assert_int_eq(lazymap_lock(area, 16 * PAGE, 0), 0);
+	ck_assert_int_eq(lazymap_pin(area + 32, 16 * PAGE, LAZYMAP_WRITE), 0);
+	for (uint32_t i = 64; i < PAGES; i++)
+		look(i);
+	ck_assert_uint_eq(present(area, 16), 16);
+	ck_assert_uint_eq(present(area + 32, 16), 16);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_int_eq(lazymap_unpin(area + 32, 16 * PAGE), 0);
+	ck_assert_int_eq(lazymap_unlock(area, 16 * PAGE), 0);
+	for (int n = 0; n < 2; n++)
+		for (uint32_t i = 64; i < PAGES; i++)
+			look(i);
+	ck_assert_uint_lt(present(area, 48), 48);
+}
+END_TEST
+
+START_TEST(advice_to_page_out_is_taken)
+{
+	begin(4 * LIMIT);
+	for (uint32_t i = 0; i < 512; i++)
+		put(i);
+	ck_assert_uint_eq(present(area, 512), 512);
+	ck_assert_int_eq(lazymap_advise(area, 256 * PAGE, MADV_PAGEOUT), 0);
+	ck_assert_uint_eq(present(area, 256), 0);
+	ck_assert_uint_eq(present(area + 256, 256), 256);
+	for (uint32_t i = 0; i < 512; i++)
+		look(i);
+}
+END_TEST
+
+/* -- Fork --------------------------------------------------------------------------- */
+
+static void check_and_change(uint32_t step)
+{
+	for (uint32_t i = 0; i < PAGES; i++) {
+		look(i);
+		if (i % step == 0)
+			put(i);
+	}
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+}
+
+/* Failures of a child are assertions in it. */
+static void wait_for(pid_t child)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+
+START_TEST(fork_shares_swap_and_both_go_on)
+{
+	pid_t child, grandchild;
+
+	if (_i) /* all to the file */
+		setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	for (int n = 0; n < 3; n++) {
+		child = fork();
+		if (!child) {
+			check_and_change(3);
+			grandchild = fork();
+			if (!grandchild) {
+				check_and_change(5);
+				_exit(0);
+			}
+			check_and_change(2);
+			wait_for(grandchild);
+			check_and_change(7);
+			ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+			_exit(0);
+		}
+		check_and_change(2);
+		check_and_change(1);
+		wait_for(child);
+		check_and_change(1);
+	}
+	lazymap_unmap(area, PAGES * PAGE);
+	area = map_zeros();
+	memset(version, 0, sizeof(version));
+	/* With the children gone their slots are used again. */
+	for (int n = 0; n < 4; n++)
+		for (uint32_t i = 0; i < PAGES; i++)
+			put(i);
+	ck_assert_uint_le(stats().swap_file, PAGES * PAGE);
+}
+END_TEST
+
+START_TEST(fork_under_eviction_by_other_threads)
+{
+	pthread_t thread[THREADS];
+
+	begin(LIMIT);
+	start_threads(thread);
+	for (int n = 0; atomic_load(&running) || n < 5; n++) {
+		pid_t child;
+
+		/* So that no page is between two versions. */
+		for (int i = 0; i < LOCKS; i++)
+			pthread_mutex_lock(&locks[i]);
+		child = fork();
+		for (int i = 0; child && i < LOCKS; i++)
+			pthread_mutex_unlock(&locks[i]);
+		if (!child) {
+			check_and_change(3);
+			_exit(0);
+		}
+		wait_for(child);
+	}
+	join_threads(thread);
+	check_and_change(1);
+}
+END_TEST
+
+/* No atfork handler runs: what is between two states is put right at the
+ * first touch. */
+START_TEST(child_of_a_bare_clone_sees_everything)
+{
+	pthread_t thread[THREADS];
+
+	/* Slots of the file may be used again by the parent, which knows
+	 * nothing of such a child: it would get SIGBUS. */
+	setenv("LAZYMAP_SWAP_POOL", "64M", 1);
+	setenv("LAZYMAP_SWAP_MAX", "none", 1);
+	lazymap_on_error(note_error, NULL);
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	start_threads(thread);
+	for (int n = 0; atomic_load(&running) && n < 200; n++) {
+		pid_t child;
+
+		for (int i = 0; i < LOCKS; i++)
+			pthread_mutex_lock(&locks[i]);
+		child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		if (!child) {
+			for (uint32_t i = 0; i < PAGES; i++)
+				look(i);
+			_exit(0);
+		}
+		for (int i = 0; i < LOCKS; i++)
+			pthread_mutex_unlock(&locks[i]);
+		wait_for(child);
+	}
+	join_threads(thread);
+}
+END_TEST
+
+/* -- When it cannot ------------------------------------------------------------------ */
+
+START_TEST(full_swap_exceeds_the_limit_once_said_and_loses_nothing)
+{
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	setenv("LAZYMAP_SWAP_MAX", "1M", 1);
+	lazymap_on_error(note_error, NULL);
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		content(area[i], i, version[i] = 2);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_int_eq(told, 1);
+	ck_assert_ptr_nonnull(strstr(told_what, "swap"));
+	ck_assert_uint_gt(stats().pages_over_limit, 0);
+	ck_assert_uint_le(stats().swap_file, 1 << 20);
+}
+END_TEST
+
+static sigjmp_buf jump;
+static void *bus_address;
+static int bus_code;
+
+static void on_bus(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	bus_address = info->si_addr;
+	bus_code = info->si_code;
+	siglongjmp(jump, 1);
+}
+
+static void catch_bus(void)
+{
+	struct sigaction action = { .sa_sigaction = on_bus,
+				    .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
+START_TEST(full_swap_fails_the_touch_when_strict)
+{
+	static volatile uint32_t page;
+
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	setenv("LAZYMAP_SWAP_MAX", "1M", 1);
+	setenv("LAZYMAP_STRICT", "1", 1);
+	begin(LIMIT);
+	catch_bus();
+	if (!sigsetjmp(jump, 1)) {
+		for (page = 0; page < PAGES; page++)
+			content(area[page], page, version[page] = 2);
+		ck_abort_msg("all of it was let in");
+	}
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_uint_ge((char *)bus_address - (char *)area[page], 0);
+	ck_assert_uint_lt((char *)bus_address - (char *)area[page], PAGE);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	/* What was written before is there, as far as there is room. */
+	for (uint32_t i = page; i-- > page - 64;)
+		look(i);
+}
+END_TEST
+
+START_TEST(file_size_limit_is_no_signal_and_loses_nothing)
+{
+	struct rlimit limit = { 1 << 20, 1 << 20 };
+
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	lazymap_on_error(note_error, NULL);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		content(area[i], i, version[i] = 2);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_int_eq(told, 1);
+	ck_assert_uint_gt(stats().pages_over_limit, 0);
+}
+END_TEST
+
+START_TEST(no_directory_for_the_file_loses_nothing)
+{
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	setenv("LAZYMAP_SWAPDIR", "/proc", 1);
+	setenv("TMPDIR", "/does/not/exist", 1);
+	lazymap_on_error(note_error, NULL);
+	begin(LIMIT);
+	/* The third place, /var/tmp, takes one: that is used. */
+	for (uint32_t i = 0; i < PAGES; i++)
+		content(area[i], i, version[i] = 2);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_int_eq(told, 0);
+	ck_assert_uint_gt(stats().pages_to_file, 0);
+}
+END_TEST
+
+/* The descriptor of the swap file: an unlinked one in /var/tmp. */
+static int swap_file(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	char name[64], target[256];
+	int found = -1;
+
+	ck_assert_ptr_nonnull(dir);
+	while ((entry = readdir(dir))) {
+		ssize_t n;
+
+		snprintf(name, sizeof(name), "/proc/self/fd/%.20s",
+			 entry->d_name);
+		n = readlink(name, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = 0;
+		if (strstr(target, "/var/tmp/#"))
+			found = atoi(entry->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
+START_TEST(swap_file_is_private_and_has_no_name)
+{
+	struct stat st;
+	int fd;
+
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	unsetenv("LAZYMAP_SWAPDIR");
+	unsetenv("TMPDIR");
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	fd = swap_file();
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_uint_eq(st.st_nlink, 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+}
+END_TEST
+
+START_TEST(damaged_swap_is_sigbus_never_wrong_bytes)
+{
+	static volatile uint32_t page;
+	static volatile unsigned lost;
+	char garbage[512];
+	int fd;
+
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	unsetenv("LAZYMAP_SWAPDIR");
+	unsetenv("TMPDIR");
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		content(area[i], i, version[i] = 2);
+	fd = swap_file();
+	ck_assert_int_ge(fd, 0);
+	memset(garbage, 0x5a, sizeof(garbage));
+	for (off_t at = 100; at < (off_t)(PAGES * PAGE); at += 3 * 4096)
+		ck_assert_int_gt(pwrite(fd, garbage, sizeof(garbage), at), 0);
+	lazymap_on_error(NULL, NULL);
+	catch_bus();
+	for (page = 0; page < PAGES; page++) {
+		if (sigsetjmp(jump, 1)) {
+			lost++;
+			ck_assert_int_eq(bus_code, BUS_ADRERR);
+			continue;
+		}
+		look(page);
+	}
+	ck_assert_uint_gt(lost, PAGES / 8);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("resident");
+	TCase *tcase = tcase_create("resident");
+	SRunner *runner;
+	int failures;
+
+	suite_add_tcase(suite, tcase);
+	tcase_set_timeout(tcase, 240);
+#define TEST(name) tcase_add_test(tcase, name)
+	TEST(anonymous_memory_of_eight_limits_keeps_every_write);
+	TEST(limit_holds_at_every_moment_with_threads);
+	tcase_add_loop_test(tcase, every_policy_keeps_every_write, 0, 4);
+	TEST(limit_can_be_lowered_and_raised_and_lifted);
+	TEST(limit_below_the_least_is_einval_and_says_so);
+	TEST(clean_file_pages_are_dropped_not_swapped);
+	TEST(written_private_file_pages_are_swapped_and_no_others);
+	TEST(shared_file_pages_are_let_go_and_keep_their_writes);
+	TEST(shared_store_gets_dirty_pages_before_they_go);
+	TEST(page_read_back_and_not_written_costs_no_second_write);
+	TEST(slots_are_freed_with_their_pages);
+	TEST(protection_and_moves_find_swapped_pages);
+	TEST(locked_and_pinned_pages_stay);
+	TEST(advice_to_page_out_is_taken);
+	tcase_add_loop_test(tcase, fork_shares_swap_and_both_go_on, 0, 2);
+	TEST(fork_under_eviction_by_other_threads);
+	TEST(child_of_a_bare_clone_sees_everything);
+	TEST(full_swap_exceeds_the_limit_once_said_and_loses_nothing);
+	TEST(full_swap_fails_the_touch_when_strict);
+	TEST(file_size_limit_is_no_signal_and_loses_nothing);
+	TEST(no_directory_for_the_file_loses_nothing);
+	TEST(swap_file_is_private_and_has_no_name);
+	TEST(damaged_swap_is_sigbus_never_wrong_bytes);
+#undef TEST
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failures = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failures != 0;
+}
