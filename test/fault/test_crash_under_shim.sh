@@ -5,14 +5,10 @@
 # SPDX-License-Identifier: MIT
 set -u
 
-case ${SANITIZE:-} in
-*thread*)
-	echo "ThreadSanitizer's runtime does not start when preloaded"
+if [ -n "${SANITIZE:-}" ]; then
+	echo "skipped: a sanitizer's runtime has signals and memory of its own"
 	exit 77
-	;;
-esac
-# A sanitizer's runtime would handle what the program does not.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
+fi
 cd "$TESTDIR" || exit 1
 crash=$BUILDDIR/test/fault/crash
 head -c 3000000 /dev/urandom >file
