@@ -399,6 +399,14 @@ static void prime(const struct claim *claim)
 		lm_place_mem_write(claim->page, &byte, 1);
 }
 
+/* The pages that will be writable before they are settled. */
+static void say_filled(const struct claim *claim)
+{
+	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE)
+		if (at == claim->page || claim->rest == LM_PAGE_DIRTY)
+			lm_page_set_filled(lm_page_word_of(at));
+}
+
 /* Pages that are not in place get frames, which count from here on. */
 static int bring(const struct claim *claim)
 {
@@ -414,6 +422,8 @@ static int bring(const struct claim *claim)
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		prime(claim);
+		if (!resident && claim->to == LM_PAGE_DIRTY)
+			say_filled(claim);
 		ret = reveal(claim);
 	}
 	lm_step(LM_STEP_REVEALED, claim->page);

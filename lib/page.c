@@ -6,6 +6,7 @@
 #include "page.h"
 
 #include "meta.h"
+#include "stats.h"
 #include "swap/swap.h"
 
 #include <assert.h>
@@ -114,11 +115,18 @@ bool lm_page_claim(lm_page_word *word, uint64_t *seen)
 	uint64_t busy;
 
 	assert(legal(LM_PAGE_STATE(*seen), LM_PAGE_BUSY));
-	busy = (*seen & ~(uint64_t)0x7f) | LM_PAGE_BUSY |
+	busy = (*seen & ~(uint64_t)0xff) | LM_PAGE_BUSY |
 	       ((*seen & 7) << LM_PAGE_WAS_SHIFT);
 	/* Acquire: pairs with the release of lm_page_settle(). */
 	return atomic_compare_exchange_strong_explicit(
 		word, seen, busy, memory_order_acquire, memory_order_relaxed);
+}
+
+void lm_page_set_filled(lm_page_word *word)
+{
+	/* Relaxed: read by a forked child, which has the memory of one moment
+	 * of the kernel's, and mprotect comes between this and that. */
+	atomic_fetch_or_explicit(word, LM_PAGE_FILLED, memory_order_relaxed);
 }
 
 void lm_page_settle(lm_page_word *word, enum lm_page_state state)
@@ -127,7 +135,7 @@ void lm_page_settle(lm_page_word *word, enum lm_page_state state)
 
 	assert(legal(LM_PAGE_STATE(old), state));
 	do {
-		new = (old & ~(uint64_t)0x7f) | state;
+		new = (old & ~(uint64_t)0xff) | state;
 	} while (!atomic_compare_exchange_weak_explicit(
 		word, &old, new, memory_order_release, memory_order_relaxed));
 	if (old & LM_PAGE_WAITED)
@@ -368,6 +376,8 @@ static enum lm_page_state forked_state(uint64_t word)
 {
 	enum lm_page_state was = LM_PAGE_WAS(word);
 
+	if (word & LM_PAGE_FILLED)
+		return LM_PAGE_HIDDEN_DIRTY;
 	if (!lm_page_resident(was))
 		return was;
 	if (LM_PAGE_SWAP(word))
@@ -392,6 +402,9 @@ size_t lm_page_forked(void)
 		state = forked_state(*word);
 		fewer += lm_page_resident(LM_PAGE_WAS(*word)) &&
 			 !lm_page_resident(state);
+		/* The thread that would have counted it is not here. */
+		if (*word & LM_PAGE_FILLED)
+			lm_stats_add(LM_COUNT_pages_made_present, 1);
 		lm_page_settle(word, state);
 	}
 	return fewer;

@@ -6,8 +6,11 @@
  * so that an area costs nothing until then.
  *
  * A word:
- *    63        28  27   26   16 15    7  6  4     3      2  0
- *   | swap handle | - |  pins  | unused | was | waited | state |
+ *    63        28  27   26   16 15   8     7     6  4     3      2  0
+ *   | swap handle | - |  pins  | unused | filled | was | waited | state |
+ *
+ * filled: BUSY, and about to be shown writable: from here on others may write
+ * to it, so the frame is the content, whatever it was.
  *
  * state, and what the kernel's protection of the page is:
  *   ABSENT   none; the content is the store's
@@ -53,6 +56,7 @@ typedef _Atomic uint64_t lm_page_word;
 
 #define LM_PAGE_STATE(word) ((enum lm_page_state)((word)&7))
 #define LM_PAGE_WAITED ((uint64_t)1 << 3)
+#define LM_PAGE_FILLED ((uint64_t)1 << 7)
 #define LM_PAGE_WAS_SHIFT 4
 #define LM_PAGE_WAS(word)                                                      \
 	((enum lm_page_state)(((word) >> LM_PAGE_WAS_SHIFT) & 7))
@@ -88,6 +92,9 @@ int lm_page_promise(uintptr_t start, size_t len);
 
 /* state -> BUSY by one compare-and-swap. False: *seen is what is there. */
 bool lm_page_claim(lm_page_word *word, uint64_t *seen);
+
+/* Say of a BUSY page that it is `filled`. */
+void lm_page_set_filled(lm_page_word *word);
 
 /* BUSY -> state, waking who waits. */
 void lm_page_settle(lm_page_word *word, enum lm_page_state state);

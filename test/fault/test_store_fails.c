@@ -392,6 +392,10 @@ START_TEST(failed_placing_is_sigbus_and_shows_nothing)
 	pthread_t thread;
 	uint64_t word;
 
+	if (program_sanitized("thread")) {
+		puts("skipped: ThreadSanitizer has a thread of its own");
+		return;
+	}
 	caught_install();
 	ck_assert_int_eq(lazymap_start(&options), 0);
 	area = map_store(LAZYMAP_STORE_IN_HANDLER, MAP_PRIVATE);

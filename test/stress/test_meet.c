@@ -430,6 +430,44 @@ START_TEST(child_of_a_raw_clone_during_a_fill_sees_every_byte)
 }
 END_TEST
 
+static _Noreturn void pin_and_exit(void)
+{
+	int wrong = 0;
+
+	atomic_store(&lm_step_hook, NULL);
+	wrong |= lazymap_pin(area + 5 * PAGE, PAGE, LAZYMAP_READ) != 0;
+	wrong |= (((volatile uint64_t *)(area + 5 * PAGE))[1] != MARK) << 1;
+	syscall(SYS_exit_group, wrong);
+	abort();
+}
+
+/* The page is visible before it is settled: what others write to it then is
+ * not to be lost to a second fill in the child. */
+START_TEST(child_of_a_raw_clone_keeps_writes_to_a_page_just_revealed)
+{
+	pthread_t first;
+	pid_t child;
+
+	if (program_sanitized("thread")) {
+		puts("skipped: ThreadSanitizer has to know of each fork");
+		return;
+	}
+	if (!program_trap_knows())
+		return; /* the page would be revealed for reading only */
+	begin(_i, MAP_PRIVATE);
+	held_at(LM_STEP_REVEALED, area + 5 * PAGE, LM_STEP_MAX);
+	first = thread(marker, 5);
+	held_wait();
+	((volatile uint64_t *)(area + 5 * PAGE))[1] = MARK;
+	child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (!child)
+		pin_and_exit();
+	check_child(child);
+	held_release();
+	result(first);
+}
+END_TEST
+
 /* A store may touch other lazy memory, and fork waits for fills. */
 static atomic_int reading;
 static char *other;
@@ -530,6 +568,10 @@ int main(void)
 	EACH(child_of_a_fork_during_a_fill_sees_every_byte);
 	EACH(child_of_a_raw_clone_during_a_fill_sees_every_byte);
 #undef EACH
+	tcase_add_loop_test(
+		meets,
+		child_of_a_raw_clone_keeps_writes_to_a_page_just_revealed, 0,
+		KINDS);
 	tcase_add_loop_test(meets, drop_never_shows_anything_but_the_content, 0,
 			    KINDS);
 	tcase_add_loop_test(

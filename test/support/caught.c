@@ -66,9 +66,13 @@ int caught_write(void *at, uint64_t value)
 void caught_dump_here(void)
 {
 	const char *dir = getenv("TESTDIR");
+	struct rlimit core;
 
 	if (dir && chdir(dir))
 		_exit(98);
+	getrlimit(RLIMIT_CORE, &core);
+	core.rlim_cur = core.rlim_max;
+	setrlimit(RLIMIT_CORE, &core);
 }
 
 int caught_child(int (*body)(void))
@@ -82,7 +86,7 @@ int caught_child(int (*body)(void))
 	ck_assert_int_ge(child, 0);
 	if (!child) {
 		getrlimit(RLIMIT_CORE, &core);
-		core.rlim_cur = core.rlim_max;
+		core.rlim_cur = 0;
 		setrlimit(RLIMIT_CORE, &core);
 		/* Past ThreadSanitizer, which misses the parent's threads. */
 		syscall(SYS_exit_group, body());

@@ -22,10 +22,10 @@ extern __thread siginfo_t caught;
 int caught_read(const void *at, uint64_t *value);
 int caught_write(void *at, uint64_t value);
 
-/* Run `body` in a forked child, with core dumps as large as they may be. Its
- * wait status; the child exits with what body returned. */
+/* Run `body` in a forked child that leaves no core. Its wait status; the child
+ * exits with what body returned. */
 int caught_child(int (*body)(void));
-/* In such a child that is about to die: leave the core in TESTDIR. */
+/* In such a child that is about to die: leave a core after all, in TESTDIR. */
 void caught_dump_here(void);
 
 #endif

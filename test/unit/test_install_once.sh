@@ -37,6 +37,44 @@ if [ "$version" != "$(pkg-config --modversion lazymap)" ]; then
 	exit 1
 fi
 
+# A library call from C++.
+if command -v "${CXX:-c++}" >/dev/null; then
+	cat >"$TESTDIR/user.cc" <<'END'
+#include <lazymap.h>
+#include <cstdio>
+#include <sys/mman.h>
+static int seven(void *, void *buf, size_t len, off_t)
+{
+	for (size_t i = 0; i < len; i++)
+		static_cast<char *>(buf)[i] = 7;
+	return 0;
+}
+int main()
+{
+	lazymap_store_ops ops = {};
+	ops.size = sizeof(ops);
+	ops.version = LAZYMAP_STORE_VERSION;
+	ops.read = seven;
+	void *at = lazymap_map_store(nullptr, 1 << 20, PROT_READ, MAP_PRIVATE,
+				     &ops, nullptr, 0);
+	if (at == LAZYMAP_FAILED)
+		return 1;
+	std::printf("%d\n", static_cast<char *>(at)[12345]);
+	return lazymap_unmap(at, 1 << 20) != 0;
+}
+END
+	# shellcheck disable=SC2046
+	${CXX:-c++} -std=c++11 -Wall -Wextra -Werror -o "$TESTDIR/usercc" \
+		"$TESTDIR/user.cc" $(pkg-config --cflags --libs lazymap) || exit 1
+	said=$(LD_LIBRARY_PATH=$libdir "$TESTDIR/usercc") || exit 1
+	if [ "$said" != 7 ]; then
+		echo "a store of a C++ program gave '$said', not 7"
+		exit 1
+	fi
+else
+	echo "no C++ compiler: the library is not called from C++"
+fi
+
 make uninstall || exit 1
 left=$(find "$root" ! -type d)
 if [ -n "$left" ]; then
