@@ -54,6 +54,7 @@ bootstrap:
 CORE_DIRS := lib lib/place lib/store lib/policy lib/swap lib/syscall lib/trap
 CORE_SRC := $(filter-out lib/trap/libsigsegv.c,\
 	$(sort $(wildcard $(addsuffix /*.c,$(CORE_DIRS)))))
+HEAP_SRC := $(sort $(wildcard lib/heap/*.c))
 PRELOAD_SRC := $(sort $(wildcard lib/preload/*.c))
 TOOL_SRC := $(sort $(wildcard tools/*.c))
 EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
@@ -78,7 +79,8 @@ users = $(if $(1),$(shell grep -lE '^\#[[:space:]]*include[[:space:]]*[<"]lazyma
 
 CORE_OBJ := $(call obj,$(CORE_SRC))
 PRELOAD_OBJ := $(call obj,$(PRELOAD_SRC))
-ALL_SRC := $(CORE_SRC) $(PRELOAD_SRC) $(wildcard lib/trap/libsigsegv.c) \
+HEAP_OBJ := $(call obj,$(HEAP_SRC))
+ALL_SRC := $(CORE_SRC) $(PRELOAD_SRC) $(HEAP_SRC) $(wildcard lib/trap/libsigsegv.c) \
 	$(TOOL_SRC) $(EXAMPLE_SRC) $(BENCH_SRC) $(BENCH_SUPPORT_SRC) \
 	$(SUPPORT_SRC) $(TEST_SRC) $(HELPER_SRC) $(SEMANTICS_SRC)
 
@@ -89,7 +91,8 @@ SONAME := $(SO).0
 SOFILE := $(SO).$(VERSION)
 LIB_A := $(BUILD)/liblazymap.a
 LIB_SO := $(BUILD)/$(SO)
-SHIM := $(if $(and $(CORE_SRC),$(PRELOAD_SRC)),$(BUILD)/liblazymap-preload.so)
+SHIM := $(if $(and $(CORE_SRC),$(PRELOAD_SRC)),$(BUILD)/liblazymap-preload.so) \
+	$(if $(HEAP_SRC),$(BUILD)/liblazymap-heap.so)
 MODULES := $(if $(and $(SIGSEGV_LIBS),$(wildcard lib/trap/libsigsegv.c)),\
 	$(BUILD)/lazymap-trap-libsigsegv.so)
 LIBRARIES := $(if $(CORE_SRC),$(LIB_A) $(LIB_SO))
@@ -125,6 +128,13 @@ OBJ_FLAGS = -D_GNU_SOURCE=
 # The library is never fortified: __read_chk and the like are among what the
 # shim interposes, and would lead from the core back into it.
 $(BUILD)/obj/lib/%.o: OBJ_FLAGS += -U_FORTIFY_SOURCE $(CALLGRAPH)
+# What a hooked system call passes through must leave the vector registers
+# alone: lib/syscall/hook.c.
+ifneq ($(findstring __x86_64__,$(shell $(CC) -dM -E -x c /dev/null)),)
+NO_VECTORS := lib/syscall/call lib/syscall/copy lib/syscall/pieces \
+	lib/syscall/special lib/syscall/table lib/page
+$(NO_VECTORS:%=$(BUILD)/obj/%.o): OBJ_FLAGS += -mgeneral-regs-only
+endif
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/tools/%.o: CPPFLAGS += \
 	-DLM_LIBDIR='"$(libdir)"'
 $(BUILD)/obj/test/%.o: OBJ_FLAGS += -Itest/support $(CHECK_CFLAGS)
@@ -166,6 +176,12 @@ $(BUILD)/liblazymap-preload.so: $(PRELOAD_OBJ) $(CORE_OBJ) $(BUILD)/core.list \
 	$(call say,LINK)$(LINK) -shared -Wl,-soname,$(@F) $(SHARED_FLAGS) \
 		-Wl,--version-script,lib/preload/preload.map -o $@ \
 		$(PRELOAD_OBJ) $(CORE_OBJ) $(LIBS)
+
+# Its malloc must not be taken for the compiler's own.
+$(HEAP_OBJ): OBJ_FLAGS += -fno-builtin-malloc -fno-builtin-calloc
+$(BUILD)/liblazymap-heap.so: $(HEAP_OBJ) lib/heap/heap.map
+	$(call say,LINK)$(LINK) -shared -Wl,-soname,$(@F) $(SHARED_FLAGS) \
+		-Wl,--version-script,lib/heap/heap.map -o $@ $(HEAP_OBJ) -ldl
 
 $(BUILD)/lazymap-trap-libsigsegv.so: $(call obj,lib/trap/libsigsegv.c)
 	$(call say,LINK)$(LINK) -shared -Wl,-soname,$(@F) $(SHARED_FLAGS) -o $@ $< \

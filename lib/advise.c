@@ -13,6 +13,7 @@
 #include "change.h"
 #include "evict.h"
 #include "fault.h"
+#include "gate.h"
 #include "os_linux.h"
 #include "resident.h"
 #include "start.h"
@@ -41,14 +42,15 @@ static void each_area(uintptr_t start, uintptr_t end,
 	}
 }
 
-/* The content is gone (zeros, or the file, or the store again): hide the pages
- * so that the next touch is ours, except those that the kernel is using. */
-static void drop(struct lm_area *area, uintptr_t from, uintptr_t to, int unused)
+/*
+ * The kernel has dropped the content of direct pages (zeros, or the file,
+ * again): hide them so that the next touch is ours, except those that the
+ * kernel is using.
+ */
+static void drop_direct(uintptr_t from, uintptr_t to)
 {
 	struct lm_run run = { .end = from };
 
-	(void)area;
-	(void)unused;
 	while (lm_page_run(run.end, to, &run)) {
 		if (run.state == LM_PAGE_ABSENT ||
 		    lm_page_pinned(run.start, run.end))
@@ -60,6 +62,83 @@ static void drop(struct lm_area *area, uintptr_t from, uintptr_t to, int unused)
 			     (run.end - run.start) >> LM_PAGE_SHIFT);
 		lm_change_forget(run.start, run.end);
 	}
+}
+
+/* Copied pages are hidden before they are dropped: what the kernel shows after
+ * that are zeros, which are not the store's bytes. */
+static int drop_copied(const struct lm_area *area, uintptr_t from, uintptr_t to,
+		       int advice)
+{
+	int ret = lm_os_mprotect(from, to - from, PROT_NONE);
+
+	if (!ret)
+		ret = lm_os_madvise(from, to - from, advice);
+	if (ret < 0) {
+		/* It was so before: the kernel has the room for it. */
+		lm_change_reprotect(area, from, to);
+		return ret;
+	}
+	lm_stats_add(LM_COUNT_pages_dropped, (to - from) >> LM_PAGE_SHIFT);
+	lm_change_forget(from, to);
+	return 0;
+}
+
+/* The pages of a copied area that are there and that nobody has pinned. */
+static int drop_unpinned(const struct lm_area *area, uintptr_t from,
+			 uintptr_t to, int advice)
+{
+	uintptr_t at, start = from;
+	int ret = 0;
+
+	/* As the kernel says of the whole area, present or not. */
+	if (area->flags & LM_AREA_LOCKED && advice == MADV_DONTNEED)
+		return -EINVAL;
+	for (at = from; at < to && !ret; at += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(at);
+
+		if (word && LM_PAGE_STATE(*word) != LM_PAGE_ABSENT &&
+		    !LM_PAGE_PINS(*word))
+			continue;
+		if (start < at)
+			ret = drop_copied(area, start, at, advice);
+		if (!word) /* nothing up to the next block */
+			at = lm_page_next_block(at, to) - LM_PAGE;
+		start = at + LM_PAGE;
+	}
+	if (!ret && start < to)
+		ret = drop_copied(area, start, to, advice);
+	return ret;
+}
+
+/* Inside a change. As madvise, piece by piece: holes are passed over and told
+ * at the end. */
+static int drop(uintptr_t start, uintptr_t end, int advice)
+{
+	int ret = 0, holes = 0;
+
+	while (start < end) {
+		struct lm_area *area = lm_area_at_or_after(start);
+		bool lazy = area && area->start <= start;
+		uintptr_t stop = end;
+
+		if (lazy)
+			stop = lm_min(end, area->end);
+		else if (area)
+			stop = lm_min(end, area->start);
+		if (lazy && !lm_store_direct(area->store)) {
+			ret = drop_unpinned(area, start, stop, advice);
+		} else {
+			ret = lm_os_madvise(start, stop - start, advice);
+			if (lazy && !ret)
+				drop_direct(start, stop);
+		}
+		if (ret == -ENOMEM && !lazy)
+			holes = ret;
+		else if (ret < 0)
+			return ret;
+		start = stop;
+	}
+	return holes;
 }
 
 static void mark(struct lm_area *area, uintptr_t from, uintptr_t to,
@@ -99,10 +178,7 @@ static int advise_dontneed(uintptr_t start, size_t len, int advice)
 	ret = lm_change_begin(&change, start, end);
 	if (ret < 0)
 		return ret;
-	ret = lm_os_madvise(start, len, advice);
-	/* ENOMEM: there are holes; what is not a hole was done. */
-	if (!ret || ret == -ENOMEM)
-		each_area(start, end, drop, 0);
+	ret = drop(start, end, advice);
 	lm_change_end(&change);
 	return ret;
 }
@@ -140,12 +216,33 @@ static void page_out(uintptr_t start, uintptr_t end)
 	lm_os_restore_signals(mask);
 }
 
+static bool any_copied(uintptr_t start, uintptr_t end)
+{
+	uint64_t mask = lm_os_block_signals();
+	struct lm_slot *slot = lm_gate_enter();
+	struct lm_area *area;
+
+	while ((area = lm_area_at_or_after(start)) && area->start < end &&
+	       lm_store_direct(area->store))
+		start = area->end;
+	lm_gate_leave(slot);
+	lm_os_restore_signals(mask);
+	return area && area->start < end;
+}
+
 static int advise(uintptr_t start, size_t len, int advice)
 {
 	uintptr_t end = start + lm_page_up(len);
 	int ret;
 
 	switch (advice) {
+	case MADV_FREE:
+	case MADV_WIPEONFORK:
+		/* Zeros in the place of a store's bytes: no more than in the
+		 * place of a file's. */
+		if (any_copied(start, end))
+			return -EINVAL;
+		break;
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:
 		return advise_dontneed(start, len, advice);

@@ -19,8 +19,7 @@
 /* guarded by the gate */
 static struct lm_area **areas;
 static size_t count, capacity;
-/* All areas lie between these two; never shrinks. Atomic. */
-static _Atomic uintptr_t lowest = UINTPTR_MAX, highest;
+_Atomic uint8_t lm_area_marks[LM_NEAR], lm_area_marked;
 static _Atomic uint64_t bytes;
 /* guarded by the map lock */
 static struct free_area {
@@ -62,6 +61,16 @@ struct lm_area *lm_area_find(uintptr_t addr)
 	return area && area->start <= addr ? area : NULL;
 }
 
+static void mark(uintptr_t start, uintptr_t end)
+{
+	uintptr_t i = start >> LM_NEAR_SHIFT;
+
+	for (i -= i > 0; i <= (end - 1) >> LM_NEAR_SHIFT; i++)
+		atomic_store_explicit(&lm_area_marks[i], 1,
+				      memory_order_relaxed);
+	atomic_store_explicit(&lm_area_marked, 1, memory_order_relaxed);
+}
+
 bool lm_area_overlaps(uintptr_t start, uintptr_t end)
 {
 	struct lm_area *area;
@@ -70,8 +79,7 @@ bool lm_area_overlaps(uintptr_t start, uintptr_t end)
 	bool found;
 
 	/* Most buffers of most programs are nowhere near. */
-	if (start >= atomic_load_explicit(&highest, memory_order_relaxed) ||
-	    end <= atomic_load_explicit(&lowest, memory_order_relaxed))
+	if (start >= end || !lm_area_near(start, end))
 		return false;
 	mask = lm_os_block_signals();
 	slot = lm_gate_enter();
@@ -129,7 +137,8 @@ static struct lm_area *area_alloc(void)
 static int reserve(bool inside)
 {
 	while (free_count < SPARE) {
-		struct lm_area *page = lm_meta_page();
+		/* Never a page that held page words: see lm_page_pin(). */
+		struct lm_area *page = lm_meta_run(LM_PAGE);
 
 		if (!page)
 			return -ENOMEM;
@@ -218,10 +227,7 @@ void lm_area_insert(const struct lm_area *new)
 	struct lm_area *area = area_alloc();
 
 	*area = *new;
-	if (area->start < lowest)
-		lowest = area->start;
-	if (area->end > highest)
-		highest = area->end;
+	mark(area->start, area->end);
 	insert_at(index_after(area->start), area);
 	bytes += area->end - area->start;
 	lm_area_merge(area->start, area->end);

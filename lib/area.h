@@ -28,19 +28,58 @@ struct lm_area {
 	uintptr_t start, end;
 	uint64_t offset; /* of start, in the store */
 	struct lm_store *store;
-	uint64_t object; /* which mapping, where the store is of many */
-	int prot;        /* what the program asked for */
-	unsigned flags;  /* LM_AREA_... */
-	size_t cluster;  /* bytes, a power of two, <= LM_BLOCK */
+	uint64_t object;     /* which mapping, where the store is of many */
+	int prot;            /* what the program asked for */
+	unsigned flags;      /* LM_AREA_... */
+	_Atomic bool primed; /* it was written to: see lm_area_prime() */
+	size_t cluster;      /* bytes, a power of two, <= LM_BLOCK */
 };
 
 /* The area that holds addr, or NULL. */
 struct lm_area *lm_area_find(uintptr_t addr);
 /* The first area whose end is above addr, or NULL. */
 struct lm_area *lm_area_at_or_after(uintptr_t addr);
+/*
+ * Which 16 GiB of addresses hold areas or did: a byte for each. A mark is also
+ * on the 16 GiB before, so that a range no longer than that is near an area
+ * only if its start is in marked ones: one load answers for most. Read by
+ * lib/syscall/hook.c in assembly. Atomic; marks stay.
+ */
+#define LM_NEAR_SHIFT 34
+#define LM_NEAR ((uintptr_t)1 << (LM_ADDRESS_BITS - LM_NEAR_SHIFT))
+extern _Atomic uint8_t lm_area_marks[LM_NEAR];
+extern _Atomic uint8_t lm_area_marked; /* is any of them? */
+
+/* Was there ever an area? */
+static inline bool lm_area_ever(void)
+{
+	return atomic_load_explicit(&lm_area_marked, memory_order_relaxed);
+}
+
+/* Can any area be in [start, end), start < end? False is certain. */
+static inline bool lm_area_near(uintptr_t start, uintptr_t end)
+{
+	uintptr_t i = start >> LM_NEAR_SHIFT, last = (end - 1) >> LM_NEAR_SHIFT;
+
+	/* More than one is rare, and more than two would be a huge range. */
+	for (last = lm_min(last, LM_NEAR - 1); i <= last; i++)
+		if (atomic_load_explicit(&lm_area_marks[i],
+					 memory_order_relaxed))
+			return true;
+	return false;
+}
+
 /* Does any area overlap [start, end)? Enters the gate itself: not for callers
  * that have shut it. The answer may be old as soon as it is given. */
 bool lm_area_overlaps(uintptr_t start, uintptr_t end);
+
+/* True for the first to ask, and so to do what comes before the first write. */
+static inline bool lm_area_prime(struct lm_area *area)
+{
+	return !atomic_load_explicit(&area->primed, memory_order_relaxed) &&
+	       !atomic_exchange_explicit(&area->primed, true,
+					 memory_order_relaxed);
+}
 
 /* Has the process as many areas as the kernel would let it have (ENOMEM)? */
 bool lm_area_full(void);

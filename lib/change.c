@@ -10,6 +10,7 @@
 #include "meta.h"
 #include "resident.h"
 #include "start.h"
+#include "step.h"
 
 #include <assert.h>
 
@@ -45,6 +46,7 @@ int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end)
 		lm_map_unlock(change->mask);
 		return ret;
 	}
+	lm_step(LM_STEP_CHANGE, start);
 	lm_gate_shut();
 	wait_not_busy(start, end);
 	return 0;

@@ -187,8 +187,9 @@ static int hide(const struct prey *prey)
 static int save_to_store(const struct prey *prey, uintptr_t at,
 			 const char *buffer, size_t n)
 {
-	int ret = lm_store_write(prey->store, buffer, n << LM_PAGE_SHIFT,
-				 prey->offset + (at - prey->start));
+	int ret = lm_store_write_elsewhere(prey->store, buffer,
+					   n << LM_PAGE_SHIFT,
+					   prey->offset + (at - prey->start));
 
 	if (ret < 0)
 		lm_error_report(LAZYMAP_ERROR_WRITE, -ret, at,

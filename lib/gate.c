@@ -10,28 +10,36 @@
 struct lm_slot lm_slots[LM_SLOTS];
 
 static struct lm_lock map_lock;
-static _Atomic uint32_t shut; /* 0 open, 1 shut, 2 shut and waited for */
 
-static void wait_open(void)
+/* 0 open, else SHUT and: */
+#define SHUT 1u
+#define DRAINING 2u /* a nested reader may pass */
+#define WAITED 4u   /* somebody sleeps until it opens */
+static _Atomic uint32_t shut;
+
+__thread unsigned lm_gate_nested;
+
+static void wait_open(uint32_t seen)
 {
-	uint32_t seen = 1;
-
-	if (atomic_compare_exchange_strong(&shut, &seen, 2) || seen == 2)
-		lm_os_wait(&shut, 2);
+	if (seen & WAITED ||
+	    atomic_compare_exchange_strong(&shut, &seen, seen | WAITED))
+		lm_os_wait(&shut, seen | WAITED);
 }
 
 struct lm_slot *lm_gate_enter(void)
 {
 	struct lm_slot *slot = lm_slot();
+	uint32_t seen;
 
 	for (;;) {
 		/* Sequentially consistent, as is the pair in lm_gate_shut():
 		 * either we see that it is shut or it sees us inside. */
 		atomic_fetch_add(&slot->readers, 1);
-		if (!atomic_load(&shut))
+		seen = atomic_load(&shut);
+		if (!seen || (seen & DRAINING && lm_gate_nested))
 			return slot;
 		lm_gate_leave(slot);
-		wait_open();
+		wait_open(seen);
 	}
 }
 
@@ -50,7 +58,7 @@ void lm_gate_filling(struct lm_slot *slot)
 
 void lm_gate_filled(struct lm_slot *slot)
 {
-	/* Release: pairs with the acquire in lm_gate_wait_filled(). */
+	/* Release: pairs with the acquire in lm_gate_drain(). */
 	if (atomic_fetch_sub(&slot->filling, 1) == 1 && atomic_load(&shut))
 		lm_os_wake(&slot->filling, INT32_MAX);
 }
@@ -78,45 +86,31 @@ static void wait_zero(_Atomic uint32_t *word)
 		lm_os_wait(word, seen);
 }
 
-void lm_gate_shut(void)
+static void shut_and_wait(uint32_t how)
 {
-	atomic_store(&shut, 1);
+	atomic_store(&shut, how);
 	for (int i = 0; i < LM_SLOTS; i++)
 		wait_zero(&lm_slots[i].readers);
 }
 
+void lm_gate_shut(void)
+{
+	shut_and_wait(SHUT);
+}
+
 void lm_gate_open(void)
 {
-	if (atomic_exchange(&shut, 0) == 2)
+	if (atomic_exchange(&shut, 0) & WAITED)
 		lm_os_wake(&shut, INT32_MAX);
 }
 
-/* With the gate shut, for at most `ns`. */
-static bool filled(uint64_t ns)
+void lm_gate_drain(void)
 {
-	for (int i = 0; i < LM_SLOTS; i++) {
-		uint32_t seen = atomic_load(&lm_slots[i].filling);
-
-		if (seen)
-			lm_os_wait_for(&lm_slots[i].filling, seen, ns);
-		if (atomic_load(&lm_slots[i].filling))
-			return false;
-	}
-	return true;
-}
-
-void lm_gate_shut_filled(void)
-{
-	uint64_t ns = 1000000;
-
-	lm_gate_shut();
-	while (!filled(ns)) {
-		lm_gate_open();
-		lm_os_pause();
-		lm_gate_shut();
-		/* New claims come meanwhile: shut longer each time. */
-		ns = lm_min(2 * ns, 100000000);
-	}
+	shut_and_wait(SHUT | DRAINING);
+	/* A nested fill ends before the one that it is part of: when that one
+	 * is seen to have ended, no nested one can begin. */
+	for (int i = 0; i < LM_SLOTS; i++)
+		wait_zero(&lm_slots[i].filling);
 }
 
 void lm_gate_forked(void)

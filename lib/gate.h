@@ -8,7 +8,8 @@
  * then shuts the gate: readers are drained and new ones wait.
  *
  * Lock order: map lock, gate, meta lock. A reader takes only the meta lock.
- * The thread that has shut the gate must not touch lazy memory.
+ * The thread that has shut the gate must not touch lazy memory, and must not
+ * wait for a fill but by lm_gate_drain().
  *
  * Filling: a claim (BUSY page) outlives the reader's section; it is counted so
  * that fork can wait until no page is between two states.
@@ -29,6 +30,7 @@ struct lm_slot {
 	/* The last fault that changed nothing, and how often in a row. */
 	_Atomic uintptr_t idle_addr;
 	_Atomic uint32_t idle;
+	_Atomic uint32_t shown; /* faults, for widen.c */
 	_Atomic uint64_t counter[LM_COUNTER_MAX];
 };
 
@@ -62,11 +64,16 @@ void lm_gate_shut(void);
 void lm_gate_open(void);
 
 /*
- * The same, and no page is being filled. Fills that need the gate themselves
- * (to evict, or in another thread for a store) find it open in between, so this
- * may take as long as the longest of them.
+ * With the map lock: shut the gate and wait until no page is being filled. A
+ * store may touch other lazy memory, and the fill that it is part of ends only
+ * when it got that: such nested touches pass.
  */
-void lm_gate_shut_filled(void);
+void lm_gate_drain(void);
+
+/* How many operations of stores this thread is in. Initial-exec: any other
+ * model may call malloc, in the handler. */
+extern __thread unsigned lm_gate_nested
+	__attribute__((tls_model("initial-exec")));
 
 /* In a forked child: nobody else is here. */
 void lm_gate_forked(void);

@@ -87,6 +87,13 @@ struct lazymap_options {
 	 * Default 64 GiB. It lies in the first of $LAZYMAP_SWAPDIR, $TMPDIR
 	 * and /var/tmp that takes one, and has no name. */
 	size_t swap_max;
+	/* LAZYMAP_SYSCALL_TRAP: 1 makes every system call that the process
+	 * makes, inside libc and elsewhere, see lazy memory as the kernel sees
+	 * ordinary memory; -1 does not (the library's default; `lazymap run`
+	 * has it on). The text of the loaded objects is changed for it, so
+	 * start while there is one thread. Where that cannot be done, nothing
+	 * is: it is no error. See "System calls" in lazymap(7). */
+	int syscall_trap;
 };
 
 /*
@@ -294,6 +301,7 @@ struct lazymap_stats {
 	uint64_t pages_over_limit; /* let in though nothing could go */
 	uint64_t swap_pool;        /* bytes of compressed memory now */
 	uint64_t swap_file;        /* bytes of the file in use now */
+	uint64_t pages_widened;    /* shown untouched, to need fewer VM areas */
 };
 
 /*

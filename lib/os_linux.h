@@ -14,6 +14,7 @@
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #ifndef MAP_FIXED_NOREPLACE /* 4.17 */
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -64,6 +65,16 @@
 #endif
 #ifndef USERFAULTFD_IOC_NEW /* 6.1: ioctl of /dev/userfaultfd */
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
+#endif
+
+/* Numbers that are the same on every architecture. */
+#ifndef SYS_fchmodat2 /* 6.6 */
+#define SYS_fchmodat2 452
+#endif
+#ifndef SYS_futex_wake /* 6.7 */
+#define SYS_futex_wake 454
+#define SYS_futex_wait 455
+#define SYS_futex_requeue 456
 #endif
 
 #endif

@@ -296,6 +296,61 @@ lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
 	return NULL;
 }
 
+static bool pin_one(lm_page_word *word, bool write)
+{
+	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+
+	do {
+		if (LM_PAGE_STATE(seen) != LM_PAGE_DIRTY &&
+		    (write || LM_PAGE_STATE(seen) != LM_PAGE_CLEAN))
+			return false;
+		if (LM_PAGE_PINS(seen) == LM_PAGE_PINS_MAX)
+			return false;
+		/* Acquire: pairs with the settle that filled it. */
+	} while (!atomic_compare_exchange_weak_explicit(
+		word, &seen, seen + LM_PAGE_PIN, memory_order_acquire,
+		memory_order_relaxed));
+	return true;
+}
+
+static void unpin_one(lm_page_word *word)
+{
+	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+
+	/* None left: unmapped meanwhile. Release: pairs with the claim that
+	 * takes the page. */
+	while (LM_PAGE_PINS(seen) &&
+	       !atomic_compare_exchange_weak_explicit(
+		       word, &seen, seen - LM_PAGE_PIN, memory_order_release,
+		       memory_order_relaxed))
+		;
+}
+
+uintptr_t lm_page_pin(uintptr_t start, uintptr_t end, bool write)
+{
+	for (start = lm_page_down(start); start < end; start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+
+		if (!word || !pin_one(word, write))
+			return start;
+		if (lm_page_word_of(start) != word) {
+			unpin_one(word);
+			return start;
+		}
+	}
+	return end;
+}
+
+void lm_page_unpin(uintptr_t start, uintptr_t end)
+{
+	for (start = lm_page_down(start); start < end; start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+
+		if (word)
+			unpin_one(word);
+	}
+}
+
 bool lm_page_pinned(uintptr_t start, uintptr_t end)
 {
 	for (; (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)

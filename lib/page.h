@@ -134,6 +134,17 @@ int lm_page_make_for_move(uintptr_t from, uintptr_t to, size_t len);
 lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
 				uint32_t *ticket);
 
+/*
+ * Pin the pages of [start, end) that are there (writable: DIRTY), from start
+ * on: returns where it ended, the first page that is not, or end. Takes neither
+ * gate nor lock and blocks no signals, for what is resident already: memory of
+ * page words is never used for anything else, so the worst that a change of
+ * areas at the same time (the program's own race) does is a pin on another
+ * page for an instant. lm_page_unpin() takes pins back, likewise.
+ */
+uintptr_t lm_page_pin(uintptr_t start, uintptr_t end, bool write);
+void lm_page_unpin(uintptr_t start, uintptr_t end);
+
 /* Is any page of [start, end) pinned? With the gate shut. */
 bool lm_page_pinned(uintptr_t start, uintptr_t end);
 

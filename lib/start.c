@@ -11,7 +11,9 @@
 #include "place/place.h"
 #include "policy/policy.h"
 #include "resident.h"
+#include "syscall/hook.h"
 #include "trap/trap.h"
+#include "widen.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -143,6 +145,9 @@ static int read_options(const struct lazymap_options *given)
 	text = getenv("LAZYMAP_TIME");
 	if (!options.time && text && *text)
 		options.time = strcmp(text, "0") ? 1 : -1;
+	text = getenv("LAZYMAP_SYSCALL_TRAP");
+	if (!options.syscall_trap && text && *text)
+		options.syscall_trap = strcmp(text, "0") ? 1 : -1;
 	ret = read_limits(&options);
 	if (ret < 0)
 		return ret;
@@ -190,7 +195,11 @@ static int start_with(const struct lazymap_options *given)
 	ret = ret ? ret : start_place();
 	ret = ret ? ret : lm_fork_start();
 	ret = ret ? ret : start_trap();
+	lm_widen_start();
 	ret = ret ? ret : lm_resident_start();
+	/* Where it is not possible the rest is as useful as before. */
+	if (!ret && lm_options.syscall_trap > 0)
+		lm_hook_start();
 	return ret;
 }
 

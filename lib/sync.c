@@ -9,6 +9,7 @@
 #include "fault.h"
 #include "gate.h"
 #include "start.h"
+#include "step.h"
 
 struct writeback {
 	uintptr_t page;
@@ -72,12 +73,14 @@ static bool next_dirty(uintptr_t *addr, uintptr_t end, struct writeback *back)
 static int write_page(const struct writeback *back)
 {
 	int prot = back->prot_clean ? back->prot_clean : PROT_READ;
-	int ret = lm_os_mprotect(back->page, LM_PAGE, prot);
+	int ret;
 
+	lm_step(LM_STEP_WRITE_BACK, back->page);
+	ret = lm_os_mprotect(back->page, LM_PAGE, prot);
 	if (!ret)
-		ret = back->store->ops.write(back->store->data,
-					     (void *)back->page, LM_PAGE,
-					     (off_t)back->offset);
+		ret = lm_store_write(back->store, (void *)back->page, LM_PAGE,
+				     back->offset);
+	lm_step(LM_STEP_WRITTEN, back->page);
 	if (ret < 0) {
 		/* It was so before: the kernel has the room for it. */
 		lm_os_mprotect(back->page, LM_PAGE, back->prot_dirty);

@@ -7,6 +7,7 @@
 #include "worker.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 #define WORKERS_MAX 16
 
@@ -26,6 +27,10 @@ struct job {
 static _Atomic(struct job *) queue;
 static _Atomic uint32_t queued; /* counts pushes; workers sleep on it */
 static _Atomic int workers, idle;
+
+static const int raised[] = {
+	SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS
+};
 
 static void *work(void *unused);
 
@@ -53,15 +58,12 @@ static int spawn(void)
 
 static void run(struct job *job)
 {
-	const struct lazymap_store_ops *ops = &job->store->ops;
-	void *data = job->store->data;
-
 	if (job->buf)
-		job->result =
-			ops->read(data, job->buf, job->len, (off_t)job->offset);
+		job->result = lm_store_read_here(job->store, job->buf, job->len,
+						 job->offset);
 	else
-		job->result = ops->write(data, job->from, job->len,
-					 (off_t)job->offset);
+		job->result = lm_store_write(job->store, job->from, job->len,
+					     job->offset);
 	/* The job is gone as soon as this is seen; the wake may then go to
 	 * whatever is there, which has to expect it as any futex has. */
 	atomic_store(&job->done, 1);
@@ -89,7 +91,14 @@ static struct job *take(void)
 
 static void *work(void *unused)
 {
+	/* Signals that an instruction raises: a read may touch lazy memory,
+	 * and the kernel kills where they are blocked. */
+	uint64_t own = 0;
+
 	(void)unused;
+	for (unsigned i = 0; i < sizeof(raised) / sizeof(raised[0]); i++)
+		own |= (uint64_t)1 << (raised[i] - 1);
+	lm_os_restore_signals(~own);
 	for (;;) {
 		uint32_t seen = atomic_load(&queued);
 		struct job *job = take();
@@ -134,7 +143,7 @@ int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 
 	/* A child whose fork ran no handler has no workers: do it here. */
 	if (!atomic_load(&workers))
-		return store->ops.read(store->data, buf, len, (off_t)offset);
+		return lm_store_read_here(store, buf, len, offset);
 	return run_elsewhere(&job);
 }
 

@@ -64,7 +64,7 @@ static int place_check(const char *value, char *out, size_t outlen)
 static int size_parse(const char *value, uint64_t *bytes, char *out,
 		      size_t outlen)
 {
-	static const char units[] = "KMG";
+	static const char units[] = "KMGT";
 	const char *unit;
 	unsigned shift = 0;
 	char *end;
@@ -86,7 +86,7 @@ static int size_parse(const char *value, uint64_t *bytes, char *out,
 	*bytes <<= shift;
 	return 0;
 bad:
-	snprintf(out, outlen, "a size is a number, or one with K, M or G");
+	snprintf(out, outlen, "a size is a number, or one with K, M, G or T");
 	return -EINVAL;
 large:
 	snprintf(out, outlen, "no address space is that large");
@@ -107,6 +107,50 @@ static int cluster_check(const char *value, char *out, size_t outlen)
 	}
 	snprintf(out, outlen, "%llu", (unsigned long long)bytes);
 	return 0;
+}
+
+/* A size of at least `least`. */
+static int at_least(const char *value, uint64_t least, char *out, size_t outlen)
+{
+	uint64_t bytes;
+	int err = size_parse(value, &bytes, out, outlen);
+
+	if (err)
+		return err;
+	if (bytes < least) {
+		snprintf(out, outlen, "the least is %lluK",
+			 (unsigned long long)least >> 10);
+		return -EINVAL;
+	}
+	snprintf(out, outlen, "%llu", (unsigned long long)bytes);
+	return 0;
+}
+
+static int resident_check(const char *value, char *out, size_t outlen)
+{
+	return at_least(value, 256 << 10, out, outlen);
+}
+
+static int heap_min_check(const char *value, char *out, size_t outlen)
+{
+	return at_least(value, 64 << 10, out, outlen);
+}
+
+static int swap_check(const char *value, char *out, size_t outlen)
+{
+	if (!strcmp(value, "none")) {
+		snprintf(out, outlen, "none");
+		return 0;
+	}
+	return at_least(value, 64 << 10, out, outlen);
+}
+
+static int policy_check(const char *value, char *out, size_t outlen)
+{
+	static const char *const names[] = { "auto",  "s3fifo", "clock",
+					     "sieve", "fifo",   NULL };
+
+	return names_check(value, names, out, outlen);
 }
 
 static int min_size_check(const char *value, char *out, size_t outlen)
@@ -186,6 +230,22 @@ static const struct row rows[] = {
 	  "bytes that one fault brings in, 4K to 2M [64K]" },
 	{ "min-size", "SIZE", "LAZYMAP_MIN_SIZE", NULL, min_size_check,
 	  "smallest mapping to make lazy; 1: all [64K]" },
+	{ "resident", "SIZE", "LAZYMAP_RESIDENT", NULL, resident_check,
+	  "limit of memory in lazy mappings; the rest is evicted" },
+	{ "heap", NULL, "LAZYMAP_HEAP", "1", NULL,
+	  "make large allocations of malloc lazy, too" },
+	{ "heap-min", "SIZE", "LAZYMAP_HEAP_MIN", NULL, heap_min_check,
+	  "smallest allocation to make lazy [1M]" },
+	{ "policy", "NAME", "LAZYMAP_POLICY", NULL, policy_check,
+	  "what goes first: auto, s3fifo, clock, sieve, fifo" },
+	{ "swap-pool", "SIZE", "LAZYMAP_SWAP_POOL", NULL, swap_check,
+	  "memory for compressed pages, or none [a quarter of the limit]" },
+	{ "swap-max", "SIZE", "LAZYMAP_SWAP_MAX", NULL, swap_check,
+	  "bytes of swap file, or none [64G]" },
+	{ "strict", NULL, "LAZYMAP_STRICT", "1", NULL,
+	  "with swap full, fail instead of exceeding the limit" },
+	{ "no-syscall-trap", NULL, "LAZYMAP_SYSCALL_TRAP", "0", NULL,
+	  "leave system calls made without libc's functions alone" },
 	{ "no-follow", NULL, "LAZYMAP_FOLLOW", "0", NULL,
 	  "programs that CMD starts run without lazymap" },
 };
@@ -296,16 +356,15 @@ static int trap_present(void)
 	return LM_TOOL_FAILED;
 }
 
-/* The shim goes before what is preloaded already. 0 or exit's status. */
-static int preload(void)
+/* The library goes before what is preloaded already. 0 or exit's status. */
+static int preload(const char *name)
 {
 	const char *old = getenv("LD_PRELOAD");
 	char shim[PATH_MAX], *list;
 	int err;
 
-	if (lm_tool_find(LM_TOOL_SHIM, shim)) {
-		lm_tool_say("cannot find %s in %s", LM_TOOL_SHIM,
-			    lm_tool_where());
+	if (lm_tool_find(name, shim)) {
+		lm_tool_say("cannot find %s in %s", name, lm_tool_where());
 		return LM_TOOL_FAILED;
 	}
 	/* ld.so separates names by both, and knows no way to quote them. */
@@ -348,7 +407,10 @@ int lm_run_main(int argc, char **argv)
 			    program.why);
 	/* The C library of such a program would refuse the shim and end. */
 	if (err != 0 || !program.refuses) {
-		err = preload();
+		if (getenv("LAZYMAP_HEAP"))
+			err = preload(LM_TOOL_HEAP);
+		if (!err)
+			err = preload(LM_TOOL_SHIM);
 		if (err)
 			return err;
 	}

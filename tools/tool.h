@@ -20,6 +20,7 @@ enum {
 };
 
 #define LM_TOOL_SHIM "liblazymap-preload.so"
+#define LM_TOOL_HEAP "liblazymap-heap.so"
 #define LM_TOOL_SIGSEGV "lazymap-trap-libsigsegv.so"
 
 /* One line on standard error: "lazymap: ...". */

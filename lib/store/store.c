@@ -5,6 +5,7 @@
  */
 #include "store.h"
 
+#include "../gate.h"
 #include "../meta.h"
 #include "../worker.h"
 
@@ -81,21 +82,43 @@ void lm_store_close_dropped(void)
 	}
 }
 
+int lm_store_read_here(struct lm_store *store, void *buf, size_t len,
+		       uint64_t offset)
+{
+	int ret;
+
+	lm_gate_nested++;
+	ret = store->ops.read(store->data, buf, len, (off_t)offset);
+	lm_gate_nested--;
+	return ret;
+}
+
+int lm_store_write(struct lm_store *store, const void *buf, size_t len,
+		   uint64_t offset)
+{
+	int ret;
+
+	lm_gate_nested++;
+	ret = store->ops.write(store->data, buf, len, (off_t)offset);
+	lm_gate_nested--;
+	return ret > 0 ? -EIO : ret;
+}
+
 int lm_store_read(struct lm_store *store, void *buf, size_t len,
 		  uint64_t offset)
 {
 	int ret;
 
 	if (store->ops.flags & LAZYMAP_STORE_IN_HANDLER)
-		ret = store->ops.read(store->data, buf, len, (off_t)offset);
+		ret = lm_store_read_here(store, buf, len, offset);
 	else
 		ret = lm_worker_read(store, buf, len, offset);
 	/* A byte count, say, is not what was promised: do not believe it. */
 	return ret > 0 ? -EIO : ret;
 }
 
-int lm_store_write(struct lm_store *store, const void *buf, size_t len,
-		   uint64_t offset)
+int lm_store_write_elsewhere(struct lm_store *store, const void *buf,
+			     size_t len, uint64_t offset)
 {
 	int ret = lm_worker_write(store, buf, len, offset);
 

@@ -49,9 +49,14 @@ void lm_store_close_dropped(void);
 /* Fill buf: from the faulting thread, in its handler or not. 0 or -errno. */
 int lm_store_read(struct lm_store *store, void *buf, size_t len,
 		  uint64_t offset);
-
-/* Have a worker keep len bytes of a shared area. 0; -EAGAIN: there is none. */
+/* The store's own operations, in this thread. What read returned. */
+int lm_store_read_here(struct lm_store *store, void *buf, size_t len,
+		       uint64_t offset);
 int lm_store_write(struct lm_store *store, const void *buf, size_t len,
 		   uint64_t offset);
+
+/* Have a worker keep len bytes of a shared area. 0; -EAGAIN: there is none. */
+int lm_store_write_elsewhere(struct lm_store *store, const void *buf,
+			     size_t len, uint64_t offset);
 
 #endif

@@ -9,6 +9,7 @@
 #include "../fault.h"
 #include "../lock.h"
 #include "../start.h"
+#include "../syscall/copy.h"
 #include "action.h"
 
 #include <dlfcn.h>
@@ -23,7 +24,9 @@ static _Atomic int installed;
 static struct lm_lock lock;
 static struct sigaction program;
 
-static struct sigaction program_action(bool reset)
+static bool (*_Atomic deliver)(int sig, siginfo_t *info, void *context);
+
+struct sigaction lm_trap_program(bool reset)
 {
 	struct sigaction now;
 
@@ -35,8 +38,12 @@ static struct sigaction program_action(bool reset)
 	return now;
 }
 
-/* The default action: the faulting instruction, run again, raises it. */
-static void die(int sig, siginfo_t *info)
+void lm_trap_deliver(bool (*by)(int sig, siginfo_t *info, void *context))
+{
+	atomic_store(&deliver, by);
+}
+
+void lm_trap_die(int sig, siginfo_t *info)
 {
 	lm_action_default(sig);
 	if (info->si_code <= 0)
@@ -63,16 +70,41 @@ static void call(const struct sigaction *act, int sig, siginfo_t *info,
 	lm_os_block_signals();
 }
 
+/* Did the core itself read a bad pointer of the program's? It knows how. */
+static bool mended(const siginfo_t *info, ucontext_t *context)
+{
+#if defined(__x86_64__)
+	uintptr_t pc;
+
+	if (info->si_code <= 0 || !context)
+		return false;
+	pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+	if (!lm_copy_fault(&pc))
+		return false;
+	context->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
+	return true;
+#else
+	(void)info, (void)context;
+	return false;
+#endif
+}
+
 static void foreign(int sig, siginfo_t *info, void *context)
 {
-	struct sigaction act = program_action(true);
+	bool (*by)(int, siginfo_t *, void *) = atomic_load(&deliver);
 	bool sent = info->si_code <= 0;
+	struct sigaction act;
 
+	if (mended(info, context))
+		return;
+	if (by && by(sig, info, context))
+		return;
+	act = lm_trap_program(true);
 	/* A fault cannot be ignored: the kernel kills. */
 	if (act.sa_handler == SIG_IGN && sent)
 		return;
 	if (act.sa_handler == SIG_DFL || act.sa_handler == SIG_IGN)
-		die(sig, info);
+		lm_trap_die(sig, info);
 	else
 		call(&act, sig, info, context);
 }
@@ -165,6 +197,11 @@ int lm_trap_start(const char *name)
 	if (!ret && trap != &lm_trap_none)
 		atomic_store(&installed, 1);
 	return ret;
+}
+
+bool lm_trap_installed(void)
+{
+	return atomic_load_explicit(&installed, memory_order_relaxed);
 }
 
 const char *lm_trap_name(void)

@@ -13,6 +13,7 @@
 #define LM_TRAP_TRAP_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,6 +63,8 @@ extern const struct lm_trap lm_trap_none;
 
 /* Choose and install the trap called `name` (NULL: the default). 0, -errno. */
 int lm_trap_start(const char *name);
+/* Do faults come to us, and not to a handler of the program's? */
+bool lm_trap_installed(void);
 /* The name of the trap that is installed, or NULL. */
 const char *lm_trap_name(void);
 
@@ -72,5 +75,17 @@ const char *lm_trap_name(void);
  */
 int lm_trap_sigaction(int sig, const struct sigaction *act,
 		      struct sigaction *old);
+
+/* What the program set for SIGSEGV. `reset`: it is being called now, so that a
+ * one-shot action goes back to the default. Async-signal-safe. */
+struct sigaction lm_trap_program(bool reset);
+
+/* Who delivers foreign faults, if not the trap itself, which calls the
+ * program's handler from within its own. Returns whether it did. */
+void lm_trap_deliver(bool (*by)(int sig, siginfo_t *info, void *context));
+
+/* The default action. Of a fault: the instruction, run again on return from
+ * the handler, raises it. Async-signal-safe. */
+void lm_trap_die(int sig, siginfo_t *info);
 
 #endif

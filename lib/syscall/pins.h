@@ -1,0 +1,38 @@
+/*
+ * pins.h -- what the files of lib/syscall/ share: adding to what one call pins.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_SYSCALL_PINS_H
+#define LM_SYSCALL_PINS_H
+
+#include "call.h"
+#include "table.h"
+
+/* Buffers of an iovec array; of a msghdr; of a string; of an array of them. */
+void lm_pins_iovec(struct lm_call_pins *pins, uintptr_t iov, size_t count,
+		   int dir);
+void lm_pins_msg(struct lm_call_pins *pins, uintptr_t msg, int dir);
+void lm_pins_string(struct lm_call_pins *pins, uintptr_t string, size_t most);
+void lm_pins_strings(struct lm_call_pins *pins, uintptr_t list);
+
+/* Argument i of a call whose memory depends on more than the table. */
+void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
+		     int i);
+
+/* Read a struct of the program's, which is pinned first. 0 or -EFAULT. */
+int lm_pins_read(struct lm_call_pins *pins, void *to, uintptr_t from,
+		 size_t len, int dir);
+
+/* Is it too large to be pinned at once? Then, made in pieces: true and the
+ * sum; or false, it has to be one call. */
+bool lm_pieces_wanted(long nr, const long args[6]);
+bool lm_pieces_call(long nr, const long args[6], long *result);
+
+/* Pin, make the call, unpin. */
+long lm_call_once(long nr, const long args[6]);
+
+/* The calls about memory itself: true if lazymap has done it. */
+bool lm_memory_call(long nr, const long args[6], long *result);
+
+#endif

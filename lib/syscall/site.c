@@ -1,0 +1,168 @@
+/*
+ * site.c -- finding system calls in x86-64 code. See site.h.
+ *
+ * There is no disassembler here. A site is accepted when a short run of bytes
+ * decodes, from a mov of a known call's number to the syscall instruction, as
+ * instructions of a few kinds; what is not understood is not a site.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "site.h"
+
+#if defined(__x86_64__)
+
+#include "../os.h"
+#include "table.h"
+
+#include <emmintrin.h>
+#include <string.h>
+
+/*
+ * The length of an instruction that may be copied: moves and sums of registers
+ * and memory. It must not depend on where it is, nor use %eax, where the number
+ * is to be, nor change %ecx or %esp. 0: any other one.
+ */
+static size_t simple(const uint8_t *from)
+{
+	const uint8_t *at = from;
+	uint8_t rex = (*at & 0xf0) == 0x40 ? *at++ : 0;
+	uint8_t op = *at == 0x0f && (at[1] & 0xf0) == 0x40 ? 0x0f : *at;
+	uint8_t mod, reg, rm;
+	size_t immediate = 0;
+	bool to_rm = true, number = false;
+
+	at += op == 0x0f ? 2 : 1;
+	mod = *at >> 6;
+	reg = (*at >> 3 & 7) | (rex & 4) << 1;
+	rm = (*at & 7) | (rex & 1) << 3;
+	if (op >= 0xba && op <= 0xbf && op != 0xbc && !(rex & 8))
+		return (size_t)(at - from) + 4; /* mov $n, %reg */
+	switch (op) {
+	case 0x0f: /* cmov..., mov, lea */
+	case 0x8b:
+	case 0x8d:
+		to_rm = false;
+		break;
+	case 0x80: /* and, xor, ... with a number */
+	case 0x83:
+		immediate = 1;
+		number = true;
+		break;
+	case 0x81:
+	case 0xc7:
+		immediate = 4;
+		number = true;
+		break;
+	case 0x01: /* add, sub, xor, cmp, test, mov */
+	case 0x29:
+	case 0x31:
+	case 0x39:
+	case 0x85:
+	case 0x89:
+		break;
+	default:
+		return 0;
+	}
+	if (!number && (reg == 0 || (!to_rm && (reg == 1 || reg == 4))))
+		return 0;
+	if (rm == 0 || (mod == 3 && to_rm && (rm == 1 || rm == 4)))
+		return 0;
+	if (mod == 0 && (rm & 7) == 5)
+		return 0; /* relative to the code */
+	at++;
+	if (mod != 3 && (rm & 7) == 4) {
+		uint8_t base = (*at & 7) | (rex & 1) << 3;
+		uint8_t index = (*at++ >> 3 & 7) | (rex & 2) << 2;
+
+		if (base == 0 || index == 0)
+			return 0;
+		if (mod == 0 && (base & 7) == 5)
+			mod = 2;
+	}
+	at += mod == 1 ? 1 : mod == 2 ? 4 : 0;
+	return (size_t)(at - from) + immediate;
+}
+
+static bool number(const uint8_t *at, long *nr)
+{
+	uint32_t n;
+
+	if (*at != 0xb8)
+		return false;
+	memcpy(&n, at + 1, sizeof(n));
+	/* What comes back on another stack is not for a function to make. */
+	if (n > 4095 || n == SYS_clone || n == SYS_clone3 || !lm_table_row(n))
+		return false;
+	*nr = n;
+	return true;
+}
+
+/* Do simple instructions lead from at to end? */
+static bool leads(const uint8_t *at, const uint8_t *end)
+{
+	size_t len;
+
+	while (at < end) {
+		len = simple(at);
+		if (!len)
+			return false;
+		at += len;
+	}
+	return at == end;
+}
+
+/* The site of the syscall instruction at `at`, with `before` bytes of text in
+ * front of it: the nearest. */
+static bool find_site(const uint8_t *at, size_t before, struct lm_site *site)
+{
+	/* What syscall() ends in, mov 8(%rsp), %r9; and what all calls do
+	 * that a thread can be cancelled in since glibc 2.41, where they are
+	 * one function, mov %r11, 8(%rsp). */
+	static const uint8_t last[2][5] = { { 0x4c, 0x8b, 0x4c, 0x24, 0x08 },
+					    { 0x4c, 0x89, 0x5c, 0x24, 0x08 } };
+
+	if (before < 5)
+		return false;
+	if (!memcmp(at - 5, last[0], 5) || !memcmp(at - 5, last[1], 5)) {
+		*site = (struct lm_site){ at - 5, 0, LM_SITE_ANY, 0 };
+		return true;
+	}
+	site->kind = LM_SITE_NUMBER;
+	for (size_t copy = 0; copy <= LM_SITE_COPY && copy + 5 <= before;
+	     copy++) {
+		site->at = at - copy - 5;
+		site->copy = copy;
+		if (number(site->at, &site->nr) && leads(site->at + 5, at))
+			return true;
+	}
+	return false;
+}
+
+/* The two bytes of `syscall` among 16 positions: a bit for each. */
+static unsigned syscalls(const uint8_t *at)
+{
+	__m128i first = _mm_loadu_si128((const __m128i *)at);
+	__m128i second = _mm_loadu_si128((const __m128i *)(at + 1));
+
+	first = _mm_cmpeq_epi8(first, _mm_set1_epi8(0x0f));
+	second = _mm_cmpeq_epi8(second, _mm_set1_epi8(0x05));
+	return (unsigned)_mm_movemask_epi8(_mm_and_si128(first, second));
+}
+
+/* The last 16 bytes of a text are padding, or else lost. */
+void lm_site_find(const uint8_t *text, size_t len, struct lm_sites *sites)
+{
+	for (size_t i = 5; i + 17 <= len; i += 16)
+		for (unsigned bits = syscalls(text + i); bits;
+		     bits &= bits - 1) {
+			size_t before = i + (size_t)__builtin_ctz(bits);
+
+			if (sites->count < LM_SITES - 1 &&
+			    find_site(text + before, before,
+				      &sites->site[sites->count]))
+				sites->count++;
+		}
+}
+
+#endif

@@ -1,0 +1,307 @@
+/*
+ * syscalls.c -- every system call on every kind of memory does what it does on
+ * ordinary memory. Run under `lazymap run`; on the kernel alone it passes as
+ * well, which shows that the comparison itself is sound.
+ *
+ *	syscalls [-v] [-l] [NAME]
+ *
+ * -l: the C library's functions only.
+ *
+ * Each case is a call with up to six pieces of memory. It is made twice, with
+ * the pieces laid out the same way: once in memory that lazymap leaves to the
+ * kernel (MAP_STACK), once in memory that it makes lazy. Result, errno, what
+ * is in the pieces afterwards and what else the case looks at are to be equal.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "syscalls_cases.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#define PAGE ((size_t)4096)
+/* A piece lies across the middle of a mapping of this size. */
+#define SIZE ((size_t)256 * 1024)
+#define MIDDLE (SIZE / 2)
+
+enum kind {
+	ABSENT,    /* never touched */
+	CLEAN,     /* read before */
+	DIRTY,     /* written before */
+	SHARED,    /* a shared mapping, never touched */
+	READ_ONLY, /* may not be written */
+	NONE,      /* may not be touched */
+	HALF_LAZY, /* the second half of each piece is lazy, the first is not */
+	LAZY_HALF, /* the other way round */
+	HOLE,      /* the second half of each piece is not mapped */
+	KINDS,
+};
+
+static const char *const kind_names[] = { "absent",    "clean",     "dirty",
+					  "shared",    "read-only", "none",
+					  "half-lazy", "lazy-half", "hole" };
+
+long extra[4];
+static sigjmp_buf died;
+#define DIED (-12345)
+static int failures, checks, verbose, libc_only;
+
+struct outcome {
+	long ret, extra[4];
+	int error;
+	char *left[PARAMS]; /* what is in the piece; NULL: cannot be read */
+};
+
+struct piece {
+	char *map, *at;
+	size_t first; /* bytes of it before the middle */
+};
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+/* Each piece has a file of its own: contents that are there untouched. */
+static int file_with(const char *content, size_t len, size_t first)
+{
+	char path[] = "/tmp/lazymap-syscalls.XXXXXX";
+	int fd = mkstemp(path);
+
+	if (fd < 0 || unlink(path) < 0 || ftruncate(fd, (off_t)SIZE) < 0 ||
+	    pwrite(fd, content, len, (off_t)(MIDDLE - first)) != (ssize_t)len)
+		die("a file in /tmp");
+	return fd;
+}
+
+static void map(char *at, size_t len, int fd, size_t offset, int prot,
+		int flags)
+{
+	if (mmap(at, len, prot, MAP_FIXED | flags, fd, (off_t)offset) != at)
+		die("mmap");
+}
+
+static void touch(char *at, size_t len, bool write)
+{
+	for (size_t i = 0; i < len; i += PAGE) {
+		volatile char *c = at + i;
+
+		if (write)
+			*c = *c;
+		else
+			(void)*c;
+	}
+}
+
+/* `plain`: MAP_STACK where the memory is to be ordinary, whatever the kind. */
+static void lay(const struct piece *piece, enum kind kind, int plain, int fd)
+{
+	int prot = kind == READ_ONLY ? PROT_READ
+		   : kind == NONE    ? PROT_NONE
+				     : PROT_READ | PROT_WRITE;
+	int flags = (kind == SHARED ? MAP_SHARED : MAP_PRIVATE) | plain;
+
+	map(piece->map, SIZE, fd, 0, prot, flags);
+	if (kind == CLEAN || kind == DIRTY)
+		touch(piece->map, SIZE, kind == DIRTY);
+	if (kind == HALF_LAZY)
+		map(piece->map, MIDDLE, fd, 0, prot, MAP_PRIVATE | MAP_STACK);
+	if (kind == LAZY_HALF)
+		map(piece->map + MIDDLE, MIDDLE, fd, MIDDLE, prot,
+		    MAP_PRIVATE | MAP_STACK);
+	if (kind == HOLE)
+		munmap(piece->map + MIDDLE, MIDDLE);
+}
+
+static void remember(const struct param *param, const struct piece *piece,
+		     enum kind kind, const char *init, char **left)
+{
+	size_t len = kind == HOLE ? piece->first : param->len;
+
+	*left = NULL;
+	if (kind == NONE || !len)
+		return;
+	*left = calloc(1, param->len);
+	if (!*left)
+		die("calloc");
+	if (param->compare == SAME)
+		memcpy(*left, piece->at, len);
+	else
+		**left = memcmp(init, piece->at, len) != 0;
+}
+
+/* Descriptors that a case leaves open, or that a call made. */
+static void close_all(void)
+{
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+}
+
+/* One run: the pieces in `kinds` (`plain` or lazy), the call, what came. */
+static void run(const struct test *test, bool raw, const enum kind kinds[],
+		int plain, struct outcome *outcome)
+{
+	struct piece piece[PARAMS] = { { 0 } };
+	char *content[PARAMS] = { 0 }, *p[PARAMS] = { 0 };
+	int i, fds[PARAMS];
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (i = 0; i < PARAMS && test->param[i].len; i++) {
+		const struct param *param = &test->param[i];
+
+		piece[i].map = mmap(NULL, SIZE, PROT_NONE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | plain, -1, 0);
+		if (piece[i].map == MAP_FAILED)
+			die("mmap");
+		/* Structs stay aligned in halves. */
+		piece[i].first = kinds[i] == HOLE && param->len <= 16
+					 ? 0
+					 : param->len / 2 & ~(size_t)7;
+		p[i] = piece[i].at = piece[i].map + MIDDLE - piece[i].first;
+		content[i] = malloc(param->len);
+		for (size_t k = 0; k < param->len; k++)
+			content[i][k] = (char)(k * 7 + 33);
+		if (param->init)
+			memcpy(content[i], param->init, param->len);
+	}
+	if (test->prepare)
+		test->prepare(content, p);
+	for (i = 0; i < PARAMS && test->param[i].len; i++) {
+		fds[i] = file_with(content[i], test->param[i].len,
+				   piece[i].first);
+		lay(&piece[i], kinds[i], plain, fds[i]);
+	}
+	close_all();
+	memset(extra, 0, sizeof(extra));
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	errno = 0;
+	/* libc's functions touch some memory themselves, and die of it. */
+	outcome->ret = sigsetjmp(died, 1) ? DIED : test->call(p, raw);
+	outcome->error = outcome->ret == -1 ? errno : 0;
+	memcpy(outcome->extra, extra, sizeof(extra));
+	close_all();
+	for (i = 0; i < PARAMS && test->param[i].len; i++) {
+		remember(&test->param[i], &piece[i], kinds[i], content[i],
+			 &outcome->left[i]);
+		munmap(piece[i].map, SIZE);
+		free(content[i]);
+	}
+}
+
+static bool equal(const struct test *test, const struct outcome *a,
+		  const struct outcome *b, char *why, size_t size)
+{
+	if (a->ret != b->ret || a->error != b->error) {
+		snprintf(why, size, "returned %ld (%s), not %ld (%s)", b->ret,
+			 strerrorname_np(b->error), a->ret,
+			 strerrorname_np(a->error));
+		return false;
+	}
+	for (int i = 0; i < 4; i++)
+		if (a->extra[i] != b->extra[i]) {
+			snprintf(why, size, "afterwards %ld, not %ld (%d)",
+				 b->extra[i], a->extra[i], i);
+			return false;
+		}
+	for (int i = 0; i < PARAMS; i++)
+		if (a->left[i] &&
+		    memcmp(a->left[i], b->left[i], test->param[i].len) != 0) {
+			snprintf(why, size, "other bytes in piece %d", i);
+			return false;
+		}
+	return true;
+}
+
+/* With pieces `which` (-1: all) of this kind, the others ordinary. */
+static void check(const struct test *test, bool raw, enum kind kind, int which)
+{
+	struct outcome plain = { 0 }, lazy = { 0 };
+	enum kind kinds[PARAMS];
+	char why[200];
+
+	for (int i = 0; i < PARAMS; i++)
+		kinds[i] = which < 0 || which == i ? kind : ABSENT;
+	if (verbose)
+		printf("%s %s %s %d\n", test->name, raw ? "raw" : "libc",
+		       kind_names[kind], which);
+	run(test, raw, kinds, MAP_STACK, &plain);
+	run(test, raw, kinds, 0, &lazy);
+	checks++;
+	if (!equal(test, &plain, &lazy, why, sizeof(why))) {
+		failures++;
+		printf("FAILED: %s, %s, %s memory, piece %d: %s\n", test->name,
+		       raw ? "syscall()" : "libc", kind_names[kind], which,
+		       why);
+	}
+	for (int i = 0; i < PARAMS; i++) {
+		free(plain.left[i]);
+		free(lazy.left[i]);
+	}
+}
+
+/* The C library's function touches memory itself, where it may be touched. */
+static bool fits(const struct test *test, bool raw, enum kind kind)
+{
+	if (raw ? test->ways == LIBC_ONLY : test->ways == RAW_ONLY)
+		return false;
+	return raw || test->ways != LIBC_ONLY ||
+	       (kind != HOLE && kind != NONE && kind != READ_ONLY);
+}
+
+static void check_all(const struct test *test)
+{
+	int pieces = 0;
+
+	while (pieces < PARAMS && test->param[pieces].len)
+		pieces++;
+	for (int raw = 0; raw < 2 - libc_only; raw++)
+		for (enum kind kind = 0; kind < KINDS; kind++) {
+			if (!fits(test, raw, kind))
+				continue;
+			check(test, raw, kind, -1);
+			for (int i = 0; pieces > 1 && i < pieces; i++)
+				check(test, raw, kind, i);
+		}
+}
+
+static void on_fault(int sig)
+{
+	(void)sig;
+	siglongjmp(died, 1);
+}
+
+int main(int argc, char **argv)
+{
+	const char *only = NULL;
+
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "-v"))
+			verbose = 1;
+		else if (!strcmp(argv[i], "-l"))
+			libc_only = 1;
+		else
+			only = argv[i];
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGSEGV, on_fault);
+	signal(SIGBUS, on_fault);
+	for (size_t i = 0; i < test_count; i++) {
+		alarm(60); /* a call that hangs is a failure */
+		if (!only || !strcmp(only, tests[i].name))
+			check_all(&tests[i]);
+	}
+	printf("%d checks of %zu calls, %d failed\n", checks, test_count,
+	       failures);
+	return failures > 0;
+}
