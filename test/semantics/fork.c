@@ -372,7 +372,7 @@ CASE("limits", "a large area under RLIMIT_AS, touched everywhere")
 	limit.rlim_cur = limit.rlim_max =
 		(rlim_t)(status_kib("VmSize:")) * 1024;
 	need(setrlimit(RLIMIT_AS, &limit) == 0);
-	got("no more", mmap(NULL, (size_t)1 << 20, RW, ANON, -1, 0));
+	got("no more", mmap(NULL, (size_t)256 << 20, RW, ANON, -1, 0));
 	put_each("touched", mem, (size_t)4 << 30, (size_t)2 << 20);
 }
 
