@@ -7,6 +7,15 @@
 #define SEM_NO_MACROS
 #include "semantics.h"
 
+void *plain_map(void *start, size_t len, int prot, int flags, int fd,
+		off_t offset)
+{
+	void *addr = mmap(start, len, prot, flags, fd, offset);
+
+	need(addr != MAP_FAILED);
+	return addr;
+}
+
 void *hand_over(void *mem, size_t len)
 {
 #ifdef SEM_LIBRARY

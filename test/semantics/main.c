@@ -28,7 +28,7 @@ static const char *const groups[] = {
 	"mremap",        "msync",           "madvise",
 	"posix_madvise", "mincore",         "mlock",
 	"fork",          "process",         "files",
-	"limits",
+	"limits",        "rare calls",
 };
 
 static size_t rank(const struct sem_case *one)
