@@ -19,7 +19,7 @@ void *plain_map(void *start, size_t len, int prot, int flags, int fd,
 void *hand_over(void *mem, size_t len)
 {
 #ifdef SEM_LIBRARY
-	need(lazymap_pin(mem, len, LAZYMAP_READ) == 0);
+	need(lazymap_pin(mem, len, LAZYMAP_WRITE) == 0);
 #else
 	(void)len;
 #endif
