@@ -101,3 +101,81 @@ CASE("rare calls", "shmat, beside and over mapped memory")
 	ret("shmdt", shmdt(mem + PAGE));
 	see("gone", mem + PAGE);
 }
+
+/* -- Seen from outside ------------------------------------------------------------ */
+
+/* The protection that /proc/self/maps has for an address. */
+static void see_in_maps(const char *what, const void *addr)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512], prot[8] = "none";
+
+	need(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		unsigned long start, end;
+
+		if (sscanf(line, "%lx-%lx %7s", &start, &end, prot) == 3 &&
+		    (uintptr_t)addr >= start && (uintptr_t)addr < end)
+			break;
+	}
+	fclose(maps);
+	note("%s: %s", what, prot);
+}
+
+CASE("seen from outside", "/proc/self/maps",
+     .why = "A page that is not present has no access in the eyes of the "
+	    "kernel; that is how its touch is noticed.",
+     .kernel = "untouched: rw-p; touched: rw-p",
+     .lazymap = "untouched: ---p; touched: rw-p")
+{
+	char *mem = map(NULL, (size_t)4 << 20, RW, ANON, -1, 0);
+
+	see_in_maps("untouched", mem + ((size_t)3 << 20));
+	mem[0] = 1;
+	see_in_maps("touched", mem);
+}
+
+static void wait_for_go(void *argument)
+{
+	int *pipes = argument;
+
+	send_go(pipes);
+	wait_go(pipes + 2);
+}
+
+CASE("seen from outside", "process_vm_readv of another process's memory",
+     .why = "Nobody can fault a page in for another process.",
+     .kernel = "touched=1; untouched=1; child: exit 0",
+     .lazymap = "touched=1; untouched=-1 EFAULT; child: exit 0")
+{
+	char *mem = map(NULL, (size_t)4 << 20, RW, ANON, -1, 0), c;
+	struct iovec here = { &c, 1 }, there = { mem, 1 };
+	int pipes[4];
+	pid_t pid;
+
+	need(pipe(pipes) == 0 && pipe(pipes + 2) == 0);
+	mem[0] = 1;
+	pid = start_child(wait_for_go, pipes);
+	wait_go(pipes);
+	ret("touched", process_vm_readv(pid, &here, 1, &there, 1, 0));
+	there.iov_base = mem + ((size_t)3 << 20);
+	ret("untouched", process_vm_readv(pid, &here, 1, &there, 1, 0));
+	send_go(pipes + 2);
+	end_child("child", pid);
+}
+
+CASE("seen from outside", "mseal",
+     .why = "A sealed mapping keeps the protection that it has, and a page "
+	    "that is not present has none: it can never be revealed. Touch "
+	    "what is to be sealed.",
+     .lazymap = "mseal=0; touched=1; untouched: SIGBUS BUS_ADRERR at +0")
+{
+	char *mem = map(NULL, (size_t)4 << 20, RW, ANON, -1, 0);
+
+	mem[0] = 1;
+	if (!kernel_is(6, 10))
+		skip("Linux 6.10");
+	ret("mseal", syscall(462, mem, (size_t)4 << 20, 0));
+	see("touched", mem);
+	see("untouched", mem + ((size_t)3 << 20));
+}
