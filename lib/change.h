@@ -43,6 +43,11 @@ void lm_change_forget(uintptr_t start, uintptr_t end);
 int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
 			uintptr_t end);
 
+/* remap_file_pages(2): the pages of a shared area in another order. The call
+ * that the library has no name for. 0 or -errno. */
+int lm_remap_file_pages(uintptr_t start, size_t len, int prot, size_t page,
+			int flags);
+
 /* Pages and errno of public calls: -1 with errno = -ret, else 0. */
 int lm_return(int ret);
 

@@ -18,13 +18,14 @@
 /* The kernel's count, in bytes. */
 static uint64_t visible_data(void)
 {
-	char text[4096], *at;
+	char text[4096], *at = text;
 	uint64_t kib = 0;
 
 	if (lm_os_read_file("/proc/self/status", text, sizeof(text)) <= 0)
 		return 0;
-	at = strstr(text, "\nVmData:");
-	for (at = at ? at + 8 : text; *at == ' ' || *at == '\t'; at++)
+	while (*at && strncmp(at, "\nVmData:", 8))
+		at++;
+	for (at += *at ? 8 : 0; *at == ' ' || *at == '\t'; at++)
 		;
 	for (; *at >= '0' && *at <= '9'; at++)
 		kib = kib * 10 + (uint64_t)(*at - '0');

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/syscall.h>
 
 #ifndef MAP_FIXED_NOREPLACE /* 4.17 */
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -52,6 +53,10 @@
 #endif
 #ifndef MCL_ONFAULT /* 4.4 */
 #define MCL_ONFAULT 4
+#endif
+
+#ifndef SYS_process_madvise /* 5.10 */
+#define SYS_process_madvise 440
 #endif
 
 #ifndef UFFD_FEATURE_SIGBUS /* 4.14 */

@@ -333,3 +333,41 @@ out:
 	}
 	return (void *)at;
 }
+
+/* Inside a change. The kernel wants one VM area, and takes the new mapping's
+ * protection from it: all is hidden, and what was there is in the object. */
+static int refile(uintptr_t start, uintptr_t end, const long args[5])
+{
+	struct lm_area *area = lm_area_find(start);
+	int ret;
+
+	if (area && end <= area->end && area->flags & LM_AREA_SHARED &&
+	    lm_store_direct(area->store)) {
+		ret = lm_os_mprotect(start, end - start, PROT_NONE);
+		if (ret < 0)
+			return ret;
+		lm_change_forget(start, end);
+	}
+	return (int)lm_sys(SYS_remap_file_pages, args[0], args[1], args[2],
+			   args[3], args[4]);
+}
+
+int lm_remap_file_pages(uintptr_t start, size_t len, int prot, size_t page,
+			int flags)
+{
+	const long args[5] = { (long)start, (long)len, prot, (long)page,
+			       flags };
+	uintptr_t first = lm_page_down(start), end = first + lm_page_down(len);
+	struct lm_change change;
+	int ret;
+
+	if (prot || end <= first || !lm_area_overlaps(first, end))
+		return (int)lm_sys(SYS_remap_file_pages, args[0], args[1],
+				   args[2], args[3], args[4]);
+	ret = lm_change_begin(&change, first, end);
+	if (ret < 0)
+		return ret;
+	ret = refile(first, end, args);
+	lm_change_end(&change);
+	return ret;
+}

@@ -7,10 +7,17 @@
 #include "preload.h"
 
 #include "../area.h"
+#include "../change.h"
 #include "../os.h"
+#include "../os_linux.h"
 
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/uio.h>
 
 static long result(long ret)
 {
@@ -125,4 +132,70 @@ LM_EXPORT int mlockall(int flags)
 LM_EXPORT int munlockall(void)
 {
 	return lazymap_unlock_all();
+}
+
+/* -- Rarer ones ---------------------------------------------------------------- */
+
+LM_EXPORT int remap_file_pages(void *start, size_t len, int prot, size_t page,
+			       int flags)
+{
+	return lm_return(
+		lm_remap_file_pages((uintptr_t)start, len, prot, page, flags));
+}
+
+LM_EXPORT int pkey_mprotect(void *start, size_t len, int prot, int key)
+{
+	int ret;
+
+	if (key == -1)
+		return lazymap_protect(start, len, prot);
+	if (!lm_access_lazy((uintptr_t)start, len))
+		return (int)result(
+			lm_sys(SYS_pkey_mprotect, start, len, prot, key));
+	/* The key stays with the mapping when its protection changes. */
+	ret = (int)lm_sys(SYS_pkey_mprotect, start, len, PROT_NONE, key);
+	return ret < 0 ? lm_return(ret) : lazymap_protect(start, len, prot);
+}
+
+static bool is_myself(int pidfd)
+{
+	char path[64], text[512], *at;
+	long n;
+
+	if (pidfd == -10000 || pidfd == -10001) /* PIDFD_SELF of Linux 6.14 */
+		return true;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	n = lm_os_read_file(path, text, sizeof(text));
+	at = n > 0 ? strstr(text, "\nPid:") : NULL;
+	return at && strtol(at + 5, NULL, 10) == lm_sys(SYS_getpid);
+}
+
+LM_EXPORT ssize_t process_madvise(int pidfd, const struct iovec *iov,
+				  size_t count, int advice, unsigned flags)
+{
+	ssize_t done = 0;
+	/* Does the kernel take this advice, from us? */
+	long ret = lm_sys(SYS_process_madvise, pidfd, iov, 0, advice, flags);
+
+	if (ret < 0 || count > UIO_MAXIOV || !is_myself(pidfd))
+		return result(lm_sys(SYS_process_madvise, pidfd, iov, count,
+				     advice, flags));
+	for (size_t i = 0; i < count; i++) {
+		if (lazymap_advise(iov[i].iov_base, iov[i].iov_len, advice) < 0)
+			return done ? done : -1;
+		done += (ssize_t)iov[i].iov_len;
+	}
+	return done;
+}
+
+LM_EXPORT void *shmat(int id, const void *at, int flags)
+{
+	struct shmid_ds ds;
+
+	/* It replaces what is there. */
+	if (at && flags & SHM_REMAP && shmctl(id, IPC_STAT, &ds) == 0 &&
+	    lm_access_lazy((uintptr_t)at, ds.shm_segsz) &&
+	    lazymap_unmap((void *)(uintptr_t)at, ds.shm_segsz) < 0)
+		return (void *)-1;
+	return REAL(shmat)(id, at, flags);
 }

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <ucontext.h>
 
 extern char **environ;
 
@@ -196,6 +197,13 @@ CASE("fork", "a child made by the bare system call")
 	see("parent", fresh + PAGE);
 }
 
+static char *handler_memory;
+
+static void on_signal(int sig)
+{
+	handler_memory[9 * PAGE] = (char)sig;
+}
+
 /* -- Other beginnings, and ends ------------------------------------------------------- */
 
 CASE("process", "a vfork child touches its parent's memory")
@@ -209,6 +217,64 @@ CASE("process", "a vfork child touches its parent's memory")
 	}
 	end_child("child", pid);
 	see("parent", mem + 3 * PAGE);
+}
+
+static void *on_lazy_stack(void *argument)
+{
+	volatile char local[20 * PAGE];
+
+	for (size_t i = 0; i < sizeof(local); i += PAGE)
+		local[i] = 1;
+	note("on the stack: %d",
+	     (char *)local > (char *)argument &&
+		     (char *)local < (char *)argument + 64 * PAGE);
+	return NULL;
+}
+
+CASE("process", "a thread on a stack mapped without MAP_STACK")
+{
+	char *mem = hand_over(map(NULL, 64 * PAGE, RW, ANON, -1, 0), 64 * PAGE);
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	need(pthread_attr_setstack(&attr, mem, 64 * PAGE) == 0);
+	need(pthread_create(&thread, &attr, on_lazy_stack, mem) == 0);
+	pthread_join(thread, NULL);
+}
+
+static ucontext_t here, there;
+
+static void coroutine(void)
+{
+	on_lazy_stack(there.uc_stack.ss_sp);
+}
+
+CASE("process", "a coroutine on a stack mapped without MAP_STACK")
+{
+	char *mem = hand_over(map(NULL, 64 * PAGE, RW, ANON, -1, 0), 64 * PAGE);
+
+	need(getcontext(&there) == 0);
+	there.uc_stack.ss_sp = mem;
+	there.uc_stack.ss_size = 64 * PAGE;
+	there.uc_link = &here;
+	makecontext(&there, coroutine, 0);
+	need(swapcontext(&here, &there) == 0);
+	note("back");
+}
+
+CASE("process", "a signal handler on an alternate stack in absent memory")
+{
+	char *mem = hand_over(map(NULL, 64 * PAGE, RW, ANON, -1, 0), 64 * PAGE);
+	stack_t stack = { .ss_sp = mem, .ss_size = 64 * PAGE };
+	struct sigaction act = { .sa_handler = on_signal,
+				 .sa_flags = SA_ONSTACK };
+
+	ret("sigaltstack", sigaltstack(&stack, NULL));
+	need(sigaction(SIGUSR1, &act, NULL) == 0);
+	handler_memory = map(NULL, 64 * PAGE, RW, ANON, -1, 0);
+	ret("raise", raise(SIGUSR1));
+	see("written by the handler", handler_memory + 9 * PAGE);
 }
 
 /* A string, in memory that nothing has touched. */
@@ -372,7 +438,7 @@ CASE("limits", "a large area under RLIMIT_AS, touched everywhere")
 	limit.rlim_cur = limit.rlim_max =
 		(rlim_t)(status_kib("VmSize:")) * 1024;
 	need(setrlimit(RLIMIT_AS, &limit) == 0);
-	got("no more", mmap(NULL, (size_t)1 << 20, RW, ANON, -1, 0));
+	got("no more", mmap(NULL, (size_t)256 << 20, RW, ANON, -1, 0));
 	put_each("touched", mem, (size_t)4 << 30, (size_t)2 << 20);
 }
 

@@ -7,10 +7,19 @@
 #define SEM_NO_MACROS
 #include "semantics.h"
 
+void *plain_map(void *start, size_t len, int prot, int flags, int fd,
+		off_t offset)
+{
+	void *addr = mmap(start, len, prot, flags, fd, offset);
+
+	need(addr != MAP_FAILED);
+	return addr;
+}
+
 void *hand_over(void *mem, size_t len)
 {
 #ifdef SEM_LIBRARY
-	need(lazymap_pin(mem, len, LAZYMAP_READ) == 0);
+	need(lazymap_pin(mem, len, LAZYMAP_WRITE) == 0);
 #else
 	(void)len;
 #endif

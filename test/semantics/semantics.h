@@ -138,6 +138,10 @@ void file_put(int fd, off_t at, int byte);
 void file_see(const char *what, int fd, off_t at);
 /* mmap that must work; nothing is recorded. */
 void *map(void *start, size_t len, int prot, int flags, int fd, off_t offset);
+/* The same for what the library has no name of: the kernel's own there, lazy
+ * under the shim. */
+void *plain_map(void *start, size_t len, int prot, int flags, int fd,
+		off_t offset);
 /* `pages` anonymous private pages, page i full of 'a' + i. */
 char *letters(size_t pages);
 /* Free room, whose address is known. */

@@ -1,7 +1,8 @@
 #!/bin/bash
 # test_semantics.sh -- every case of the table, on the kernel, under the shim
-# and with the library, in clusters of a page and of the default size: the
-# records are the same. And doc/mmap.md is what the table says.
+# and with the library, in clusters of a page and of the default size, and with
+# little resident memory: the records are the same. And doc/mmap.md is what the
+# table says.
 # SRCDIR is the source, BUILDDIR the build's directory, TESTDIR scratch.
 #
 # SPDX-License-Identifier: MIT
@@ -54,5 +55,8 @@ for cluster in 4096 65536; do
 		>"$work/library-$cluster.out"
 	compare "library-$cluster"
 done
+LAZYMAP_RESIDENT=8M "$BUILDDIR/lazymap" run --min-size 1 \
+	"$plain" -m lazymap >"$work/shim-resident.out"
+compare shim-resident
 echo "$cases cases"
 [ $failures = 0 ]
