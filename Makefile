@@ -63,8 +63,10 @@ BENCH_SUPPORT_SRC := $(sort $(wildcard bench/support/*.c))
 SUPPORT_SRC := $(sort $(wildcard test/support/*.c))
 # test_*.c is a test; any other .c beside it is a program that tests run.
 TEST_SRC := $(sort $(filter-out test/support/%,$(wildcard test/*/test_*.c)))
-HELPER_SRC := $(filter-out $(TEST_SRC) test/support/%,\
+HELPER_SRC := $(filter-out $(TEST_SRC) test/support/% test/semantics/%,\
 	$(sort $(wildcard test/*/*.c)))
+# One program of several sources, built twice: see test/semantics/semantics.h.
+SEMANTICS_SRC := $(sort $(wildcard test/semantics/*.c))
 SCRIPTS := $(filter-out test/programs/%,$(sort $(wildcard test/*/test_*.sh)))
 PROGRAM_SCRIPTS := $(sort $(wildcard test/programs/test_*.sh))
 FORMAT_SRC = $(shell find lib tools examples test bench -name '*.[ch]' \
@@ -80,7 +82,7 @@ PRELOAD_OBJ := $(call obj,$(PRELOAD_SRC))
 HEAP_OBJ := $(call obj,$(HEAP_SRC))
 ALL_SRC := $(CORE_SRC) $(PRELOAD_SRC) $(HEAP_SRC) $(wildcard lib/trap/libsigsegv.c) \
 	$(TOOL_SRC) $(EXAMPLE_SRC) $(BENCH_SRC) $(BENCH_SUPPORT_SRC) \
-	$(SUPPORT_SRC) $(TEST_SRC) $(HELPER_SRC)
+	$(SUPPORT_SRC) $(TEST_SRC) $(HELPER_SRC) $(SEMANTICS_SRC)
 
 # -- What is made ------------------------------------------------------------
 
@@ -102,9 +104,11 @@ ifeq ($(SIGSEGV_LIBS),)
 TESTS := $(foreach t,$(TESTS),$(if $(findstring libsigsegv,$(notdir $(t))),,$(t)))
 endif
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_SRC))
+SEMANTICS := $(if $(SEMANTICS_SRC),$(addprefix $(BUILD)/test/semantics/,\
+	semantics semantics-library))
 
 all: $(LIBRARIES) $(SHIM) $(MODULES) $(TOOL) $(EXAMPLES) $(BUILD)/lazymap.pc
-tests: all $(if $(CHECK_LIBS),$(TESTS)) $(HELPERS)
+tests: all $(if $(CHECK_LIBS),$(TESTS)) $(HELPERS) $(SEMANTICS)
 	@:
 benches: all $(BENCHES)
 	@:
@@ -235,6 +239,21 @@ $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_A)
 	$(call say,LINK)$(LINK) -o $@ $< $(SUPPORT_A) $(LINK_LIBS) \
 		$(CHECK_LIBS) -ldl $(LIBS)
 	@$(foreach m,$(notdir $(MODULES)),ln -sf ../../$(m) $(@D)/$(m);)
+
+LIBRARY_OBJ := $(patsubst %.c,$(BUILD)/obj/%-library.o,$(SEMANTICS_SRC))
+$(BUILD)/obj/%-library.o: %.c Makefile $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call say,CC)$(COMPILE) -DSEM_LIBRARY -MMD -MP -c -o $@ $<
+
+-include $(LIBRARY_OBJ:.o=.d)
+
+$(BUILD)/test/semantics/semantics: $(call obj,$(SEMANTICS_SRC))
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS)
+
+$(BUILD)/test/semantics/semantics-library: $(LIBRARY_OBJ) $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS)
 
 # -- Testing -----------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 /*
- * advise.c -- madvise, mincore and mlock over lazy areas.
+ * advise.c -- madvise and mincore over lazy areas.
  *
  * The kernel's own call is made for the whole range first: it finds the errors,
  * and for direct areas it does the work. What is lazymap's follows for the
@@ -8,6 +8,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "advise.h"
+
 #include "change.h"
 #include "evict.h"
 #include "fault.h"
@@ -17,6 +19,7 @@
 #include "start.h"
 #include "stats.h"
 #include "sync.h"
+#include "syscall/access.h"
 
 /* -- madvise ----------------------------------------------------------------- */
 
@@ -138,7 +141,6 @@ static int drop(uintptr_t start, uintptr_t end, int advice)
 	return holes;
 }
 
-/* Flag changes, `argument` = flag to set, or ~flag to clear. */
 static void mark(struct lm_area *area, uintptr_t from, uintptr_t to,
 		 int argument)
 {
@@ -154,7 +156,7 @@ static void mark(struct lm_area *area, uintptr_t from, uintptr_t to,
 	lm_area_merge(from, to);
 }
 
-static void change_flags(uintptr_t start, uintptr_t end, int argument)
+void lm_advise_flags(uintptr_t start, uintptr_t end, int argument)
 {
 	struct lm_change change;
 
@@ -257,16 +259,16 @@ static int advise(uintptr_t start, size_t len, int advice)
 		return ret;
 	switch (advice) {
 	case MADV_RANDOM:
-		change_flags(start, end, ~LM_AREA_SEQUENTIAL);
-		change_flags(start, end, LM_AREA_RANDOM);
+		lm_advise_flags(start, end, ~LM_AREA_SEQUENTIAL);
+		lm_advise_flags(start, end, LM_AREA_RANDOM);
 		break;
 	case MADV_NORMAL:
-		change_flags(start, end,
-			     ~(LM_AREA_RANDOM | LM_AREA_SEQUENTIAL));
+		lm_advise_flags(start, end,
+				~(LM_AREA_RANDOM | LM_AREA_SEQUENTIAL));
 		break;
 	case MADV_SEQUENTIAL:
-		change_flags(start, end, ~LM_AREA_RANDOM);
-		change_flags(start, end, LM_AREA_SEQUENTIAL);
+		lm_advise_flags(start, end, ~LM_AREA_RANDOM);
+		lm_advise_flags(start, end, LM_AREA_SEQUENTIAL);
 		break;
 	case MADV_COLD:
 		cool(start, end);
@@ -275,10 +277,10 @@ static int advise(uintptr_t start, size_t len, int advice)
 		page_out(start, end);
 		break;
 	case MADV_DONTFORK:
-		change_flags(start, end, LM_AREA_DONTFORK);
+		lm_advise_flags(start, end, LM_AREA_DONTFORK);
 		break;
 	case MADV_DOFORK:
-		change_flags(start, end, ~LM_AREA_DONTFORK);
+		lm_advise_flags(start, end, ~LM_AREA_DONTFORK);
 		break;
 	}
 	return ret;
@@ -296,24 +298,18 @@ int lazymap_advise(void *start, size_t len, int advice)
 
 /* -- mincore ------------------------------------------------------------------ */
 
-int lazymap_resident(void *start, size_t len, unsigned char *vec)
+/* vec is the caller's, and present: a lazy one is written with the gate open,
+ * a page of addresses' worth at a time. */
+static int resident(uintptr_t first, uintptr_t end, unsigned char *vec)
 {
-	int ret = (int)lm_sys(SYS_mincore, start, len, vec);
-	uintptr_t first, end;
-	struct lm_change change;
-
-	if (ret < 0 || lm_range(start, len, true, -ENOMEM, &first, &end) < 0 ||
-	    !lm_area_overlaps(first, end))
-		return lm_return(ret);
-	/* vec may be lazy itself: it is written with the gate open, a page of
-	 * addresses' worth at a time. */
 	for (uintptr_t at = first; at < end;) {
 		unsigned char part[512];
+		struct lm_change change;
 		size_t n = 0;
+		int ret = lm_change_begin(&change, at, at + LM_PAGE);
 
-		ret = lm_change_begin(&change, at, at + LM_PAGE);
 		if (ret < 0)
-			return lm_return(ret);
+			return ret;
 		for (; n < sizeof(part) && at < end; n++, at += LM_PAGE) {
 			lm_page_word *word = lm_page_word_of(at);
 
@@ -330,35 +326,21 @@ int lazymap_resident(void *start, size_t len, unsigned char *vec)
 	return 0;
 }
 
-/* -- mlock ---------------------------------------------------------------------- */
-
-#ifndef MLOCK_ONFAULT
-#define MLOCK_ONFAULT 1
-#endif
-
-int lazymap_lock(const void *start, size_t len, int flags)
+int lazymap_resident(void *start, size_t len, unsigned char *vec)
 {
-	uintptr_t first = lm_page_down((uintptr_t)start);
-	uintptr_t end = lm_page_up((uintptr_t)start + len);
-	int ret;
+	uintptr_t first, end;
+	size_t pages, pinned = 0;
+	int ret = lm_range(start, len, true, -ENOMEM, &first, &end);
 
-	if (end > first && !(flags & MLOCK_ONFAULT) &&
-	    lm_area_overlaps(first, end))
-		make_present(first, end, LM_READ);
-	ret = (int)(flags ? lm_sys(SYS_mlock2, start, len, flags)
-			  : lm_sys(SYS_mlock, start, len));
-	if (!ret && end > first && lm_area_overlaps(first, end))
-		change_flags(first, end, LM_AREA_LOCKED);
-	return lm_return(ret);
-}
-
-int lazymap_unlock(const void *start, size_t len)
-{
-	uintptr_t first = lm_page_down((uintptr_t)start);
-	uintptr_t end = lm_page_up((uintptr_t)start + len);
-	int ret = (int)lm_sys(SYS_munlock, start, len);
-
-	if (!ret && end > first && lm_area_overlaps(first, end))
-		change_flags(first, end, ~LM_AREA_LOCKED);
+	/* The kernel finds all errors; it writes vec, which may be lazy. */
+	if (!ret) {
+		pages = (end - first) >> LM_PAGE_SHIFT;
+		if (lm_access_lazy((uintptr_t)vec, pages))
+			pinned = lm_access_pin((uintptr_t)vec, pages, 1);
+	}
+	ret = (int)lm_sys(SYS_mincore, start, len, vec);
+	if (!ret && lm_area_overlaps(first, end))
+		ret = resident(first, end, vec);
+	lm_access_unpin((uintptr_t)vec, pinned);
 	return lm_return(ret);
 }

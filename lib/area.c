@@ -29,6 +29,7 @@ static size_t free_count;
 static uintptr_t lowest_gap;
 /* immutable after the start */
 static uintptr_t window_start, window_end;
+static size_t count_max;
 
 /* Index of the first area whose end is above addr. */
 static size_t index_after(uintptr_t addr)
@@ -150,6 +151,11 @@ static int reserve(bool inside)
 int lm_area_reserve(void)
 {
 	return reserve(false);
+}
+
+bool lm_area_full(void)
+{
+	return count >= count_max;
 }
 
 int lm_area_reserve_inside(void)
@@ -302,6 +308,7 @@ uint64_t lm_area_bytes(void)
  */
 int lm_area_start(void)
 {
+	count_max = lm_os_max_map_count();
 	for (uintptr_t size = WINDOW_MAX; size >= WINDOW_MIN; size /= 2) {
 		uintptr_t at = lm_os_mmap(
 			0, 2 * size, PROT_NONE,

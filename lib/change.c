@@ -7,11 +7,15 @@
 
 #include "fault.h"
 #include "gate.h"
+#include "meta.h"
 #include "resident.h"
 #include "start.h"
 #include "step.h"
 
 #include <assert.h>
+
+/* Pages of metadata that are promised; 128 GiB of areas need them. */
+#define PROMISE_MAX ((size_t)65536)
 
 static void wait_not_busy(uintptr_t start, uintptr_t end)
 {
@@ -59,6 +63,19 @@ void lm_change_end(struct lm_change *change)
 	lm_gate_open();
 	lm_map_unlock(change->mask);
 	lm_store_close_dropped();
+}
+
+int lm_change_promise(uintptr_t start, size_t more)
+{
+	size_t areas = lm_area_count() + 1;
+	/* Each area begins and ends in a block that it may not share. */
+	size_t blocks =
+		((lm_area_bytes() + more) >> LM_BLOCK_SHIFT) + 2 * areas;
+	/* The areas themselves lie in such pages, too. */
+	size_t others = areas / (LM_PAGE / sizeof(struct lm_area)) + 4;
+	int ret = lm_meta_promise(lm_min(blocks + others, PROMISE_MAX));
+
+	return ret < 0 ? ret : lm_page_promise(start, more);
 }
 
 void lm_change_forget(uintptr_t start, uintptr_t end)

@@ -30,6 +30,10 @@ void lm_change_also(uintptr_t start, uintptr_t end);
 /* Lets go of everything, and closes stores that nobody uses any more. */
 void lm_change_end(struct lm_change *change);
 
+/* Inside a change, before an area is made or grows: reserve what faults in its
+ * `more` bytes may need of metadata. 0 or -ENOMEM. */
+int lm_change_promise(uintptr_t start, size_t more);
+
 /* Inside a change: [start, end) has no content any more (unmapped, or advised
  * away): every page ABSENT, counted. */
 void lm_change_forget(uintptr_t start, uintptr_t end);

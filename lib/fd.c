@@ -123,6 +123,86 @@ uint64_t lm_fd_tag(int fd)
 	return hash ? hash : 1;
 }
 
+/* -- Which numbers are lazymap's ------------------------------------------------ */
+
+/* A slot is taken by whoever changes `number` from FREE to TAKEN, and is seen by
+ * others once it has a number; the rest is written before that. */
+enum { FREE = 0, TAKEN = -1 };
+
+static struct kept {
+	_Atomic int number; /* + 1, or FREE or TAKEN */
+	struct lm_fd *fd;   /* either of these, or none */
+	_Atomic int *where;
+} kept[256];
+#define KEPT ((int)(sizeof(kept) / sizeof(kept[0])))
+static _Atomic int kept_end; /* no slot from here on was ever taken */
+
+/* Without a free slot it is not protected, and lives on as it can. */
+static void keep(int number, struct lm_fd *fd, _Atomic int *where)
+{
+	for (int i = 0; i < KEPT; i++) {
+		int none = FREE;
+
+		if (!atomic_compare_exchange_strong_explicit(
+			    &kept[i].number, &none, TAKEN, memory_order_relaxed,
+			    memory_order_relaxed))
+			continue;
+		kept[i].fd = fd;
+		kept[i].where = where;
+		/* Pairs with the acquire in vacate. */
+		atomic_store_explicit(&kept[i].number, number + 1,
+				      memory_order_release);
+		for (int end = atomic_load(&kept_end); end <= i;)
+			if (atomic_compare_exchange_weak(&kept_end, &end,
+							 i + 1))
+				break;
+		return;
+	}
+}
+
+static void unkeep(int number)
+{
+	for (int i = 0; i < atomic_load(&kept_end); i++) {
+		int mine = number + 1;
+
+		atomic_compare_exchange_strong_explicit(
+			&kept[i].number, &mine, FREE, memory_order_relaxed,
+			memory_order_relaxed);
+	}
+}
+
+void lm_fd_keep(_Atomic int *where)
+{
+	keep(atomic_load_explicit(where, memory_order_relaxed), NULL, where);
+}
+
+void lm_fd_keep_number(int number)
+{
+	keep(number, NULL, NULL);
+}
+
+void lm_fd_close(int number)
+{
+	unkeep(number);
+	lm_sys(SYS_close, number);
+}
+
+int lm_fd_kept(unsigned first, unsigned last)
+{
+	int found = -1;
+
+	for (int i = 0; i < atomic_load(&kept_end); i++) {
+		int number = atomic_load_explicit(&kept[i].number,
+						  memory_order_relaxed) -
+			     1;
+
+		if (number >= 0 && (unsigned)number >= first &&
+		    (unsigned)number <= last && (found < 0 || number < found))
+			found = number;
+	}
+	return found;
+}
+
 static struct lm_fd_word *word_of(struct lm_fd *fd)
 {
 	/* acquire: pairs with the release of the exchange below. */
@@ -160,6 +240,8 @@ static void close_inherited(struct lm_fd *fd)
 	uint64_t last =
 		atomic_exchange_explicit(&fd->last, 0, memory_order_relaxed);
 
+	if (last)
+		unkeep(number_of(last));
 	if (last && fd->check &&
 	    lm_fd_tag(number_of(last)) == last >> NUMBER_BITS)
 		lm_sys(SYS_close, number_of(last));
@@ -192,6 +274,9 @@ static int fd_open(struct lm_fd *fd, struct lm_fd_word *word, uint64_t old)
 						    memory_order_relaxed,
 						    memory_order_relaxed)) {
 		atomic_store_explicit(&fd->last, value, memory_order_relaxed);
+		if (number_of(old) >= 0)
+			unkeep(number_of(old));
+		keep(number, fd, NULL);
 		return number;
 	}
 	/* Another thread was first. */
@@ -229,6 +314,7 @@ void lm_fd_lost(struct lm_fd *fd, int number)
 			     (int)lm_sys(SYS_getpid))
 		return;
 	value = atomic_load_explicit(&word->value, memory_order_relaxed);
+	unkeep(number);
 	if (value && number_of(value) == number)
 		atomic_compare_exchange_strong_explicit(&word->value, &value, 0,
 							memory_order_relaxed,
@@ -262,6 +348,64 @@ void lm_fd_drop(struct lm_fd *fd)
 		return;
 	value = atomic_exchange_explicit(&word->value, 0, memory_order_relaxed);
 	atomic_store_explicit(&fd->last, 0, memory_order_relaxed);
+	if (value)
+		unkeep(number_of(value));
 	if (value && lm_fd_tag(number_of(value)) == value >> NUMBER_BITS)
 		lm_sys(SYS_close, number_of(value));
+}
+
+/* Somewhere else, without closing the number: dup2 does that by itself. */
+static int move(int number)
+{
+	struct limit64 limit;
+	uint64_t base = (uint64_t)number + 1;
+	int new = -EMFILE;
+
+	if (lm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0)
+		new = dup_beyond(number, &limit);
+	for (; new < 0 && base > 2; base /= 2)
+		new = dup_above(number, base);
+	return new;
+}
+
+static void move_fd(struct lm_fd *fd, int number, int new)
+{
+	struct lm_fd_word *word = word_of(fd);
+	uint64_t value;
+
+	if (!word)
+		return;
+	value = atomic_load_explicit(&word->value, memory_order_relaxed);
+	if (number_of(value) == number &&
+	    atomic_compare_exchange_strong_explicit(
+		    &word->value, &value,
+		    (value & ~NUMBER_MASK) | (uint64_t)(new + 1),
+		    memory_order_relaxed, memory_order_relaxed))
+		atomic_store_explicit(
+			&fd->last, (value & ~NUMBER_MASK) | (uint64_t)(new + 1),
+			memory_order_relaxed);
+	else
+		lm_sys(SYS_close, new);
+}
+
+void lm_fd_vacate(int number)
+{
+	for (int i = 0; i < atomic_load(&kept_end); i++) {
+		int new, mine = number + 1;
+
+		if (atomic_load_explicit(&kept[i].number,
+					 memory_order_acquire) != mine)
+			continue;
+		new = move(number);
+		if (new < 0)
+			return; /* no room: it is lost, and found to be */
+		if (kept[i].where)
+			atomic_store_explicit(kept[i].where, new,
+					      memory_order_relaxed);
+		else if (kept[i].fd)
+			move_fd(kept[i].fd, number, new);
+		atomic_compare_exchange_strong_explicit(
+			&kept[i].number, &mine, new + 1, memory_order_relaxed,
+			memory_order_relaxed);
+	}
 }

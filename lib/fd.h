@@ -29,6 +29,21 @@ int lm_fd_hide(int fd);
 /* A fingerprint of the file that fd is open on, never 0; 0: fd is not open. */
 uint64_t lm_fd_tag(int fd);
 
+/* Keep the descriptor *where (from lm_fd_hide) out of reach of the program's
+ * calls, where the shim sees them; *where changes when it has to move. */
+void lm_fd_keep(_Atomic int *where);
+
+/* The same, of a number that nobody has to know when it moves; lm_fd_kept()
+ * tells whether it has. And its end. */
+void lm_fd_keep_number(int number);
+void lm_fd_close(int number);
+
+/* The first number in [first, last] that is lazymap's own; -1: none. */
+int lm_fd_kept(unsigned first, unsigned last);
+
+/* The program wants this number, which is lazymap's: go to another one. */
+void lm_fd_vacate(int number);
+
 struct lm_fd_word;
 
 /*

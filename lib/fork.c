@@ -14,6 +14,7 @@
  */
 #include "change.h"
 #include "gate.h"
+#include "locked.h"
 #include "meta.h"
 #include "place/place.h"
 #include "resident.h"
@@ -45,13 +46,17 @@ static void parent(void)
 	lm_map_unlock(before);
 }
 
-static void drop_areas(void)
+static void settle_areas(void)
 {
 	uintptr_t at = 0;
 	struct lm_area *area;
 
 	while ((area = lm_area_at_or_after(at))) {
 		at = area->end;
+		/* The child has a copy of a store's pages. What the parent
+		 * has not written back yet is the parent's to write. */
+		if (!lm_store_direct(area->store))
+			area->flags &= ~(unsigned)LM_AREA_SHARED;
 		if (!(area->flags & LM_AREA_DONTFORK))
 			continue;
 		if (lm_area_reserve_inside() < 0)
@@ -74,9 +79,9 @@ static bool forked(void)
 	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
 	lm_resident_give(fewer);
 	lm_resident_forked();
-	if (lm_place && lm_place->forked)
-		lm_place->forked();
-	drop_areas();
+	lm_place_forked();
+	lm_locked_forked();
+	settle_areas();
 	return lm_worker_forked();
 }
 

@@ -224,6 +224,10 @@ void *lazymap_remap(void *start, size_t old_len, size_t new_len, int flags,
 int lazymap_lock(const void *start, size_t len, int flags);
 int lazymap_unlock(const void *start, size_t len);
 
+/* mlockall(2) and munlockall(2). Kernel mappings are locked with the rest. */
+int lazymap_lock_all(int flags);
+int lazymap_unlock_all(void);
+
 /* mincore(2), but bit 0 says whether lazymap holds the page resident. */
 int lazymap_resident(void *start, size_t len, unsigned char *vec);
 
@@ -297,6 +301,7 @@ struct lazymap_stats {
 	uint64_t pages_over_limit; /* let in though nothing could go */
 	uint64_t swap_pool;        /* bytes of compressed memory now */
 	uint64_t swap_file;        /* bytes of the file in use now */
+	uint64_t pages_widened;    /* shown untouched, to need fewer VM areas */
 };
 
 /*

@@ -12,6 +12,8 @@
 #include "change.h"
 #include "fault.h"
 #include "gate.h"
+#include "limit.h"
+#include "locked.h"
 #include "os_linux.h"
 #include "pager.h"
 #include "place/place.h"
@@ -31,6 +33,9 @@
 	 MAP_FIXED_NOREPLACE | MAP_ANONYMOUS | MAP_POPULATE | MAP_LOCKED |     \
 	 MAP_NORESERVE | MAP_NONBLOCK | MAP_32BIT | MAP_DENYWRITE |            \
 	 MAP_EXECUTABLE)
+
+/* Those of them that MAP_SHARED_VALIDATE knows, for a file. */
+#define VALIDATED_FLAGS (LAZY_FLAGS & ~(MAP_FIXED_NOREPLACE | MAP_ANONYMOUS))
 
 #ifndef MAP_32BIT
 #define MAP_32BIT 0
@@ -97,6 +102,8 @@ static bool can_be_lazy(struct request *request, size_t len)
 		return false;
 	if (fixed(request) && request->start & (LM_PAGE - 1))
 		return false;
+	if (type == MAP_SHARED_VALIDATE && request->flags & ~VALIDATED_FLAGS)
+		return false;
 	if (type != MAP_PRIVATE)
 		request->area.flags |= LM_AREA_SHARED;
 	request->area.store = &lm_store_zero;
@@ -116,6 +123,9 @@ static uintptr_t kernel_map(const struct request *request, uintptr_t at,
 
 	flags = (flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE)) | MAP_NORESERVE |
 		more;
+	/* Validated; `more` may hold what the kernel would refuse with it. */
+	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
+		flags = (flags & ~MAP_TYPE) | MAP_SHARED;
 	if (!lm_store_direct(request->area.store))
 		return lm_os_mmap(at, request->len, PROT_NONE,
 				  (flags & ~MAP_TYPE) | MAP_PRIVATE |
@@ -174,6 +184,17 @@ static void undo(const struct request *request, uintptr_t at)
 		lm_os_munmap(at, request->len);
 }
 
+/* What the kernel counts of a mapping that it can see. */
+static int within_limits(const struct request *request)
+{
+	if (lm_area_full())
+		return -ENOMEM;
+	if (request->prot & PROT_WRITE &&
+	    !(request->area.flags & LM_AREA_SHARED))
+		return lm_limit_data(request->len);
+	return 0;
+}
+
 /* Inside a change: the kernel's mapping, and the area over it. */
 static uintptr_t map_lazily(struct request *request)
 {
@@ -191,6 +212,11 @@ static uintptr_t map_lazily(struct request *request)
 		ret = lm_os_mprotect(at, request->len, PROT_NONE);
 	else if (!lm_store_direct(area->store) && lm_place->attach)
 		ret = lm_place->attach(at, request->len);
+	if (ret < 0) {
+		undo(request, at);
+		return (uintptr_t)ret;
+	}
+	ret = lm_change_promise(at, request->len);
 	if (ret < 0) {
 		undo(request, at);
 		return (uintptr_t)ret;
@@ -238,7 +264,11 @@ static uintptr_t map(struct request *request, size_t len, bool lazy)
 	ret = lm_change_begin(&change, request->start, end);
 	if (ret < 0)
 		return (uintptr_t)ret;
-	at = lazy ? map_lazily(request) : map_by_kernel(request, len);
+	ret = lazy ? within_limits(request) : 0;
+	if (ret < 0)
+		at = (uintptr_t)ret;
+	else
+		at = lazy ? map_lazily(request) : map_by_kernel(request, len);
 	lm_change_end(&change);
 	return at;
 }
@@ -247,8 +277,13 @@ static void populate(const struct request *request, uintptr_t at)
 {
 	int error;
 
-	if (!(request->flags & (MAP_POPULATE | MAP_LOCKED)) ||
-	    request->flags & MAP_NONBLOCK || request->prot == PROT_NONE)
+	bool wanted = request->flags & MAP_LOCKED ||
+		      (request->flags & MAP_POPULATE &&
+		       !(request->flags & MAP_NONBLOCK));
+
+	if (lm_locked_future() && !(lm_locked_future() & MCL_ONFAULT))
+		wanted = true;
+	if (!wanted || request->prot == PROT_NONE)
 		return;
 	/* Like the kernel: what cannot be brought in now comes, or fails,
 	 * when it is touched. */
@@ -310,7 +345,7 @@ void *lazymap_map_with(void *start, size_t len, int prot, int flags, int fd,
 		errno = -ret;
 		return LAZYMAP_FAILED;
 	}
-	if (flags & MAP_LOCKED)
+	if (flags & MAP_LOCKED || lm_locked_future())
 		request.area.flags |= LM_AREA_LOCKED;
 	return finish(&request, len, can_be_lazy(&request, len));
 }

@@ -17,6 +17,10 @@
 void *lm_meta_page(void);
 void lm_meta_free_page(void *page);
 
+/* Have `pages` single pages in all, taken or not, so that lm_meta_page() finds
+ * one when no limit lets us map more: address space only. 0 or -ENOMEM. */
+int lm_meta_promise(size_t pages);
+
 /* Zeroed pages for len bytes straight from the kernel, or NULL. */
 void *lm_meta_run(size_t len);
 void lm_meta_free_run(void *run, size_t len);

@@ -6,13 +6,15 @@
  */
 #include "os.h"
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 
+static _Atomic uint32_t before_start = 1;
 /* Wiped by the kernel in a forked child; immutable pointer after the start. */
-static _Atomic uint32_t *lm_os_alive;
+static _Atomic uint32_t *lm_os_alive = &before_start;
 
 void lm_os_wait(const _Atomic uint32_t *word, uint32_t value)
 {
@@ -60,6 +62,31 @@ uint64_t lm_os_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+long lm_os_read_file(const char *path, char *text, size_t size)
+{
+	long fd = lm_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC), n;
+
+	if (fd < 0)
+		return fd;
+	n = lm_sys(SYS_read, fd, text, size - 1);
+	/* A descriptor that was read from has nothing to report. */
+	lm_sys(SYS_close, fd);
+	text[n < 0 ? 0 : n] = '\0';
+	return n;
+}
+
+size_t lm_os_max_map_count(void)
+{
+	char text[32];
+	size_t count = 0;
+
+	if (lm_os_read_file("/proc/sys/vm/max_map_count", text, sizeof(text)) >
+	    0)
+		for (char *c = text; *c >= '0' && *c <= '9'; c++)
+			count = count * 10 + (size_t)(*c - '0');
+	return count ? count : 65530; /* the kernel's default */
 }
 
 void lm_os_say(const char *text)

@@ -25,6 +25,12 @@
 #define LM_BLOCK_PAGES (LM_BLOCK / LM_PAGE)
 /* User addresses that are looked up: 47 bits on x86-64, 48 on aarch64. */
 #define LM_ADDRESS_BITS 48
+/* The kernel's TASK_SIZE. */
+#if defined(__x86_64__)
+#define LM_USER_END (((uintptr_t)1 << 47) - LM_PAGE)
+#else
+#define LM_USER_END ((uintptr_t)1 << LM_ADDRESS_BITS)
+#endif
 
 static inline uintptr_t lm_page_down(uintptr_t addr)
 {
@@ -88,6 +94,11 @@ uint64_t lm_os_block_signals(void);
 void lm_os_restore_signals(uint64_t mask);
 
 uint64_t lm_os_now_ns(void);
+
+/* vm.max_map_count: how many VM areas a process can have. */
+size_t lm_os_max_map_count(void);
+/* A file's beginning as a string, for /proc: its length, or -errno. */
+long lm_os_read_file(const char *path, char *text, size_t size);
 
 /* "lazymap: <text>\n" to standard error, in one write. */
 void lm_os_say(const char *text);

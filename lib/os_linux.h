@@ -47,6 +47,13 @@
 #define MADV_COLLAPSE 25
 #endif
 
+#ifndef MLOCK_ONFAULT /* 4.4 */
+#define MLOCK_ONFAULT 1
+#endif
+#ifndef MCL_ONFAULT /* 4.4 */
+#define MCL_ONFAULT 4
+#endif
+
 #ifndef UFFD_FEATURE_SIGBUS /* 4.14 */
 #define UFFD_FEATURE_SIGBUS (1 << 7)
 #endif

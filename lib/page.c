@@ -12,6 +12,8 @@
 
 #define LEAF_SHIFT 34 /* 16 GiB */
 #define LEAF_BLOCKS ((uintptr_t)1 << (LEAF_SHIFT - LM_BLOCK_SHIFT))
+/* Of larger areas only as much is promised: 2 MiB of leaves. */
+#define PROMISE_MAX ((size_t)1 << 39)
 #define LEAVES ((uintptr_t)1 << (LM_ADDRESS_BITS - LEAF_SHIFT))
 
 typedef _Atomic(lm_page_word *) block_entry;
@@ -90,6 +92,17 @@ lm_page_word *lm_page_make(uintptr_t addr)
 	return &block[page_index(addr)];
 }
 
+int lm_page_promise(uintptr_t start, size_t len)
+{
+	uintptr_t end = start + lm_min(len, PROMISE_MAX);
+
+	for (uintptr_t at = start >> LEAF_SHIFT << LEAF_SHIFT; at < end;
+	     at += (uintptr_t)1 << LEAF_SHIFT)
+		if (!make_entry(at))
+			return -ENOMEM;
+	return 0;
+}
+
 /* The table of page.h, as code. */
 static inline bool legal(enum lm_page_state from, enum lm_page_state to)
 {
@@ -158,7 +171,10 @@ void lm_page_wait(lm_page_word *word, uint32_t ticket)
 
 uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end)
 {
-	while (addr < end) {
+	uintptr_t limit = lm_min(end, (uintptr_t)1 << LM_ADDRESS_BITS);
+
+	/* Calls may ask for ranges that no address space has. */
+	while (addr < limit) {
 		if (!entry_of(addr))
 			addr = ((addr >> LEAF_SHIFT) + 1) << LEAF_SHIFT;
 		else if (!block_of(addr))

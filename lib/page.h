@@ -82,6 +82,10 @@ static inline bool lm_page_resident(enum lm_page_state state)
 lm_page_word *lm_page_word_of(uintptr_t addr);
 lm_page_word *lm_page_make(uintptr_t addr);
 
+/* What touching [start, start+len) will need is reserved, as far as that is
+ * reasonable: a fault must not fail for want of address space. 0, -ENOMEM. */
+int lm_page_promise(uintptr_t start, size_t len);
+
 /* state -> BUSY by one compare-and-swap. False: *seen is what is there. */
 bool lm_page_claim(lm_page_word *word, uint64_t *seen);
 

@@ -5,30 +5,60 @@
  */
 #include "change.h"
 #include "fault.h"
+#include "limit.h"
 #include "start.h"
+
+/* May it be executed (noexec mounts, security modules), may the shared file
+ * still be written (seals)? Only the kernel knows: ask it with a page. */
+static int ask_kernel(const struct lm_area *area, uintptr_t page, int prot)
+{
+	lm_page_word *word = lm_page_word_of(page);
+	int more = prot & ~area->prot, ret;
+
+	if (!(area->flags & LM_AREA_SHARED) || area->store != &lm_store_file)
+		more &= PROT_EXEC;
+	if (!more || !lm_store_direct(area->store))
+		return 0;
+	ret = lm_os_mprotect(page, LM_PAGE, prot);
+	if (ret < 0)
+		return ret;
+	/* Both are what the page had a moment ago. */
+	return lm_os_mprotect(
+		page, LM_PAGE,
+		word && lm_page_present(*word)
+			? lm_fault_prot(area, LM_PAGE_STATE(*word))
+			: PROT_NONE);
+}
 
 /* Inside a change. As mprotect, piece by piece: what comes before the piece
  * that fails has been changed, as with the kernel. */
 static int protect_area(uintptr_t start, uintptr_t end, int prot)
 {
 	struct lm_area *area = lm_area_find(start);
-	int ret;
+	int ret, before;
 
 	if (prot & PROT_WRITE && area->flags & LM_AREA_READ_ONLY)
 		return -EACCES;
-	/* May it be executed (noexec mounts, security modules)? Only the
-	 * kernel knows: ask it with a page, which then gets what it had. */
-	if (prot & PROT_EXEC && lm_store_direct(area->store)) {
-		ret = lm_os_mprotect(start, LM_PAGE, prot);
-		if (ret < 0)
-			return ret;
-		lm_os_mprotect(start, LM_PAGE, PROT_NONE);
-	}
+	if (prot != area->prot && lm_area_full() &&
+	    (start > area->start || end < area->end))
+		return -ENOMEM;
+	ret = ask_kernel(area, start, prot);
+	if (!ret && prot & ~area->prot & PROT_WRITE &&
+	    !(area->flags & LM_AREA_SHARED))
+		ret = lm_limit_data(end - start);
+	if (ret < 0)
+		return ret;
 	lm_area_split(start);
 	lm_area_split(end);
 	area = lm_area_find(start);
+	before = area->prot;
 	area->prot = prot;
 	ret = lm_change_reprotect(area, start, end);
+	if (ret < 0) {
+		/* Too many VM areas: what was so before has room again. */
+		area->prot = before;
+		lm_change_reprotect(area, start, end);
+	}
 	lm_area_merge(start, end);
 	return ret;
 }

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "change.h"
 #include "fault.h"
+#include "limit.h"
 #include "os_linux.h"
 #include "resident.h"
 #include "start.h"
@@ -121,7 +122,9 @@ static uintptr_t do_move(struct move *move)
 	move->new = room;
 	if (move->flags & MREMAP_FIXED)
 		clear_target(room, room + move->new_len);
-	ret = lm_page_make_for_move(move->old, room, len);
+	ret = lm_change_promise(room, move->new_len);
+	if (!ret)
+		ret = lm_page_make_for_move(move->old, room, len);
 	if (!ret)
 		ret = lm_os_mprotect(move->old, len, PROT_NONE);
 	if (!ret)
@@ -178,39 +181,86 @@ static uintptr_t duplicate(struct move *move)
 	return (uintptr_t)at;
 }
 
-/* Inside a change. */
-static uintptr_t remap(struct move *move)
+/* Inside a change: the range begins in no area, or ends in another one. Each
+ * area moves by itself, what is between them too, and holes stay holes (Linux
+ * 6.17; a kernel before that moves no two of its own). */
+static uintptr_t move_several(const struct move *all)
 {
-	struct lm_area *area = lm_area_find(move->old);
-	size_t more;
-	int ret;
+	uintptr_t at = all->old, end = all->old + all->old_len, ret;
+	bool moved = false;
 
-	if (!area)
-		return (uintptr_t)-EFAULT;
-	if (!move->old_len)
-		return duplicate(move);
-	if (move->old + move->old_len > area->end)
-		return (uintptr_t)-EFAULT;
-	if (move->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
-		return do_move(move);
-	if (move->new_len <= move->old_len) {
-		more = move->old_len - move->new_len;
-		ret = more ? lm_os_munmap(move->old + move->new_len, more) : 0;
-		if (ret < 0)
-			return (uintptr_t)ret;
-		clear_target(move->old + move->new_len,
-			     move->old + move->old_len);
-		return move->old;
+	while (at < end) {
+		struct lm_area *area = lm_area_at_or_after(at);
+		bool lazy = area && area->start <= at;
+		struct move move = *all;
+
+		move.old = at;
+		move.new = all->new + (at - all->old);
+		at = !area ? end : lm_min(end, lazy ? area->end : area->start);
+		move.old_len = move.new_len = at - move.old;
+		if (lazy) {
+			ret = (uintptr_t)lm_area_reserve_inside();
+			if (!ret)
+				ret = do_move(&move);
+		} else {
+			ret = (uintptr_t)kernel_remap(move.old, move.old_len,
+						      move.new_len, move.flags,
+						      move.new);
+			if (!lm_os_failed(ret))
+				clear_target(ret, ret + move.new_len);
+			else if (ret == (uintptr_t)-EFAULT && moved)
+				ret = 0; /* a hole */
+		}
+		if (lm_os_failed(ret))
+			return ret;
+		moved = true;
 	}
-	more = move->new_len - move->old_len;
+	return all->new;
+}
+
+/* Inside a change. */
+static uintptr_t grow(struct move *move, const struct lm_area *area)
+{
+	size_t more = move->new_len - move->old_len;
+	int ret = -ENOMEM;
+
+	if (area->prot & PROT_WRITE && !(area->flags & LM_AREA_SHARED) &&
+	    lm_limit_data(more) < 0)
+		return (uintptr_t)-ENOMEM;
 	if (move->old + move->old_len == area->end &&
-	    !grow_in_place(area->end, more)) {
+	    !lm_change_promise(area->end, more))
+		ret = grow_in_place(area->end, more);
+	if (!ret) {
 		extend_area(move->old, more);
 		return move->old;
 	}
 	if (move->flags & MREMAP_MAYMOVE)
 		return do_move(move);
-	return (uintptr_t)-ENOMEM;
+	return (uintptr_t)ret;
+}
+
+/* Inside a change. */
+static uintptr_t remap(struct move *move)
+{
+	struct lm_area *area = lm_area_find(move->old);
+	uintptr_t end = move->old + move->old_len, at;
+	bool stays = !(move->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP));
+
+	if (area && !move->old_len)
+		return duplicate(move);
+	if (stays && move->new_len <= move->old_len) {
+		/* Whatever it is that is cut off. */
+		at = (uintptr_t)kernel_remap(move->old, move->old_len,
+					     move->new_len, move->flags, 0);
+		if (!lm_os_failed(at))
+			clear_target(move->old + move->new_len, end);
+		return at;
+	}
+	if (area && end <= area->end)
+		return stays ? grow(move, area) : do_move(move);
+	if (move->flags & MREMAP_FIXED && move->old_len == move->new_len)
+		return move_several(move);
+	return (uintptr_t)-EFAULT;
 }
 
 /* What the kernel refuses whatever is mapped (mm/mremap.c). */
@@ -225,9 +275,12 @@ static int check(const struct move *move)
 		return -EINVAL;
 	if (move->flags & MREMAP_DONTUNMAP && move->old_len != move->new_len)
 		return -EINVAL;
+	if (move->new_len > LM_USER_END)
+		return -EINVAL;
 	if (!(move->flags & MREMAP_FIXED))
 		return 0;
-	if (move->new &(LM_PAGE - 1) || move->new + move->new_len < move->new ||
+	if (move->new &(LM_PAGE - 1) ||
+	    move->new > LM_USER_END - move->new_len ||
 	    (move->new < move->old + move->old_len &&
 	     move->old < move->new + move->new_len))
 		return -EINVAL;

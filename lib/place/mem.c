@@ -76,8 +76,9 @@ static int mem_probe(void)
 {
 	int err = lm_place_try(lm_place_mem_write, lm_place_mem_read);
 
-	if (err)
-		lm_fd_drop(&mem_fd);
+	/* Opened again by the first page that is copied: a process that maps
+	 * only what the kernel maps itself has no descriptor of ours. */
+	lm_fd_drop(&mem_fd);
 	return err;
 }
 

@@ -2,284 +2,88 @@
  * io.c -- reading and writing through lazy memory: the buffer is present and
  * pinned before the kernel looks, and the call is made once, whole.
  *
+ * Handing a write of absent pages to copy_file_range or sendfile instead is not
+ * done. A file area keeps no descriptor of its file: the kernel's own mapping
+ * is all there is of it, and to open that again (/proc/self/map_files) takes a
+ * privilege. Nor are bytes copied by lazymap that could be saved: what write
+ * reads is the kernel's page of the file, which is not filled but mapped.
+ *
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
-#include "preload.h"
+#include "call.h"
+#include "signal.h"
 
-#include <limits.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* What one call has pinned; undone when it returns, or is cancelled. */
-struct pins {
-	unsigned count;
-	struct pin {
-		uintptr_t start;
-		size_t len;
-	} pin[64];
-};
-
-static void pin(struct pins *pins, uintptr_t start, size_t len, int write)
+/* clang-format off */
+static ssize_t read_once(int fd, void *buf, size_t len)
 {
-	struct pin *pin = &pins->pin[pins->count];
-
-	if (!lm_access_lazy(start, len) ||
-	    pins->count == sizeof(pins->pin) / sizeof(pins->pin[0]))
-		return;
-	pin->start = start;
-	pin->len = lm_access_pin(start, len, write);
-	pins->count += pin->len > 0;
+	LM_PINNED(ssize_t, lm_call_add(pins, (uintptr_t)buf, len, LM_OUT),
+		  REAL(read)(fd, buf, len));
 }
-
-static void unpin(void *argument)
-{
-	struct pins *pins = argument;
-	int saved = errno;
-
-	while (pins->count) {
-		struct pin *pin = &pins->pin[--pins->count];
-
-		lm_access_unpin(pin->start, pin->len);
-	}
-	errno = saved;
-}
-
-/* The vector itself, and each buffer. Beyond the table's room (IOV_MAX is
- * 1024) buffers are made present and not pinned. */
-static void pin_vector(struct pins *pins, const struct iovec *iov, int count,
-		       int write)
-{
-	if (count < 0 || count > IOV_MAX)
-		return;
-	pin(pins, (uintptr_t)iov, (size_t)count * sizeof(*iov), 0);
-	for (int i = 0; i < count; i++)
-		pin(pins, (uintptr_t)iov[i].iov_base, iov[i].iov_len, write);
-}
-
-static void pin_message(struct pins *pins, const struct msghdr *msg, int write)
-{
-	pin(pins, (uintptr_t)msg, sizeof(*msg), write);
-	pin(pins, (uintptr_t)msg->msg_name, msg->msg_namelen, write);
-	pin(pins, (uintptr_t)msg->msg_control, msg->msg_controllen, write);
-	pin_vector(pins, msg->msg_iov, (int)msg->msg_iovlen, write);
-}
-
-/* Make `call` with what `pinning` pins; a cancelled call lets go too. */
-#define PINNED(type, pinning, call)                                            \
-	do {                                                                   \
-		struct pins pins_;                                             \
-		struct pins *pins = &pins_;                                    \
-		type ret_;                                                     \
-                                                                               \
-		pins->count = 0;                                               \
-		pinning;                                                       \
-		if (!pins->count)                                              \
-			return call;                                           \
-		pthread_cleanup_push(unpin, pins);                             \
-		ret_ = call;                                                   \
-		pthread_cleanup_pop(1);                                        \
-		return ret_;                                                   \
-	} while (0)
-
-#define IN(buf, len) pin(pins, (uintptr_t)(buf), len, 0)
-#define OUT(buf, len) pin(pins, (uintptr_t)(buf), len, 1)
 
 LM_EXPORT ssize_t read(int fd, void *buf, size_t len)
 {
-	PINNED(ssize_t, OUT(buf, len), REAL(read)(fd, buf, len));
+	ssize_t ret = read_once(fd, buf, len);
+
+	lm_mask_read(buf, ret);
+	return ret;
 }
 
-LM_EXPORT ssize_t write(int fd, const void *buf, size_t len)
-{
-	PINNED(ssize_t, IN(buf, len), REAL(write)(fd, buf, len));
-}
+LM_CALL(ssize_t, write, SYS_write, (int fd, const void *buf, size_t len), fd, buf, len)
+LM_CALL(ssize_t, pread, SYS_pread64, (int fd, void *buf, size_t len, off_t at), fd, buf, len, at)
+LM_CALL(ssize_t, pread64, SYS_pread64, (int fd, void *buf, size_t len, off64_t at), fd, buf, len, at)
+LM_CALL(ssize_t, pwrite, SYS_pwrite64, (int fd, const void *buf, size_t len, off_t at), fd, buf, len, at)
+LM_CALL(ssize_t, pwrite64, SYS_pwrite64, (int fd, const void *buf, size_t len, off64_t at), fd, buf, len, at)
 
-LM_EXPORT ssize_t pread(int fd, void *buf, size_t len, off_t at)
-{
-	PINNED(ssize_t, OUT(buf, len), REAL(pread)(fd, buf, len, at));
-}
+LM_CALL(ssize_t, readv, SYS_readv, (int fd, const struct iovec *iov, int count), fd, iov, count)
+LM_CALL(ssize_t, writev, SYS_writev, (int fd, const struct iovec *iov, int count), fd, iov, count)
+LM_CALL(ssize_t, preadv, SYS_preadv, (int fd, const struct iovec *iov, int count, off_t at), fd, iov, count, at)
+LM_CALL(ssize_t, preadv64, SYS_preadv, (int fd, const struct iovec *iov, int count, off64_t at), fd, iov, count, at)
+LM_CALL(ssize_t, pwritev, SYS_pwritev, (int fd, const struct iovec *iov, int count, off_t at), fd, iov, count, at)
+LM_CALL(ssize_t, pwritev64, SYS_pwritev, (int fd, const struct iovec *iov, int count, off64_t at), fd, iov, count, at)
+LM_CALL(ssize_t, preadv2, SYS_preadv2, (int fd, const struct iovec *iov, int count, off_t at, int flags), fd, iov, count, at, flags)
+LM_CALL(ssize_t, preadv64v2, SYS_preadv2, (int fd, const struct iovec *iov, int count, off64_t at, int flags), fd, iov, count, at, flags)
+LM_CALL(ssize_t, pwritev2, SYS_pwritev2, (int fd, const struct iovec *iov, int count, off_t at, int flags), fd, iov, count, at, flags)
+LM_CALL(ssize_t, pwritev64v2, SYS_pwritev2, (int fd, const struct iovec *iov, int count, off64_t at, int flags), fd, iov, count, at, flags)
 
-LM_EXPORT ssize_t pread64(int fd, void *buf, size_t len, off64_t at)
-{
-	PINNED(ssize_t, OUT(buf, len), REAL(pread64)(fd, buf, len, at));
-}
-
-LM_EXPORT ssize_t pwrite(int fd, const void *buf, size_t len, off_t at)
-{
-	PINNED(ssize_t, IN(buf, len), REAL(pwrite)(fd, buf, len, at));
-}
-
-LM_EXPORT ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t at)
-{
-	PINNED(ssize_t, IN(buf, len), REAL(pwrite64)(fd, buf, len, at));
-}
-
-/* What a fortified program calls in place of read and the like; the length of
- * the object is checked by libc behind us. */
+/* What a fortified program calls; libc checks the object's size behind us. */
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t size);
 ssize_t __pread_chk(int fd, void *buf, size_t len, off_t at, size_t size);
 ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t at, size_t size);
-ssize_t __recv_chk(int fd, void *buf, size_t len, size_t size, int flags);
-ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t size, int flags,
-		       struct sockaddr *from, socklen_t *from_len);
+LM_CALL(ssize_t, __read_chk, SYS_read, (int fd, void *buf, size_t len, size_t size), fd, buf, len, size)
+LM_CALL(ssize_t, __pread_chk, SYS_pread64, (int fd, void *buf, size_t len, off_t at, size_t size), fd, buf, len, at, size)
+LM_CALL(ssize_t, __pread64_chk, SYS_pread64, (int fd, void *buf, size_t len, off64_t at, size_t size), fd, buf, len, at, size)
 
-LM_EXPORT ssize_t __read_chk(int fd, void *buf, size_t len, size_t size)
+/* Between descriptors: only the offsets are memory. */
+LM_CALL(ssize_t, sendfile, SYS_sendfile, (int out, int in, off_t *at, size_t len), out, in, at, len)
+LM_CALL(ssize_t, sendfile64, SYS_sendfile, (int out, int in, off64_t *at, size_t len), out, in, at, len)
+LM_CALL(ssize_t, splice, SYS_splice, (int in, off64_t *in_at, int out, off64_t *out_at, size_t len, unsigned flags), in, in_at, out, out_at, len, flags)
+LM_CALL(ssize_t, copy_file_range, SYS_copy_file_range, (int in, off64_t *in_at, int out, off64_t *out_at, size_t len, unsigned flags), in, in_at, out, out_at, len, flags)
+
+/* One end is another process, which may well be this one. */
+static void pin_two(struct lm_call_pins *pins, long nr, pid_t pid, const struct iovec *here, unsigned long here_count, const struct iovec *there, unsigned long there_count)
 {
-	PINNED(ssize_t, OUT(buf, len), REAL(__read_chk)(fd, buf, len, size));
+	int dir = nr == SYS_readv ? LM_IN : LM_OUT;
+
+	lm_call_pin(pins, nr, LM_LONGS(0, here, here_count));
+	lm_call_add(pins, (uintptr_t)there, there_count * sizeof(*there), LM_IN);
+	for (unsigned long i = 0; pid == getpid() && i < there_count; i++)
+		lm_call_add(pins, (uintptr_t)there[i].iov_base, there[i].iov_len, dir);
 }
 
-LM_EXPORT ssize_t __pread_chk(int fd, void *buf, size_t len, off_t at,
-			      size_t size)
+LM_EXPORT ssize_t process_vm_readv(pid_t pid, const struct iovec *here, unsigned long here_count, const struct iovec *there, unsigned long there_count, unsigned long flags)
 {
-	PINNED(ssize_t, OUT(buf, len),
-	       REAL(__pread_chk)(fd, buf, len, at, size));
+	LM_PINNED(ssize_t, pin_two(pins, SYS_readv, pid, here, here_count, there, there_count),
+		  REAL(process_vm_readv)(pid, here, here_count, there, there_count, flags));
 }
 
-LM_EXPORT ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t at,
-				size_t size)
+LM_EXPORT ssize_t process_vm_writev(pid_t pid, const struct iovec *here, unsigned long here_count, const struct iovec *there, unsigned long there_count, unsigned long flags)
 {
-	PINNED(ssize_t, OUT(buf, len),
-	       REAL(__pread64_chk)(fd, buf, len, at, size));
-}
-
-LM_EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
-{
-	PINNED(ssize_t, pin_vector(pins, iov, count, 1),
-	       REAL(readv)(fd, iov, count));
-}
-
-LM_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
-{
-	PINNED(ssize_t, pin_vector(pins, iov, count, 0),
-	       REAL(writev)(fd, iov, count));
-}
-
-LM_EXPORT ssize_t preadv(int fd, const struct iovec *iov, int count, off_t at)
-{
-	PINNED(ssize_t, pin_vector(pins, iov, count, 1),
-	       REAL(preadv)(fd, iov, count, at));
-}
-
-LM_EXPORT ssize_t preadv64(int fd, const struct iovec *iov, int count,
-			   off64_t at)
-{
-	PINNED(ssize_t, pin_vector(pins, iov, count, 1),
-	       REAL(preadv64)(fd, iov, count, at));
-}
-
-LM_EXPORT ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t at)
-{
-	PINNED(ssize_t, pin_vector(pins, iov, count, 0),
-	       REAL(pwritev)(fd, iov, count, at));
-}
-
-LM_EXPORT ssize_t pwritev64(int fd, const struct iovec *iov, int count,
-			    off64_t at)
-{
-	PINNED(ssize_t, pin_vector(pins, iov, count, 0),
-	       REAL(pwritev64)(fd, iov, count, at));
-}
-
-/* -- Sockets ------------------------------------------------------------------ */
-
-LM_EXPORT ssize_t recv(int fd, void *buf, size_t len, int flags)
-{
-	PINNED(ssize_t, OUT(buf, len), REAL(recv)(fd, buf, len, flags));
-}
-
-LM_EXPORT ssize_t __recv_chk(int fd, void *buf, size_t len, size_t size,
-			     int flags)
-{
-	PINNED(ssize_t, OUT(buf, len),
-	       REAL(__recv_chk)(fd, buf, len, size, flags));
-}
-
-LM_EXPORT ssize_t recvfrom(int fd, void *buf, size_t len, int flags,
-			   struct sockaddr *from, socklen_t *from_len)
-{
-	PINNED(ssize_t,
-	       (OUT(buf, len), OUT(from_len, sizeof(*from_len)),
-		OUT(from, from && from_len ? *from_len : 0)),
-	       REAL(recvfrom)(fd, buf, len, flags, from, from_len));
-}
-
-LM_EXPORT ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t size,
-				 int flags, struct sockaddr *from,
-				 socklen_t *from_len)
-{
-	PINNED(ssize_t,
-	       (OUT(buf, len), OUT(from_len, sizeof(*from_len)),
-		OUT(from, from && from_len ? *from_len : 0)),
-	       REAL(__recvfrom_chk)(fd, buf, len, size, flags, from, from_len));
-}
-
-LM_EXPORT ssize_t send(int fd, const void *buf, size_t len, int flags)
-{
-	PINNED(ssize_t, IN(buf, len), REAL(send)(fd, buf, len, flags));
-}
-
-LM_EXPORT ssize_t sendto(int fd, const void *buf, size_t len, int flags,
-			 const struct sockaddr *to, socklen_t to_len)
-{
-	PINNED(ssize_t, (IN(buf, len), IN(to, to_len)),
-	       REAL(sendto)(fd, buf, len, flags, to, to_len));
-}
-
-LM_EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
-{
-	PINNED(ssize_t, pin_message(pins, msg, 1),
-	       REAL(recvmsg)(fd, msg, flags));
-}
-
-LM_EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
-{
-	PINNED(ssize_t, pin_message(pins, msg, 0),
-	       REAL(sendmsg)(fd, msg, flags));
-}
-
-/* -- stdio: the caller's buffer may go to the kernel as it is ------------------ */
-
-LM_EXPORT size_t fread(void *buf, size_t size, size_t n, FILE *file)
-{
-	size_t len;
-
-	if (__builtin_mul_overflow(size, n, &len))
-		len = 0;
-	PINNED(size_t, OUT(buf, len), REAL(fread)(buf, size, n, file));
-}
-
-LM_EXPORT size_t fwrite(const void *buf, size_t size, size_t n, FILE *file)
-{
-	size_t len;
-
-	if (__builtin_mul_overflow(size, n, &len))
-		len = 0;
-	PINNED(size_t, IN(buf, len), REAL(fwrite)(buf, size, n, file));
-}
-
-#undef fread_unlocked
-#undef fwrite_unlocked
-
-LM_EXPORT size_t fread_unlocked(void *buf, size_t size, size_t n, FILE *file)
-{
-	size_t len;
-
-	if (__builtin_mul_overflow(size, n, &len))
-		len = 0;
-	PINNED(size_t, OUT(buf, len), REAL(fread_unlocked)(buf, size, n, file));
-}
-
-LM_EXPORT size_t fwrite_unlocked(const void *buf, size_t size, size_t n,
-				 FILE *file)
-{
-	size_t len;
-
-	if (__builtin_mul_overflow(size, n, &len))
-		len = 0;
-	PINNED(size_t, IN(buf, len), REAL(fwrite_unlocked)(buf, size, n, file));
+	LM_PINNED(ssize_t, pin_two(pins, SYS_writev, pid, here, here_count, there, there_count),
+		  REAL(process_vm_writev)(pid, here, here_count, there, there_count, flags));
 }

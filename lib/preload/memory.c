@@ -116,3 +116,13 @@ LM_EXPORT int munlock(const void *start, size_t len)
 {
 	return lazymap_unlock(start, len);
 }
+
+LM_EXPORT int mlockall(int flags)
+{
+	return lazymap_lock_all(flags);
+}
+
+LM_EXPORT int munlockall(void)
+{
+	return lazymap_unlock_all();
+}

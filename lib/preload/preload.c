@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "preload.h"
+#include "signal.h"
 
 #include "../fd.h"
 #include "../os.h"
@@ -25,8 +26,12 @@
 #define MIN_SIZE_DEFAULT ((size_t)64 * 1024)
 
 static _Atomic size_t min_size;
-static _Atomic int off; /* lazymap could not start: everything goes on */
-static int stats_fd = -1;
+/* Everything goes on as it is while lazymap is being started (by this thread,
+ * or so early that no other one calls), and when it could not start. */
+enum { NOT_YET, STARTING, ON, OFF };
+static _Atomic int state;
+static _Atomic int stats_fd = -1;
+static uint64_t stats_tag; /* what it is open on */
 
 void *lm_real(const char *name, void *_Atomic *kept)
 {
@@ -48,29 +53,15 @@ void *lm_real(const char *name, void *_Atomic *kept)
 static size_t parse_min_size(void)
 {
 	const char *text = getenv("LAZYMAP_MIN_SIZE");
-	unsigned long long n;
-	char *end;
+	size_t size;
 
 	if (!text || !*text)
 		return MIN_SIZE_DEFAULT;
-	n = strtoull(text, &end, 10);
-	switch (*end) {
-	case 'G':
-	case 'g':
-		n <<= 10; /* fall through */
-	case 'M':
-	case 'm':
-		n <<= 10; /* fall through */
-	case 'K':
-	case 'k':
-		n <<= 10;
-		end++;
-	}
-	if (*end || !n) {
-		lm_os_say("LAZYMAP_MIN_SIZE is not a size; 64K is used");
-		return MIN_SIZE_DEFAULT;
-	}
-	return n;
+	size = lm_start_bytes(text);
+	if (size)
+		return size;
+	lm_os_say("LAZYMAP_MIN_SIZE is not a size; 64K is used");
+	return MIN_SIZE_DEFAULT;
 }
 
 size_t lm_shim_min_size(void)
@@ -84,9 +75,40 @@ size_t lm_shim_min_size(void)
 	return size;
 }
 
+static void start(void)
+{
+	int before = NOT_YET, after = ON;
+
+	if (!atomic_compare_exchange_strong(&state, &before, STARTING))
+		return;
+	lm_process_start();
+	if (lm_start() < 0) {
+		lm_os_say("cannot start here; the program runs without it");
+		after = OFF;
+	} else {
+		lm_signal_start();
+	}
+	atomic_store(&state, after);
+}
+
 int lm_shim_off(void)
 {
-	return atomic_load_explicit(&off, memory_order_relaxed);
+	int now = atomic_load_explicit(&state, memory_order_relaxed);
+
+	if (now == ON)
+		return 0;
+	/* Until the C library has its environment (an IFUNC's resolver may
+	 * call), nothing can be started. */
+	if (now == NOT_YET && environ)
+		start();
+	return atomic_load_explicit(&state, memory_order_relaxed) != ON;
+}
+
+static void keep_stats(int fd)
+{
+	stats_tag = lm_fd_tag(fd);
+	atomic_store(&stats_fd, fd);
+	lm_fd_keep(&stats_fd);
 }
 
 /* Standard error may be closed, or be the program's own file, by the time the
@@ -107,7 +129,7 @@ static void open_stats(void)
 	if (fd < 0)
 		lm_os_say("the file for the statistics cannot be opened");
 	else
-		stats_fd = lm_fd_hide(fd);
+		keep_stats(lm_fd_hide(fd));
 }
 
 /* The children run without the shim: LAZYMAP_FOLLOW=0. Of LD_PRELOAD only our
@@ -142,14 +164,14 @@ static void do_not_follow(void)
 
 __attribute__((constructor)) static void begin(void)
 {
-	if (lm_start() < 0) {
-		lm_os_say("cannot start here; the program runs without it");
-		atomic_store(&off, 1);
-	}
+	start();
 	if (!lm_shim_off() && lm_options.syscall_trap >= 0)
 		lm_hook_start(); /* where it cannot be, the wrappers are */
 	open_stats();
+	lm_exec_start();
 	do_not_follow();
+	/* The first one of all, so that it is called last. */
+	at_quick_exit(lm_shim_end);
 }
 
 /* At a normal end, by exit or _exit: once in each process. */
@@ -158,17 +180,21 @@ void lm_shim_end(void)
 	static _Atomic int pid;
 	int me = (int)lm_sys(SYS_getpid);
 	char line[256];
-	int len;
+	int len, fd;
 
-	if (lm_shim_off() || atomic_exchange(&pid, me) == me)
+	if (lm_shim_off() || lm_shim_vforked() ||
+	    atomic_exchange(&pid, me) == me)
 		return;
 	lm_exit_flush();
-	if (stats_fd < 0)
+	/* A program that makes its system calls itself may have put a file of
+	 * its own there. */
+	fd = atomic_load(&stats_fd);
+	if (fd < 0 || lm_fd_tag(fd) != stats_tag)
 		return;
 	len = snprintf(line, sizeof(line), "lazymap: %s, process %d\n",
 		       program_invocation_short_name, me);
-	lm_sys(SYS_write, stats_fd, line, len);
-	lm_stats_print(stats_fd);
+	lm_sys(SYS_write, fd, line, len);
+	lm_stats_print(fd);
 }
 
 __attribute__((destructor)) static void end(void)

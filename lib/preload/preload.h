@@ -29,9 +29,16 @@ void *lm_real(const char *name, void *_Atomic *kept);
 		(__typeof__(&name))lm_real(#name, &kept_);                     \
 	})
 
-/* Lazymap could not start: then calls
- * go on as they are. */
+/* Lazymap is not there (yet): calls go on as they are. Starts it when it can be
+ * started. */
 int lm_shim_off(void);
+
+/* Is this a child that shares its parent's memory, by vfork? */
+int lm_shim_vforked(void);
+void lm_process_start(void);
+
+/* Keep what the next program is to be given. */
+void lm_exec_start(void);
 
 /* The process ends normally: write back, print the statistics. */
 void lm_shim_end(void);

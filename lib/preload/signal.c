@@ -1,115 +1,328 @@
 /*
- * signal.c -- the program's SIGSEGV action is kept by lazymap, and SIGSEGV and
- * SIGBUS are never really blocked: a touch of lazy memory would be fatal.
+ * signal.c -- signal actions: the program's for SIGSEGV is kept aside, and
+ * delivered by the stand-in; see signal.h.
  *
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
 #include "preload.h"
+#include "signal.h"
 
+#include "../lock.h"
+#include "../os.h"
+#include "../trap/action.h"
 #include "../trap/trap.h"
 
-#include <pthread.h>
-#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <ucontext.h>
+
+#define RESTORER 0x04000000 /* SA_RESTORER, where there is such a thing */
+
+/* What the kernel is not told of the program's actions, a bit a signal: they
+ * want an alternate stack (and there is none yet), they mask the stand-in
+ * itself. Atomic. */
+static _Atomic uint64_t wants_stack, masks_stand_in;
+
+/* The program's own action for the stand-in. Guarded by lock. */
+static struct sigaction stand_in;
+static struct lm_lock lock;
+
+/* A fault of this thread is on its way to the program's handler. */
+static __thread int under_way __attribute__((tls_model("initial-exec")));
+
+static uint64_t bits_of(const void *set)
+{
+	uint64_t bits;
+
+	memcpy(&bits, set, sizeof(bits));
+	return bits;
+}
+
+/* -- Delivery ------------------------------------------------------------------ */
+
+int lm_signal_unmask(siginfo_t *info)
+{
+	if (info->si_errno != LM_STAND_IN_MARK)
+		return info->si_signo;
+	info->si_errno = 0;
+	return info->si_signo = SIGSEGV;
+}
+
+static struct sigaction action_for(int sig)
+{
+	struct sigaction act;
+	uint64_t mask;
+
+	if (sig == SIGSEGV)
+		return lm_trap_program(true);
+	mask = lm_os_block_signals();
+	lm_lock_take(&lock);
+	act = stand_in;
+	if (act.sa_flags & (int)SA_RESETHAND)
+		stand_in.sa_handler = SIG_DFL;
+	lm_lock_drop(&lock);
+	lm_os_restore_signals(mask);
+	return act;
+}
+
+/* The mask in the handler's context, as the program knows it, and back. */
+static void show_mask(ucontext_t *context, int from, int to)
+{
+	uint64_t mask = bits_of(&context->uc_sigmask);
+
+	if (!(mask & lm_signal_bit(from)))
+		return;
+	mask = (mask & ~lm_signal_bit(from)) | lm_signal_bit(to);
+	memcpy(&context->uc_sigmask, &mask, sizeof(mask));
+}
+
+/* The handler of the stand-in: called by the kernel on the stack and with the
+ * mask that the program wanted for SIGSEGV. */
+static void on_stand_in(int sig, siginfo_t *info, void *context)
+{
+	struct sigaction act;
+
+	sig = lm_signal_unmask(info);
+	if (sig == SIGSEGV)
+		under_way = 0;
+	act = action_for(sig);
+	if (act.sa_handler == SIG_IGN)
+		return;
+	if (act.sa_handler == SIG_DFL) {
+		lm_trap_die(sig, info);
+		return;
+	}
+	show_mask(context, LM_STAND_IN, SIGSEGV);
+	if (act.sa_flags & SA_SIGINFO)
+		act.sa_sigaction(sig, info, context);
+	else
+		act.sa_handler(sig);
+	show_mask(context, SIGSEGV, LM_STAND_IN);
+}
+
+static int queue(const siginfo_t *info, bool anybody)
+{
+	siginfo_t marked = *info;
+	long me = lm_sys(SYS_getpid);
+
+	marked.si_errno = LM_STAND_IN_MARK;
+	/* Only the first thread may pass a kill() on to the whole process
+	 * under the sender's name; else this thread keeps it. */
+	if (anybody &&
+	    lm_sys(SYS_rt_sigqueueinfo, me, LM_STAND_IN, &marked) == 0)
+		return 0;
+	return (int)lm_sys(SYS_rt_tgsigqueueinfo, me, lm_sys(SYS_gettid),
+			   LM_STAND_IN, &marked);
+}
+
+/* Sent by somebody: as the kernel does with a signal that is blocked, ignored
+ * or handled. */
+static bool deliver_sent(const struct sigaction *act, siginfo_t *info,
+			 bool blocked)
+{
+	if (!blocked && act->sa_handler == SIG_IGN)
+		return true;
+	if (!blocked && act->sa_handler == SIG_DFL)
+		return false;
+	return queue(info, blocked && info->si_code != SI_TKILL) == 0;
+}
+
+/*
+ * In lazymap's handler, with all signals blocked: the stand-in comes when it
+ * returns, at the instruction that faulted, with the registers, the error code
+ * and the address as they were.
+ */
+static bool deliver(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *machine = context;
+	struct sigaction act;
+	bool blocked;
+
+	if (sig != SIGSEGV)
+		return false;
+	act = lm_trap_program(false);
+	blocked = bits_of(&machine->uc_sigmask) & lm_signal_bit(LM_STAND_IN);
+	if (info->si_code <= 0)
+		return deliver_sent(&act, info, blocked);
+	/* A fault while SIGSEGV is blocked or ignored kills; so does one that
+	 * the kernel raises because the handler's frame has no room. */
+	if (blocked || act.sa_handler == SIG_DFL || act.sa_handler == SIG_IGN ||
+	    under_way || queue(info, false) < 0)
+		lm_trap_die(sig, info);
+	else
+		under_way = 1;
+	return true;
+}
+
+/* -- Actions ------------------------------------------------------------------- */
+
+static struct sigaction for_kernel(int sig, const struct sigaction *act)
+{
+	struct sigaction kernel = *act;
+	uint64_t mask = bits_of(&act->sa_mask);
+
+	kernel.sa_mask = lm_mask_in(&act->sa_mask);
+	if (mask & lm_signal_bit(LM_STAND_IN))
+		atomic_fetch_or(&masks_stand_in, lm_signal_bit(sig));
+	else
+		atomic_fetch_and(&masks_stand_in, ~lm_signal_bit(sig));
+	/* Every thread has an alternate stack, which the program must not
+	 * find itself on before it has asked for one. */
+	if (act->sa_flags & SA_ONSTACK)
+		atomic_fetch_or(&wants_stack, lm_signal_bit(sig));
+	else
+		atomic_fetch_and(&wants_stack, ~lm_signal_bit(sig));
+	if (!lm_stack_asked())
+		kernel.sa_flags &= ~SA_ONSTACK;
+	return kernel;
+}
+
+static void for_program(int sig, struct sigaction *act)
+{
+	uint64_t bit = lm_signal_bit(sig);
+
+	lm_mask_out(&act->sa_mask);
+	if (atomic_load(&masks_stand_in) & bit)
+		sigaddset(&act->sa_mask, LM_STAND_IN);
+	if (atomic_load(&wants_stack) & bit)
+		act->sa_flags |= SA_ONSTACK;
+}
+
+/* The kernel's action for the stand-in, after the program's for SIGSEGV. */
+static void set_stand_in(void)
+{
+	struct sigaction act = lm_trap_program(false), kernel;
+	int handled = act.sa_handler != SIG_DFL && act.sa_handler != SIG_IGN;
+
+	kernel = for_kernel(LM_STAND_IN, &act);
+	kernel.sa_sigaction = on_stand_in;
+	kernel.sa_flags |= SA_SIGINFO;
+	kernel.sa_flags &= ~((int)SA_RESETHAND | SA_NOCLDSTOP | SA_NOCLDWAIT);
+	if (!handled)
+		kernel.sa_flags |= SA_RESTART;
+	REAL(sigaction)(LM_STAND_IN, &kernel, NULL);
+	lm_action_restart(SIGSEGV, !handled || act.sa_flags & SA_RESTART);
+}
+
+static void keep_stand_in(const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction new, was;
+	uint64_t mask;
+
+	if (act)
+		new = *act;
+	mask = lm_os_block_signals();
+	lm_lock_take(&lock);
+	was = stand_in;
+	if (act)
+		stand_in = new;
+	lm_lock_drop(&lock);
+	lm_os_restore_signals(mask);
+	if (old)
+		*old = was;
+}
+
+/* An action of SIGSEGV or the stand-in, which the kernel is not given: done. */
+static bool kept(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction copy, kernel;
+
+	if (act && (sig == SIGSEGV || sig == LM_STAND_IN)) {
+		/* As it would be read back from the C library. */
+		copy = *act;
+		if (!REAL(sigaction)(LM_STAND_IN, NULL, &kernel)) {
+			copy.sa_restorer = kernel.sa_restorer;
+			copy.sa_flags |= kernel.sa_flags & RESTORER;
+		}
+		act = &copy;
+	}
+	if (sig == LM_STAND_IN)
+		keep_stand_in(act, old);
+	else if (!lm_trap_sigaction(sig, act, old))
+		return false;
+	if (act && sig == SIGSEGV)
+		set_stand_in();
+	return true;
+}
 
 LM_EXPORT int sigaction(int sig, const struct sigaction *act,
 			struct sigaction *old)
 {
-	struct sigaction stripped;
+	struct sigaction kernel, was;
+	int ret;
 
-	if (lm_trap_sigaction(sig, act, old))
+	if (lm_shim_off() || sig < 1 || sig > 64)
+		return REAL(sigaction)(sig, act, old);
+	if (lm_shim_vforked() && (sig == SIGSEGV || sig == LM_STAND_IN)) {
+		/* The memory is the parent's; exec sets the default. */
+		if (old)
+			*old = lm_trap_program(false);
 		return 0;
-	if (act && (sigismember(&act->sa_mask, SIGSEGV) == 1)) {
-		stripped = *act;
-		sigdelset(&stripped.sa_mask, SIGSEGV);
-		act = &stripped;
 	}
-	return REAL(sigaction)(sig, act, old);
-}
-
-static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
-{
-	struct sigaction act = { .sa_handler = handler, .sa_flags = flags };
-	struct sigaction old;
-
-	sigemptyset(&act.sa_mask);
-	if (!(flags & (int)SA_RESETHAND))
-		sigaddset(&act.sa_mask, sig);
-	if (sigaction(sig, &act, &old) < 0)
-		return SIG_ERR;
-	return old.sa_handler;
-}
-
-LM_EXPORT sighandler_t signal(int sig, sighandler_t handler)
-{
-	if (sig != SIGSEGV)
-		return REAL(signal)(sig, handler);
-	return set_handler(sig, handler, SA_RESTART);
-}
-
-sighandler_t bsd_signal(int sig, sighandler_t handler);
-LM_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler)
-{
-	return signal(sig, handler);
-}
-
-sighandler_t sysv_signal(int sig, sighandler_t handler);
-LM_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler)
-{
-	if (sig != SIGSEGV)
-		return REAL(sysv_signal)(sig, handler);
-	return set_handler(sig, handler, (int)SA_RESETHAND | SA_NODEFER);
-}
-
-/* Whether the program believes SIGSEGV blocked in this thread. */
-static __thread int believed __attribute__((tls_model("initial-exec")));
-
-static void believe(int how, const sigset_t *set, sigset_t *stripped)
-{
-	int there = sigismember(set, SIGSEGV) == 1;
-
-	*stripped = *set;
-	switch (how) {
-	case SIG_BLOCK:
-		believed |= there;
-		break;
-	case SIG_UNBLOCK:
-		believed &= !there;
-		return;
-	case SIG_SETMASK:
-		believed = there;
-		break;
+	if (kept(sig, act, old))
+		return 0;
+	memset(&was, 0, sizeof(was));
+	if (old) {
+		ret = REAL(sigaction)(sig, NULL, &was);
+		if (ret)
+			return ret;
+		for_program(sig, &was);
 	}
-	sigdelset(stripped, SIGSEGV);
+	if (act) {
+		kernel = for_kernel(sig, act);
+		ret = REAL(sigaction)(sig, &kernel, NULL);
+		if (ret)
+			return ret;
+	}
+	if (old)
+		*old = was;
+	return 0;
 }
 
-#define MASK_CALL(name)                                                        \
-	LM_EXPORT int name(int how, const sigset_t *set, sigset_t *old)        \
-	{                                                                      \
-		int before = believed, ret;                                    \
-		sigset_t stripped, was;                                        \
-                                                                               \
-		if (set)                                                       \
-			believe(how, set, &stripped);                          \
-		ret = REAL(name)(how, set ? &stripped : NULL, &was);           \
-		if (ret)                                                       \
-			believed = before;                                     \
-		else if (before)                                               \
-			sigaddset(&was, SIGSEGV);                              \
-		if (!ret && old)                                               \
-			*old = was;                                            \
-		return ret;                                                    \
-	}
-
-MASK_CALL(sigprocmask)
-MASK_CALL(pthread_sigmask)
-
-/* The kernel pushes a signal's frame without faulting lazy pages in: an
- * alternate stack is present, and stays so. */
-LM_EXPORT int sigaltstack(const stack_t *new, stack_t *old)
+int __sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+LM_EXPORT int __sigaction(int sig, const struct sigaction *act,
+			  struct sigaction *old)
 {
-	if (new && !(new->ss_flags &SS_DISABLE) &&
-	    lm_access_lazy((uintptr_t) new->ss_sp, new->ss_size))
-		lm_access_pin((uintptr_t) new->ss_sp, new->ss_size, 1);
-	return REAL(sigaltstack)(new, old);
+	return sigaction(sig, act, old);
+}
+
+/* Programs that ask for an alternate stack do so once, early. */
+void lm_signal_on_stack(bool there)
+{
+	uint64_t wanted = atomic_load(&wants_stack);
+	struct sigaction act;
+
+	for (int sig = 1; sig <= 64; sig++) {
+		if (!(wanted & lm_signal_bit(sig)) ||
+		    REAL(sigaction)(sig, NULL, &act))
+			continue;
+		act.sa_flags &= ~SA_ONSTACK;
+		act.sa_flags |= there ? SA_ONSTACK : 0;
+		REAL(sigaction)(sig, &act, NULL);
+	}
+}
+
+/* SIG_IGN is all that exec hands down of an action. */
+void lm_signal_exec(struct lm_signal_exec *before)
+{
+	before->ignored = lm_trap_program(false).sa_handler == SIG_IGN;
+	if (before->ignored)
+		lm_action_ignore(SIGSEGV, before->action);
+	before->mask = lm_mask_exec();
+}
+
+void lm_signal_exec_failed(const struct lm_signal_exec *before)
+{
+	lm_mask_exec_failed(before->mask);
+	if (before->ignored)
+		lm_action_give_back(SIGSEGV, before->action);
+}
+
+void lm_signal_start(void)
+{
+	lm_trap_deliver(deliver);
+	set_stand_in();
+	lm_mask_start();
+	lm_stack_start();
 }

@@ -144,6 +144,7 @@ static int have_file(void)
 	cursor = high = high_fork = in_use = in_limbo = 0;
 	/* Release: pairs with the acquire in lm_swap_file_read(). */
 	atomic_store_explicit(&file->fd, fd, memory_order_release);
+	lm_fd_keep(&file->fd);
 	return 0;
 }
 
@@ -156,12 +157,15 @@ static bool nobody_reads(void)
 		struct pollfd end = { .fd = watched[i] };
 		struct timespec now = { 0, 0 };
 		long n = lm_sys(SYS_ppoll, &end, 1, &now, NULL, 0);
+		unsigned number = (unsigned)watched[i];
 
+		if (lm_fd_kept(number, number) < 0)
+			continue;
 		/* Only a clear POLLHUP says so; a number that the program
 		 * took over says nothing, for ever. */
 		if (n != 1 || end.revents != POLLHUP)
 			continue;
-		lm_sys(SYS_close, watched[i]);
+		lm_fd_close(watched[i]);
 		watched[i--] = watched[--watching];
 	}
 	return !watching && !unwatched;
@@ -207,6 +211,7 @@ void lm_swap_file_fork_parent(void)
 	if (fork_pipe[0] < 0)
 		return;
 	lm_sys(SYS_close, fork_pipe[1]);
+	lm_fd_keep_number(fork_pipe[0]);
 	watched[watching++] = fork_pipe[0];
 	fork_pipe[0] = fork_pipe[1] = -1;
 }
@@ -215,12 +220,14 @@ void lm_swap_file_forked(void)
 {
 	lock.word = 0;
 	for (int i = 0; i < watching; i++)
-		lm_sys(SYS_close, watched[i]);
+		lm_fd_close(watched[i]);
 	watching = 0;
 	unwatched = false;
 	/* The other end stays open as long as we may read. */
-	if (fork_pipe[0] >= 0)
+	if (fork_pipe[0] >= 0) {
 		lm_sys(SYS_close, fork_pipe[0]);
+		lm_fd_keep_number(fork_pipe[1]);
+	}
 	fork_pipe[0] = fork_pipe[1] = -1;
 	if (mine < FILES && files[mine].fd >= 0) {
 		mine++;

@@ -98,11 +98,44 @@ void lm_action_default(int sig)
 	set(sig, &action);
 }
 
+void lm_action_restart(int sig, int restart)
+{
+	struct kernel_action action;
+
+	if (get(sig, &action) < 0)
+		return;
+	if (restart)
+		action.flags |= SA_RESTART;
+	else
+		action.flags &= ~(unsigned long)SA_RESTART;
+	set(sig, &action);
+}
+
 int lm_action_ignored(int sig)
 {
 	struct kernel_action action;
 
 	return get(sig, &action) == 0 && action.handler == (void *)SIG_IGN;
+}
+
+void lm_action_ignore(int sig, uint64_t before[4])
+{
+	struct kernel_action action;
+
+	_Static_assert(sizeof(action) <= 4 * sizeof(uint64_t), "no room");
+	if (get(sig, &action) < 0)
+		return;
+	memcpy(before, &action, sizeof(action));
+	action.handler = (void *)SIG_IGN;
+	set(sig, &action);
+}
+
+void lm_action_give_back(int sig, const uint64_t before[4])
+{
+	struct kernel_action action;
+
+	memcpy(&action, before, sizeof(action));
+	set(sig, &action);
 }
 
 int lm_action_queue(int sig, siginfo_t *info)

@@ -17,8 +17,13 @@ int lm_action_install(int sig, void (*handler)(int, siginfo_t *, void *),
 void lm_action_restore(int sig, const struct sigaction *action);
 /* The default action. Async-signal-safe. */
 void lm_action_default(int sig);
+/* Whether a system call that sig's handler interrupts goes on afterwards. */
+void lm_action_restart(int sig, int restart);
 /* Is the kernel's action for sig SIG_IGN? Async-signal-safe. */
 int lm_action_ignored(int sig);
+/* SIG_IGN, keeping what was there, and back. */
+void lm_action_ignore(int sig, uint64_t before[4]);
+void lm_action_give_back(int sig, const uint64_t before[4]);
 /* Queue `info` for this thread. 0 or -errno. Async-signal-safe. */
 int lm_action_queue(int sig, siginfo_t *info);
 

@@ -24,7 +24,9 @@ static _Atomic int installed;
 static struct lm_lock lock;
 static struct sigaction program;
 
-static struct sigaction program_action(bool reset)
+static bool (*_Atomic deliver)(int sig, siginfo_t *info, void *context);
+
+struct sigaction lm_trap_program(bool reset)
 {
 	struct sigaction now;
 
@@ -36,8 +38,12 @@ static struct sigaction program_action(bool reset)
 	return now;
 }
 
-/* The default action: the faulting instruction, run again, raises it. */
-static void die(int sig, siginfo_t *info)
+void lm_trap_deliver(bool (*by)(int sig, siginfo_t *info, void *context))
+{
+	atomic_store(&deliver, by);
+}
+
+void lm_trap_die(int sig, siginfo_t *info)
 {
 	lm_action_default(sig);
 	if (info->si_code <= 0)
@@ -85,18 +91,20 @@ static bool mended(const siginfo_t *info, ucontext_t *context)
 
 static void foreign(int sig, siginfo_t *info, void *context)
 {
+	bool (*by)(int, siginfo_t *, void *) = atomic_load(&deliver);
 	bool sent = info->si_code <= 0;
 	struct sigaction act;
 
 	if (mended(info, context))
 		return;
-	act = program_action(true);
-
+	if (by && by(sig, info, context))
+		return;
+	act = lm_trap_program(true);
 	/* A fault cannot be ignored: the kernel kills. */
 	if (act.sa_handler == SIG_IGN && sent)
 		return;
 	if (act.sa_handler == SIG_DFL || act.sa_handler == SIG_IGN)
-		die(sig, info);
+		lm_trap_die(sig, info);
 	else
 		call(&act, sig, info, context);
 }

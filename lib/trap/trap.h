@@ -76,4 +76,16 @@ const char *lm_trap_name(void);
 int lm_trap_sigaction(int sig, const struct sigaction *act,
 		      struct sigaction *old);
 
+/* What the program set for SIGSEGV. `reset`: it is being called now, so that a
+ * one-shot action goes back to the default. Async-signal-safe. */
+struct sigaction lm_trap_program(bool reset);
+
+/* Who delivers foreign faults, if not the trap itself, which calls the
+ * program's handler from within its own. Returns whether it did. */
+void lm_trap_deliver(bool (*by)(int sig, siginfo_t *info, void *context));
+
+/* The default action. Of a fault: the instruction, run again on return from
+ * the handler, raises it. Async-signal-safe. */
+void lm_trap_die(int sig, siginfo_t *info);
+
 #endif

@@ -1,0 +1,15 @@
+/*
+ * advise.h -- flags of areas, changed for a range.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_ADVISE_H
+#define LM_ADVISE_H
+
+#include "os.h"
+
+/* Each area's part in [start, end): set a flag of enum lm_area_flags, or clear
+ * it (argument ~flag). For want of memory it is left undone. */
+void lm_advise_flags(uintptr_t start, uintptr_t end, int argument);
+
+#endif

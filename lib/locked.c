@@ -1,0 +1,116 @@
+/*
+ * locked.c -- mlock, munlock, mlockall, munlockall. See locked.h.
+ *
+ * The kernel's own lock is on the mapping below the area, and counts and
+ * limits; what lazymap adds is that the pages are not hidden.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "locked.h"
+
+#include "advise.h"
+#include "change.h"
+#include "fault.h"
+#include "gate.h"
+#include "os_linux.h"
+#include "start.h"
+
+#define ADDRESS_END ((uintptr_t)1 << LM_ADDRESS_BITS)
+
+int lazymap_lock(const void *start, size_t len, int flags)
+{
+	uintptr_t first = lm_page_down((uintptr_t)start);
+	uintptr_t end = lm_page_up((uintptr_t)start + len);
+	int ret, error;
+
+	if (end > first && !(flags & MLOCK_ONFAULT) &&
+	    lm_area_overlaps(first, end))
+		lm_fault_range(first, end, LM_READ, false, &error);
+	ret = (int)(flags ? lm_sys(SYS_mlock2, start, len, flags)
+			  : lm_sys(SYS_mlock, start, len));
+	if (!ret && end > first && lm_area_overlaps(first, end))
+		lm_advise_flags(first, end, LM_AREA_LOCKED);
+	return lm_return(ret);
+}
+
+/* What mlockall(MCL_FUTURE) asked for; atomic. The kernel has its own note. */
+static _Atomic int future;
+
+int lm_locked_future(void)
+{
+	return atomic_load_explicit(&future, memory_order_relaxed);
+}
+
+void lm_locked_forked(void)
+{
+	uintptr_t at = 0;
+	struct lm_area *area;
+
+	atomic_store_explicit(&future, 0, memory_order_relaxed);
+	for (; (area = lm_area_at_or_after(at)); at = area->end)
+		area->flags &= ~(unsigned)LM_AREA_LOCKED;
+}
+
+static uintptr_t end_of_area(uintptr_t addr)
+{
+	uint64_t mask = lm_os_block_signals();
+	struct lm_slot *slot = lm_gate_enter();
+	struct lm_area *area = lm_area_at_or_after(addr);
+	uintptr_t end = area ? area->end : ADDRESS_END;
+
+	lm_gate_leave(slot);
+	lm_os_restore_signals(mask);
+	return end;
+}
+
+/* As the kernel does it: what cannot be present is passed over. */
+static void make_all_present(void)
+{
+	uintptr_t at = 0;
+	int error;
+
+	while (at < ADDRESS_END) {
+		at = lm_fault_range(at, ADDRESS_END, LM_READ, false, &error);
+		if (error)
+			at = end_of_area(at);
+	}
+}
+
+int lazymap_lock_all(int flags)
+{
+	int ret = (int)lm_sys(SYS_mlockall, flags);
+
+	if (ret < 0)
+		return lm_return(ret);
+	atomic_store_explicit(&future, flags & MCL_FUTURE ? flags : 0,
+			      memory_order_relaxed);
+	if (!(flags & MCL_CURRENT))
+		return 0;
+	lm_advise_flags(0, ADDRESS_END, LM_AREA_LOCKED);
+	if (!(flags & MCL_ONFAULT))
+		make_all_present();
+	return 0;
+}
+
+int lazymap_unlock_all(void)
+{
+	int ret = (int)lm_sys(SYS_munlockall);
+
+	if (ret < 0)
+		return lm_return(ret);
+	atomic_store_explicit(&future, 0, memory_order_relaxed);
+	lm_advise_flags(0, ADDRESS_END, ~LM_AREA_LOCKED);
+	return 0;
+}
+
+int lazymap_unlock(const void *start, size_t len)
+{
+	uintptr_t first = lm_page_down((uintptr_t)start);
+	uintptr_t end = lm_page_up((uintptr_t)start + len);
+	int ret = (int)lm_sys(SYS_munlock, start, len);
+
+	if (!ret && end > first && lm_area_overlaps(first, end))
+		lm_advise_flags(first, end, ~LM_AREA_LOCKED);
+	return lm_return(ret);
+}

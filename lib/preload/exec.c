@@ -1,0 +1,344 @@
+/*
+ * exec.c -- the next program: it begins with the signal mask that this one
+ * believes to have, and with the shim, whatever environment it is given;
+ * LAZYMAP_FOLLOW=0 is without.
+ *
+ * Between vfork and exec the memory is the parent's: nothing here allocates, or
+ * writes to anything but the stack.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "call.h"
+#include "signal.h"
+
+#include "../os.h"
+
+#include <alloca.h>
+#include <dlfcn.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PRELOAD "LD_PRELOAD="
+#define OURS "LAZYMAP_"
+#define VARIABLES_MAX 32
+
+/* What the next program's environment is to have; immutable after the start. */
+static char shim[PATH_MAX]; /* empty: nothing */
+static char *variables[VARIABLES_MAX];
+static size_t variable_count;
+
+void lm_exec_start(void)
+{
+	const char *follow = getenv("LAZYMAP_FOLLOW");
+	Dl_info here;
+
+	if ((follow && !strcmp(follow, "0")) || !dladdr(shim, &here) ||
+	    !here.dli_fname || !realpath(here.dli_fname, shim)) {
+		*shim = '\0';
+		return;
+	}
+	for (char **at = environ; *at && variable_count < VARIABLES_MAX; at++) {
+		if (strncmp(*at, OURS, strlen(OURS)) != 0)
+			continue;
+		variables[variable_count] = strdup(*at);
+		if (variables[variable_count])
+			variable_count++;
+	}
+}
+
+/* -- The environment ----------------------------------------------------------- */
+
+/* Is it the same variable? "NAME=..." both. */
+static int same(const char *a, const char *b)
+{
+	size_t len = strcspn(b, "=") + 1;
+
+	return strncmp(a, b, len) == 0;
+}
+
+static char *const *find(char *const *env, const char *variable)
+{
+	for (; *env; env++)
+		if (same(*env, variable))
+			return env;
+	return NULL;
+}
+
+/* Does LD_PRELOAD's value name the shim? By its file's name: there may be more
+ * than one way to it. */
+static int names_shim(const char *list)
+{
+	return strstr(list, strrchr(shim, '/') + 1) != NULL;
+}
+
+struct environment {
+	size_t count;  /* variables it has */
+	size_t length; /* of the new LD_PRELOAD=... */
+	int complete;
+};
+
+static struct environment look(char *const *env)
+{
+	struct environment is = { .complete = 1 };
+	char *const *preload;
+
+	if (!*shim || lm_shim_off())
+		return is;
+	preload = find(env, PRELOAD);
+	is.complete = preload && names_shim(*preload);
+	is.length = strlen(PRELOAD) + strlen(shim) + 2 +
+		    (preload ? strlen(*preload) : 0);
+	for (size_t i = 0; i < variable_count; i++)
+		is.complete &= find(env, variables[i]) != NULL;
+	while (env[is.count])
+		is.count++;
+	return is;
+}
+
+static void complete(char *const *env, const struct environment *is, char **new,
+		     char *list)
+{
+	char *const *preload = find(env, PRELOAD);
+	size_t n = is->count;
+
+	memcpy(new, env, n * sizeof(*new));
+	for (size_t i = 0; i < variable_count; i++)
+		if (!find(env, variables[i]))
+			new[n++] = variables[i];
+	if (!preload) {
+		snprintf(list, is->length, PRELOAD "%s", shim);
+		new[n++] = list;
+	} else if (!names_shim(*preload)) {
+		snprintf(list, is->length, PRELOAD "%s:%s", shim,
+			 *preload + strlen(PRELOAD));
+		new[preload - env] = list;
+	}
+	new[n] = NULL;
+}
+
+/* `env`, or what it is to be, in this function's frame. */
+#define ENVIRONMENT(env)                                                       \
+	({                                                                     \
+		static char *none_[] = { NULL };                               \
+		char *const *env_ = (env) ? (env) : none_;                     \
+		struct environment is_ = look(env_);                           \
+		char **new_ = (char **)env_;                                   \
+                                                                               \
+		if (!is_.complete) {                                           \
+			new_ = alloca((is_.count + VARIABLES_MAX + 2) *        \
+				      sizeof(*new_));                          \
+			complete(env_, &is_, new_, alloca(is_.length));        \
+		}                                                              \
+		new_;                                                          \
+	})
+
+/* -- The exec family ------------------------------------------------------------ */
+
+/* The strings and lists are present when the kernel looks. They are not pinned,
+ * for a child of vfork never comes back to unpin; another thread may have them
+ * evicted before, and then the call is made again, which loses nothing. */
+static void present(char *const *list, int again)
+{
+	size_t most = again ? (size_t)32 * LM_PAGE : LM_PAGE;
+	struct lm_call_pins pins;
+
+	lm_call_begin(&pins);
+	pins.present_only = true;
+	for (; list && *list && lm_call_any(); list++)
+		lm_call_add(&pins, (uintptr_t)*list, most, LM_IN);
+}
+
+static void before(struct lm_signal_exec *signals)
+{
+	if (!lm_shim_vforked())
+		lm_exit_flush();
+	lm_signal_exec(signals);
+}
+
+#define EXEC(env, call)                                                        \
+	do {                                                                   \
+		struct lm_signal_exec signals_;                                \
+		char **next;                                                   \
+		int ret_;                                                      \
+                                                                               \
+		if (lm_shim_off()) {                                           \
+			next = (char **)(env);                                 \
+			return call;                                           \
+		}                                                              \
+		next = ENVIRONMENT(env);                                       \
+		for (int tries_ = 0; tries_ < 3; tries_++) {                   \
+			present(argv, tries_);                                 \
+			present(next, tries_);                                 \
+			before(&signals_);                                     \
+			ret_ = call;                                           \
+			lm_signal_exec_failed(&signals_);                      \
+			if (ret_ >= 0 || errno != EFAULT)                      \
+				break;                                         \
+		}                                                              \
+		return ret_;                                                   \
+	} while (0)
+
+LM_EXPORT int execve(const char *path, char *const argv[], char *const env[])
+{
+	EXEC(env, REAL(execve)(path, argv, next));
+}
+
+LM_EXPORT int execveat(int fd, const char *path, char *const argv[],
+		       char *const env[], int flags)
+{
+	EXEC(env, REAL(execveat)(fd, path, argv, next, flags));
+}
+
+LM_EXPORT int fexecve(int fd, char *const argv[], char *const env[])
+{
+	EXEC(env, REAL(fexecve)(fd, argv, next));
+}
+
+LM_EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
+{
+	EXEC(env, REAL(execvpe)(file, argv, next));
+}
+
+LM_EXPORT int execv(const char *path, char *const argv[])
+{
+	return execve(path, argv, environ);
+}
+
+LM_EXPORT int execvp(const char *file, char *const argv[])
+{
+	return execvpe(file, argv, environ);
+}
+
+/* The arguments of execl and the like, with their NULL, in `argv`; without one
+ * (NULL), only how many there are. */
+static size_t collect(char **argv, const char *first, va_list *more)
+{
+	const char *next = first;
+	size_t n = 0;
+
+	for (;; next = va_arg(*more, const char *)) {
+		if (argv)
+			argv[n] = (char *)next;
+		n++;
+		if (!next)
+			return n;
+	}
+}
+
+#define LIST(first)                                                            \
+	({                                                                     \
+		va_list count_, more_;                                         \
+		char **argv_;                                                  \
+                                                                               \
+		va_start(count_, first);                                       \
+		argv_ = alloca(collect(NULL, first, &count_) *                 \
+			       sizeof(*argv_));                                \
+		va_end(count_);                                                \
+		va_start(more_, first);                                        \
+		collect(argv_, first, &more_);                                 \
+		/* What execle has behind the NULL. */                         \
+		last = va_arg(more_, char *const *);                           \
+		va_end(more_);                                                 \
+		argv_;                                                         \
+	})
+
+LM_EXPORT int execl(const char *path, const char *first, ...)
+{
+	char *const *last;
+	char **argv = LIST(first);
+
+	(void)last;
+	return execve(path, argv, environ);
+}
+
+LM_EXPORT int execlp(const char *file, const char *first, ...)
+{
+	char *const *last;
+	char **argv = LIST(first);
+
+	(void)last;
+	return execvpe(file, argv, environ);
+}
+
+LM_EXPORT int execle(const char *path, const char *first, ...)
+{
+	char *const *last;
+	char **argv = LIST(first);
+
+	return execve(path, argv, last);
+}
+
+/* -- Children that come with a program ------------------------------------------ */
+
+/* glibc blocks all signals for the time, and gives the child this thread's
+ * mask, unless an attribute has one. */
+#define SPAWN(env, call)                                                       \
+	do {                                                                   \
+		uint64_t mask_;                                                \
+		char **next;                                                   \
+		int ret_;                                                      \
+                                                                               \
+		if (lm_shim_off()) {                                           \
+			next = (char **)(env);                                 \
+			return call;                                           \
+		}                                                              \
+		next = ENVIRONMENT(env);                                       \
+		for (int tries_ = 0; tries_ < 3; tries_++) {                   \
+			present(argv, tries_);                                 \
+			present(next, tries_);                                 \
+			mask_ = lm_mask_exec();                                \
+			ret_ = call;                                           \
+			lm_mask_exec_failed(mask_);                            \
+			if (ret_ != EFAULT)                                    \
+				break;                                         \
+		}                                                              \
+		return ret_;                                                   \
+	} while (0)
+
+LM_EXPORT int posix_spawn(pid_t *child, const char *path,
+			  const posix_spawn_file_actions_t *actions,
+			  const posix_spawnattr_t *attr, char *const argv[],
+			  char *const env[])
+{
+	SPAWN(env, REAL(posix_spawn)(child, path, actions, attr, argv, next));
+}
+
+LM_EXPORT int posix_spawnp(pid_t *child, const char *file,
+			   const posix_spawn_file_actions_t *actions,
+			   const posix_spawnattr_t *attr, char *const argv[],
+			   char *const env[])
+{
+	SPAWN(env, REAL(posix_spawnp)(child, file, actions, attr, argv, next));
+}
+
+/* These take the environment that there is: where the program has cleared it,
+ * it is made whole for the time. */
+#define BORROWED(type, call)                                                   \
+	do {                                                                   \
+		char **own_ = environ;                                         \
+		type ret_;                                                     \
+                                                                               \
+		if (lm_shim_off())                                             \
+			return call;                                           \
+		environ = ENVIRONMENT(environ);                                \
+		ret_ = call;                                                   \
+		environ = own_;                                                \
+		return ret_;                                                   \
+	} while (0)
+
+LM_EXPORT int system(const char *line)
+{
+	BORROWED(int, REAL(system)(line));
+}
+
+LM_EXPORT FILE *popen(const char *line, const char *mode)
+{
+	BORROWED(FILE *, REAL(popen)(line, mode));
+}

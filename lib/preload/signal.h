@@ -1,0 +1,69 @@
+/*
+ * signal.h -- what the shim's signal files share.
+ *
+ * SIGSEGV is lazymap's: the kernel's action for it stays lazymap's handler, and
+ * no thread ever blocks it. What the program sets for it is kept by the kernel
+ * all the same, for another signal that stands in for it: blocked where the
+ * program has SIGSEGV blocked, with the program's flags and mask, delivered on
+ * the program's stack. So everything that saves and restores masks (handlers,
+ * siglongjmp, contexts, new threads) carries the program's SIGSEGV along,
+ * without lazymap's doing, and a fault that is not lazymap's is passed on by
+ * queueing the stand-in, which the kernel delivers at the very instruction.
+ *
+ * SIGSTKFLT stands in: Linux defines it and never sends it. That the program
+ * blocks SIGSTKFLT itself is remembered for reading back only.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_PRELOAD_SIGNAL_H
+#define LM_PRELOAD_SIGNAL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define LM_STAND_IN SIGSTKFLT
+/* In si_errno, which the kernel leaves zero for every signal of Linux. */
+#define LM_STAND_IN_MARK 0x6c7a6d70
+
+static inline uint64_t lm_signal_bit(int sig)
+{
+	return (uint64_t)1 << (sig - 1);
+}
+
+/* The mask for the kernel in place of the program's, and back. */
+sigset_t lm_mask_in(const sigset_t *set);
+void lm_mask_out(sigset_t *set);
+/* The mask that exec handed down. */
+void lm_mask_start(void);
+
+/* Begin: that mask, the stand-in's action, the first thread's stack. */
+void lm_signal_start(void);
+/* What was read, perhaps from a signalfd. */
+void lm_mask_read(void *buf, ssize_t len);
+
+/* Mask and action are the ones that the next program is to begin with, until
+ * they are given back: around exec. */
+struct lm_signal_exec {
+	uint64_t mask;
+	uint64_t action[4]; /* the kernel's, where it was changed */
+	bool ignored;
+};
+void lm_signal_exec(struct lm_signal_exec *before);
+void lm_signal_exec_failed(const struct lm_signal_exec *before);
+uint64_t lm_mask_exec(void);
+void lm_mask_exec_failed(uint64_t mask);
+
+/* The first thread gets an alternate stack, others get theirs. See stack.c. */
+void lm_stack_start(void);
+/* Has any thread asked for an alternate stack? */
+bool lm_stack_asked(void);
+/* The first has, or none has any more: handlers that want one get it, or not. */
+void lm_signal_on_stack(bool there);
+
+/* A signal that the program was to be told about as SIGSEGV: make *info say
+ * so. Returns the signal's number for the program. */
+int lm_signal_unmask(siginfo_t *info);
+
+#endif

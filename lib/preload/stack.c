@@ -1,0 +1,273 @@
+/*
+ * stack.c -- stacks for signals, and for threads.
+ *
+ * The kernel pushes a signal's frame without faulting lazy pages in. A program
+ * may well run on lazy memory (coroutines on mmap'ed stacks), so every thread
+ * has an alternate stack, on which lazymap's handler runs. The program does not
+ * see it: handlers of its own run on it only when it has asked for an alternate
+ * stack and the one it gave is lazy, or so small that a fault inside a handler
+ * would have no room. It reads back the one that it asked for.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "preload.h"
+#include "signal.h"
+
+#include "../lock.h"
+#include "../os.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define STACK_SIZE ((size_t)128 * 1024)
+/* One that is at least as large is taken as it is, if it is not lazy: beside
+ * what the program wants of it there is room for a fault. */
+#define STACK_ENOUGH ((size_t)32 * 1024)
+#define AUTODISARM ((int)(1u << 31)) /* SS_AUTODISARM, Linux 4.7 */
+/* The part of a thread's own lazy stack on which it runs with all signals
+ * blocked: its control block, thread-local storage, the C library's start. */
+#define PINNED_TOP ((size_t)1024 * 1024)
+
+/* A spare stack's first word, above the guard page. */
+struct spare {
+	struct spare *next;
+};
+
+static struct lm_lock lock;
+static struct spare *spares; /* guarded by lock */
+static _Atomic int wishes;   /* threads that have one */
+static pthread_key_t key;    /* immutable after the start */
+
+#define TLS __thread __attribute__((tls_model("initial-exec")))
+static TLS void *ours;   /* this thread's stack, or NULL */
+static TLS stack_t wish; /* what the program asked for */
+static TLS int wished;   /* 0: nothing, or SS_DISABLE */
+
+static void *take(void)
+{
+	uint64_t mask = lm_os_block_signals();
+	struct spare *stack;
+	uintptr_t at;
+
+	lm_lock_take(&lock);
+	stack = spares;
+	if (stack)
+		spares = stack->next;
+	lm_lock_drop(&lock);
+	lm_os_restore_signals(mask);
+	if (stack)
+		return stack;
+	at = lm_os_mmap(0, STACK_SIZE + LM_PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (lm_os_failed(at))
+		return NULL;
+	/* Without a guard it is a stack all the same. */
+	lm_os_mprotect(at, LM_PAGE, PROT_NONE);
+	return (void *)(at + LM_PAGE);
+}
+
+static void give(void *stack)
+{
+	uint64_t mask = lm_os_block_signals();
+	struct spare *spare = stack;
+
+	lm_lock_take(&lock);
+	spare->next = spares;
+	spares = spare;
+	lm_lock_drop(&lock);
+	lm_os_restore_signals(mask);
+}
+
+static int kernel_stack(const stack_t *new, stack_t *old)
+{
+	return (int)lm_sys(SYS_sigaltstack, new, old);
+}
+
+static int use_ours(int flags)
+{
+	stack_t stack = { .ss_sp = ours,
+			  .ss_size = STACK_SIZE,
+			  .ss_flags = flags };
+
+	return ours ? kernel_stack(&stack, NULL) : -ENOMEM;
+}
+
+static void begin_stack(void)
+{
+	stack_t now;
+
+	if (ours || kernel_stack(NULL, &now) < 0 ||
+	    !(now.ss_flags & SS_DISABLE))
+		return;
+	ours = take();
+	if (use_ours(0) < 0)
+		return;
+	/* To be told of the thread's end; not of the first one's. */
+	if (key)
+		pthread_setspecific(key, ours);
+}
+
+/* The first wish and the last change what the kernel knows of the program's
+ * handlers. (A thread without a stack of its own, beside one with, has its
+ * handlers run on ours: the kernel keeps one set of flags.) */
+static void count_wish(int now)
+{
+	int before = wished;
+
+	wished = now;
+	if (now && !before && !atomic_fetch_add(&wishes, 1))
+		lm_signal_on_stack(true);
+	else if (!now && before && atomic_fetch_sub(&wishes, 1) == 1)
+		lm_signal_on_stack(false);
+}
+
+/* Other destructors may still touch lazy memory, or call again: last. */
+static void end(void *stack)
+{
+	static const stack_t none = { .ss_flags = SS_DISABLE };
+	static TLS int round;
+	stack_t now;
+
+	if (++round < PTHREAD_DESTRUCTOR_ITERATIONS) {
+		pthread_setspecific(key, stack);
+		return;
+	}
+	if (kernel_stack(NULL, &now) == 0 && now.ss_sp == stack &&
+	    kernel_stack(&none, NULL) < 0)
+		return; /* in use, by a handler that ended the thread */
+	ours = NULL;
+	give(stack);
+	count_wish(0);
+}
+
+bool lm_stack_asked(void)
+{
+	return atomic_load_explicit(&wishes, memory_order_relaxed) > 0;
+}
+
+/* Is the thread on the stack that the kernel has for it now? */
+static int on_it(void)
+{
+	stack_t now;
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	return kernel_stack(NULL, &now) == 0 &&
+	       here - (uintptr_t)now.ss_sp < now.ss_size;
+}
+
+static stack_t seen(void)
+{
+	stack_t stack = { .ss_flags = SS_DISABLE };
+
+	if (wished) {
+		stack = wish;
+		/* Disarmed while a handler runs, as the kernel shows it. */
+		stack.ss_flags &= AUTODISARM;
+		if (on_it())
+			stack.ss_flags |= SS_ONSTACK;
+	}
+	return stack;
+}
+
+/* The kernel judges the program's own wish first; then it gets ours. */
+static int ask(const stack_t *new)
+{
+	int ret = kernel_stack(new, NULL);
+
+	if (ret < 0)
+		return ret;
+	wish = *new;
+	count_wish(!(new->ss_flags &SS_DISABLE));
+	if (!wished) {
+		use_ours(0);
+		return 0;
+	}
+	if (lm_access_lazy((uintptr_t) new->ss_sp, new->ss_size) ||
+	    new->ss_size < STACK_ENOUGH) {
+		if (!ours)
+			ours = take();
+		if (new->ss_size > STACK_SIZE)
+			lm_access_pin((uintptr_t) new->ss_sp, new->ss_size, 1);
+		else
+			use_ours(new->ss_flags &AUTODISARM);
+	}
+	return 0;
+}
+
+LM_EXPORT int sigaltstack(const stack_t *new, stack_t *old)
+{
+	stack_t was, wanted;
+	int ret = 0;
+
+	if (lm_shim_off())
+		return REAL(sigaltstack)(new, old);
+	was = seen();
+	if (new) {
+		wanted = *new;
+		ret = ask(&wanted);
+	}
+	if (ret < 0) {
+		errno = -ret;
+		return -1;
+	}
+	if (old)
+		*old = was;
+	return 0;
+}
+
+/* -- Threads ------------------------------------------------------------------- */
+
+struct start {
+	void *(*run)(void *argument);
+	void *argument;
+};
+
+static void *begin(void *argument)
+{
+	struct start start = *(struct start *)argument;
+
+	free(argument);
+	begin_stack();
+	return start.run(start.argument);
+}
+
+static void pin_stack(const pthread_attr_t *attr)
+{
+	size_t size, part;
+	void *stack;
+
+	if (!attr || pthread_attr_getstack(attr, &stack, &size) || !stack)
+		return;
+	part = lm_min(size, PINNED_TOP);
+	/* Stays so: until its owner unmaps it. */
+	lm_access_pin((uintptr_t)stack + size - part, part, 1);
+}
+
+LM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			     void *(*run)(void *), void *argument)
+{
+	struct start *start = lm_shim_off() ? NULL : malloc(sizeof(*start));
+	int ret;
+
+	pin_stack(attr);
+	if (!start)
+		return REAL(pthread_create)(thread, attr, run, argument);
+	start->run = run;
+	start->argument = argument;
+	ret = REAL(pthread_create)(thread, attr, begin, start);
+	if (ret)
+		free(start);
+	return ret;
+}
+
+void lm_stack_start(void)
+{
+	/* Key 0 is as good as any, and means here that there is none. */
+	if (pthread_key_create(&key, end) == 0 && !key &&
+	    pthread_key_create(&key, end) != 0)
+		key = 0;
+	begin_stack();
+}

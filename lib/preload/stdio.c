@@ -1,0 +1,99 @@
+/*
+ * stdio.c -- streams: the caller's buffer may go to the kernel as it is, and
+ * the stream's own is the kernel's to fill and empty.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "call.h"
+
+#include <stdio.h>
+
+#undef fread_unlocked
+#undef fwrite_unlocked
+
+static size_t product(size_t size, size_t n)
+{
+	size_t len;
+
+	return __builtin_mul_overflow(size, n, &len) ? 0 : len;
+}
+
+/* clang-format off */
+#define ADD(buf, len, dir) lm_call_add(pins, (uintptr_t)(buf), len, dir)
+
+LM_EXPORT size_t fread(void *buf, size_t size, size_t n, FILE *file)
+{
+	LM_PINNED(size_t, ADD(buf, product(size, n), LM_OUT), REAL(fread)(buf, size, n, file));
+}
+
+LM_EXPORT size_t fwrite(const void *buf, size_t size, size_t n, FILE *file)
+{
+	LM_PINNED(size_t, ADD(buf, product(size, n), LM_IN), REAL(fwrite)(buf, size, n, file));
+}
+
+LM_EXPORT size_t fread_unlocked(void *buf, size_t size, size_t n, FILE *file)
+{
+	LM_PINNED(size_t, ADD(buf, product(size, n), LM_OUT), REAL(fread_unlocked)(buf, size, n, file));
+}
+
+LM_EXPORT size_t fwrite_unlocked(const void *buf, size_t size, size_t n, FILE *file)
+{
+	LM_PINNED(size_t, ADD(buf, product(size, n), LM_IN), REAL(fwrite_unlocked)(buf, size, n, file));
+}
+
+size_t __fread_chk(void *buf, size_t room, size_t size, size_t n, FILE *file);
+LM_EXPORT size_t __fread_chk(void *buf, size_t room, size_t size, size_t n, FILE *file)
+{
+	LM_PINNED(size_t, ADD(buf, product(size, n), LM_OUT), REAL(__fread_chk)(buf, room, size, n, file));
+}
+
+size_t __fread_unlocked_chk(void *buf, size_t room, size_t size, size_t n, FILE *file);
+LM_EXPORT size_t __fread_unlocked_chk(void *buf, size_t room, size_t size, size_t n, FILE *file)
+{
+	LM_PINNED(size_t, ADD(buf, product(size, n), LM_OUT), REAL(__fread_unlocked_chk)(buf, room, size, n, file));
+}
+
+LM_EXPORT int fputs(const char *text, FILE *file)
+{
+	LM_PINNED(int, ADD(text, strlen(text), LM_IN), REAL(fputs)(text, file));
+}
+
+LM_EXPORT int fputs_unlocked(const char *text, FILE *file)
+{
+	LM_PINNED(int, ADD(text, strlen(text), LM_IN), REAL(fputs_unlocked)(text, file));
+}
+
+LM_EXPORT int puts(const char *text)
+{
+	LM_PINNED(int, ADD(text, strlen(text), LM_IN), REAL(puts)(text));
+}
+
+/* A stream's buffer stays pinned: nobody says when the stream has done with
+ * it, but that its memory is unmapped. */
+LM_EXPORT int setvbuf(FILE *file, char *buf, int mode, size_t len)
+{
+	if (buf && mode != _IONBF)
+		lm_access_pin((uintptr_t)buf, len, 1);
+	return REAL(setvbuf)(file, buf, mode, len);
+}
+
+LM_EXPORT void setbuf(FILE *file, char *buf)
+{
+	if (buf)
+		lm_access_pin((uintptr_t)buf, BUFSIZ, 1);
+	REAL(setbuf)(file, buf);
+}
+
+LM_EXPORT void setbuffer(FILE *file, char *buf, size_t len)
+{
+	if (buf)
+		lm_access_pin((uintptr_t)buf, len, 1);
+	REAL(setbuffer)(file, buf, len);
+}
+
+LM_CALL_AS(FILE *, fopen, SYS_open, (const char *path, const char *mode), (path, mode), path)
+LM_CALL_AS(FILE *, fopen64, SYS_open, (const char *path, const char *mode), (path, mode), path)
+LM_CALL_AS(FILE *, freopen, SYS_open, (const char *path, const char *mode, FILE *file), (path, mode, file), path)
+LM_CALL_AS(FILE *, freopen64, SYS_open, (const char *path, const char *mode, FILE *file), (path, mode, file), path)
+LM_CALL(int, remove, SYS_unlink, (const char *path), path)

@@ -1,0 +1,164 @@
+/*
+ * descriptors.c -- the table of descriptors as a program sees it: which numbers
+ * it is given, which are open, and that closing all of them does no harm to
+ * lazy memory.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "cases.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+static char *more;
+static size_t used;
+
+static void touch_next(void)
+{
+	for (int i = 0; i < 40; i++)
+		touch(more + PAGE * used++);
+}
+
+static void numbers_are_those_without(void)
+{
+	int fd = open("/dev/null", O_RDONLY), pair[2];
+
+	printf("open %d, dup %d\n", fd, dup(fd));
+	if (pipe(pair) == 0)
+		printf("pipe %d %d\n", pair[0], pair[1]);
+	printf("above 500: %d\n", fcntl(fd, F_DUPFD, 500));
+	touch_next();
+	close(fd);
+	printf("again %d\n", open("/dev/null", O_RDONLY));
+}
+
+static void none_is_open_below_1024(void)
+{
+	for (int fd = 0; fd < 1024; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			printf("%d is open\n", fd);
+	touch_next();
+}
+
+static void loop_of_close_does_no_harm(void)
+{
+	int closed = 0;
+
+	touch_next();
+	for (int fd = 3; fd < 5000; fd++)
+		closed += close(fd) == 0;
+	printf("closed %d\n", closed);
+	touch_next();
+}
+
+static void close_range_does_no_harm(void)
+{
+	int a = open("/dev/null", O_RDONLY), b = fcntl(a, F_DUPFD, 1000);
+
+	touch_next();
+	printf("%d\n", close_range(3, ~0U, 0));
+	printf("%d", close(a));
+	printf(" %d\n", close(b));
+	printf("%d", close_range(9, 8, 0));
+	printf(" %s\n", strerror(errno));
+	a = open("/dev/null", O_RDONLY);
+	b = fcntl(a, F_DUPFD, 1010);
+	printf("%d", close_range(3, ~0U, CLOSE_RANGE_UNSHARE));
+	printf(" %d %d\n", close(a), close(b));
+	touch_next();
+}
+
+static void closefrom_does_no_harm(void)
+{
+	int a = open("/dev/null", O_RDONLY), b = fcntl(a, F_DUPFD, 1000);
+
+	closefrom(3);
+	printf("%d %d\n", close(a), close(b));
+	touch_next();
+}
+
+static void raw_close_does_no_harm(void)
+{
+	int a = open("/dev/null", O_RDONLY);
+
+	syscall(SYS_close_range, 3, ~0U, 0);
+	printf("%d\n", close(a));
+	for (int fd = 3; fd < 2000; fd++)
+		syscall(SYS_close, fd);
+	touch_next();
+}
+
+static void dup2_onto_any_number_is_the_program_s(void)
+{
+	int fds[2];
+	char byte;
+
+	if (pipe(fds))
+		return;
+	for (int number = 900; number < 1024; number++) {
+		touch_next();
+		if (dup2(fds[1], number) != number ||
+		    write(number, "x", 1) != 1 || read(fds[0], &byte, 1) != 1 ||
+		    byte != 'x')
+			printf("wrong: %d\n", number);
+		used -= 40;
+	}
+	for (int number = 900; number < 1024; number++)
+		if (close(number))
+			printf("wrong: close %d\n", number);
+	printf("done\n");
+}
+
+static void limit_may_be_small(void)
+{
+	struct rlimit small = { 8, 8 };
+	int fd, n = 0;
+
+	touch_next();
+	setrlimit(RLIMIT_NOFILE, &small);
+	touch_next();
+	while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+		n++;
+	printf("%d, %s\n", n, strerror(errno));
+	touch_next();
+}
+
+static void every_number_may_be_in_use(void)
+{
+	int fd, last = -1;
+
+	while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+		last = fd;
+	printf("%d, %s\n", last, strerror(errno));
+	touch_next();
+	printf("%d\n", open("/dev/null", O_RDONLY));
+}
+
+#define CASE(name)                                                             \
+	{                                                                      \
+#name, name                                                    \
+	}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		CASE(numbers_are_those_without),
+		CASE(none_is_open_below_1024),
+		CASE(loop_of_close_does_no_harm),
+		CASE(close_range_does_no_harm),
+		CASE(closefrom_does_no_harm),
+		CASE(raw_close_does_no_harm),
+		CASE(dup2_onto_any_number_is_the_program_s),
+		CASE(limit_may_be_small),
+		CASE(every_number_may_be_in_use),
+		{ NULL, NULL },
+	};
+
+	more = lazy(4096);
+	/* Whoever starts this test may have more open. */
+	for (int fd = 3; fd < 1024; fd++)
+		close(fd);
+	return run_cases(cases, argc, argv);
+}

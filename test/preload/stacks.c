@@ -1,0 +1,380 @@
+/*
+ * stacks.c -- signals on alternate stacks, on lazy stacks, and threads on lazy
+ * stacks.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "cases.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/auxv.h>
+#include <ucontext.h>
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+#define SS_AUTODISARM_ (1u << 31)
+
+static char *more;
+static size_t used;
+static stack_t mine;
+static sigjmp_buf back;
+
+static void touch_next(void)
+{
+	touch(more + PAGE * used++);
+}
+
+/* As small as the kernel allows here. */
+static size_t smallest(void)
+{
+	size_t least = getauxval(AT_MINSIGSTKSZ);
+
+	return least > 2048 ? least : 2048;
+}
+
+static void show(const char *what)
+{
+	stack_t now;
+
+	if (sigaltstack(NULL, &now)) {
+		perror("sigaltstack");
+		return;
+	}
+	printf("%s: %s, %zu bytes, flags %x\n", what,
+	       now.ss_sp == mine.ss_sp ? "mine"
+	       : now.ss_sp             ? "another"
+				       : "none",
+	       now.ss_size, (unsigned)now.ss_flags);
+}
+
+static void use(void *memory, size_t size, int flags)
+{
+	mine.ss_sp = memory;
+	mine.ss_size = size;
+	mine.ss_flags = flags;
+	errno = 0;
+	if (sigaltstack(&mine, NULL))
+		printf("sigaltstack: %s\n", strerror(errno));
+}
+
+static void on_signal(int sig)
+{
+	touch_next();
+	show(sig == SIGUSR1 ? "first" : "second");
+	if (sig == SIGUSR1)
+		raise(SIGUSR2);
+	touch_next();
+}
+
+static void set(int sig, void (*handler)(int), int flags)
+{
+	struct sigaction act = { .sa_handler = handler, .sa_flags = flags };
+
+	sigemptyset(&act.sa_mask);
+	sigaction(sig, &act, NULL);
+}
+
+static void touches(int sig)
+{
+	(void)sig;
+	touch_next();
+}
+
+static void nested_touches(int sig)
+{
+	touch_next();
+	if (sig == SIGUSR1)
+		raise(SIGUSR2);
+	touch_next();
+}
+
+static void smallest_stack_has_room_for_faults(void)
+{
+	char *memory = malloc(smallest());
+
+	use(memory, smallest(), 0);
+	show("set");
+	set(SIGUSR1, touches, SA_ONSTACK);
+	for (int i = 0; i < 5; i++)
+		raise(SIGUSR1);
+	show("after");
+}
+
+static void stacks_read_back_as_they_were_set(void)
+{
+	static char large[1 << 18];
+	stack_t bad = { .ss_sp = large, .ss_size = 100 };
+
+	show("at first");
+	use(large, sizeof(large), 0);
+	show("large");
+	set(SIGUSR1, on_signal, SA_ONSTACK);
+	set(SIGUSR2, on_signal, 0);
+	raise(SIGUSR1);
+	show("after");
+	printf("%d", sigaltstack(&bad, NULL));
+	printf(" %s\n", strerror(errno));
+	bad.ss_size = sizeof(large);
+	bad.ss_flags = 99;
+	printf("%d", sigaltstack(&bad, NULL));
+	printf(" %s\n", strerror(errno));
+	show("after bad ones");
+	use(large, 20000, 0);
+	show("smaller");
+	raise(SIGUSR1);
+	use(large, sizeof(large), (int)SS_AUTODISARM_);
+	show("disarming");
+	use(NULL, 0, SS_DISABLE);
+	show("none");
+	raise(SIGUSR1);
+}
+
+static void changing_it(int sig)
+{
+	stack_t other = { .ss_sp = malloc(65536), .ss_size = 65536 };
+
+	(void)sig;
+	printf("%d", sigaltstack(&other, NULL));
+	printf(" %s\n", strerror(errno));
+}
+
+static void stack_in_use_is_not_changed(void)
+{
+	static char memory[1 << 17];
+
+	use(memory, sizeof(memory), 0);
+	set(SIGUSR1, changing_it, SA_ONSTACK);
+	raise(SIGUSR1);
+	use(memory, 16384, 0);
+	raise(SIGUSR1);
+	show("after");
+}
+
+static volatile uintptr_t where;
+
+static void note_where(int sig)
+{
+	char here;
+
+	(void)sig;
+	where = (uintptr_t)&here;
+	touch_next();
+}
+
+static int inside(const void *start, size_t size)
+{
+	return where - (uintptr_t)start < size;
+}
+
+static int near(const void *here, size_t size)
+{
+	return (uintptr_t)here - where < size;
+}
+
+static void handlers_run_where_they_should(void)
+{
+	size_t size = 1 << 17;
+	char *memory = malloc(size), *lazy_stack = lazy(64), here;
+
+	set(SIGUSR1, note_where, SA_ONSTACK);
+	set(SIGUSR2, note_where, 0);
+	raise(SIGUSR1);
+	printf("without one: on this stack %d\n", near(&here, size));
+	use(memory, size, 0);
+	raise(SIGUSR1);
+	printf("with one: on it %d\n", inside(memory, size));
+	raise(SIGUSR2);
+	printf("not asked for: on it %d\n", inside(memory, size));
+	use(lazy_stack, 64 * PAGE, 0);
+	raise(SIGUSR1);
+	printf("lazy: on it %d\n", inside(lazy_stack, 64 * PAGE));
+	use(NULL, 0, SS_DISABLE);
+	raise(SIGUSR1);
+	printf("without: on this stack %d\n", near(&here, size));
+}
+
+static void jump(int sig)
+{
+	touch_next();
+	siglongjmp(back, sig);
+}
+
+static int overflow(volatile int n)
+{
+	volatile char room[1000];
+
+	room[n % 1000] = 1;
+	return n < 0 ? 0 : overflow(n + 1) + room[n % 999];
+}
+
+static void stack_overflow_is_handled_on_the_alternate_stack(void)
+{
+	struct rlimit small = { 1 << 20, 1 << 20 };
+	static int i;
+
+	setrlimit(RLIMIT_STACK, &small);
+	use(malloc(16384), 16384, 0);
+	set(SIGSEGV, jump, SA_ONSTACK);
+	for (; i < 3; i++) {
+		if (!sigsetjmp(back, 1))
+			printf("%d\n", overflow(0));
+		else
+			printf("overflow\n");
+	}
+}
+
+static void *deep(void *argument)
+{
+	char room[30000];
+
+	memset(room, 1, sizeof(room));
+	touch_next();
+	if ((uintptr_t)argument > 0)
+		deep((char *)argument - 1);
+	raise(SIGUSR2);
+	return (void *)(uintptr_t)(room[77] + 4);
+}
+
+static void threads_run_on_lazy_stacks(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	void *result, *stack = lazy(1024);
+	sigset_t all;
+
+	set(SIGUSR2, nested_touches, 0);
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	for (int i = 0; i < 4; i++) {
+		if (i == 2)
+			pthread_sigmask(SIG_SETMASK, &all, NULL);
+		pthread_attr_setstack(&attr, stack, 1024 * PAGE);
+		printf("%d\n", pthread_create(&thread, &attr, deep,
+					      (void *)(uintptr_t)(i * 20)));
+		pthread_join(thread, &result);
+		printf("%ld\n", (long)result);
+	}
+}
+
+static pthread_key_t key;
+static _Atomic int ended;
+
+static void at_end(void *value)
+{
+	touch(value);
+	raise(SIGUSR2);
+	ended++;
+}
+
+static void *short_one(void *argument)
+{
+	touch(argument);
+	pthread_setspecific(key, argument);
+	if ((uintptr_t)argument / PAGE % 2)
+		pthread_exit(NULL);
+	return NULL;
+}
+
+static void threads_touch_as_they_begin_and_end(void)
+{
+	pthread_t threads[8];
+	char *memory = lazy(800);
+
+	set(SIGUSR2, note_where, SA_ONSTACK);
+	pthread_key_create(&key, at_end);
+	for (int round = 0; round < 25; round++) {
+		for (int i = 0; i < 8; i++)
+			pthread_create(&threads[i], NULL, short_one,
+				       memory +
+					       (round * 8 + i) * 4 * (int)PAGE);
+		for (int i = 0; i < 8; i++)
+			pthread_join(threads[i], NULL);
+	}
+	printf("ended %d\n", ended);
+}
+
+static void *cancelled(void *argument)
+{
+	int fds[2];
+
+	if (pipe(fds))
+		return NULL;
+	/* Nobody writes: the lazy buffer is held until the end. */
+	return (void *)read(fds[0], argument, 3 * PAGE);
+}
+
+static void cancelled_read_lets_go(void)
+{
+	char *memory = lazy(8);
+	pthread_t thread;
+	void *result;
+
+	for (int i = 0; i < 3; i++) {
+		pthread_create(&thread, NULL, cancelled, memory);
+		usleep(20000);
+		pthread_cancel(thread);
+		pthread_join(thread, &result);
+		printf("%d\n", result == PTHREAD_CANCELED);
+	}
+	printf("%d\n", munmap(memory, 8 * PAGE));
+}
+
+static ucontext_t main_context, contexts[4];
+
+static void coroutine(int me)
+{
+	char room[6000];
+
+	for (int i = 0; i < 5; i++) {
+		memset(room, me, sizeof(room));
+		touch_next();
+		printf("coroutine %d, %d\n", me, i);
+		if (swapcontext(&contexts[me], &contexts[(me + 1) % 4]))
+			perror("swapcontext");
+		if (room[me * 100] != me)
+			printf("wrong: another's stack\n");
+	}
+}
+
+static void coroutines_run_on_lazy_stacks(void)
+{
+	static int i;
+
+	for (; i < 4; i++) {
+		getcontext(&contexts[i]);
+		contexts[i].uc_stack.ss_sp = lazy(16);
+		contexts[i].uc_stack.ss_size = 16 * PAGE;
+		contexts[i].uc_link = &main_context;
+		makecontext(&contexts[i], (void (*)(void))coroutine, 1, i);
+	}
+	swapcontext(&main_context, &contexts[0]);
+	printf("back\n");
+}
+
+#define CASE(name)                                                             \
+	{                                                                      \
+#name, name                                                    \
+	}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		CASE(smallest_stack_has_room_for_faults),
+		CASE(stacks_read_back_as_they_were_set),
+		CASE(stack_in_use_is_not_changed),
+		CASE(handlers_run_where_they_should),
+		CASE(stack_overflow_is_handled_on_the_alternate_stack),
+		CASE(threads_run_on_lazy_stacks),
+		CASE(threads_touch_as_they_begin_and_end),
+		CASE(cancelled_read_lets_go),
+		CASE(coroutines_run_on_lazy_stacks),
+		{ NULL, NULL },
+	};
+
+	more = lazy(1024);
+	return run_cases(cases, argc, argv);
+}

@@ -1,0 +1,19 @@
+#!/bin/bash
+# test_io.sh -- what is read and written through lazy memory is the same as
+# through ordinary memory, errors included; with system calls trapped, and with
+# the interposed functions alone.
+#
+# SPDX-License-Identifier: MIT
+set -u
+
+. "$(dirname "$0")/compare.sh"
+
+for option in --cluster=64K --cluster=4K; do
+	compare "io, $option" $option -- "$programs/io"
+	[ "$kernel" -ge 500 ] || fail "io: only $kernel pages for calls"
+done
+# aio's own threads read and write inside the C library.
+compare "io, interposed" --no-syscall-trap -- "$programs/io" \
+	-aio_reads_and_writes
+[ "$kernel" -ge 500 ] || fail "io: only $kernel pages for calls"
+[ $failures = 0 ]

@@ -1,0 +1,142 @@
+#!/bin/bash
+# test_process.sh -- children, the programs they become, and the ends of a
+# process: what comes out is the same under the shim, and the shim follows.
+#
+# SPDX-License-Identifier: MIT
+set -u
+
+. "$(dirname "$0")/compare.sh"
+: "${CC:=cc}"
+
+# tables NAME N: so many processes called NAME told statistics.
+tables() {
+	local n
+	n=$(grep -c "^lazymap: $1," "$work/stats")
+	[ "$n" = "$2" ] || fail "$n of $2 processes $1 told statistics"
+}
+
+for trap_name in native libsigsegv; do
+	[ $trap_name = native ] ||
+		[ -e "$BUILDDIR/lazymap-trap-$trap_name.so" ] || continue
+	compare "process, $trap_name" --trap $trap_name -- "$programs/process"
+	[ "$faults" -ge 100 ] || fail "process: only $faults faults"
+done
+compare "process, without the syscall trap" --no-syscall-trap -- \
+	"$programs/process"
+
+# The shim follows into every program that is started, whatever environment it
+# is given: the two that run the cases, ten ways twice; two shells, twice.
+compare "own environments" -- "$programs/process" \
+	programs_start_with_environments_of_their_own
+tables process 22
+tables sh 4
+compare "own environments, --no-follow" --no-follow -- "$programs/process" \
+	programs_start_with_environments_of_their_own
+tables process 2
+tables sh 0
+
+# Ends: the first process and the case; of the seven ends all but abort; once
+# each.
+compare "ends" -- "$programs/process" ends_in_every_way
+tables process 8
+
+# With --stats there is a time, and it is not nothing.
+grep -qE '^ +microseconds in faults +[1-9]' "$work/stats" ||
+	fail "no time in faults"
+
+# A library's constructor, which runs before the shim's, maps and touches; a
+# thread is started there, too, and signals are set.
+cat >"$work/early.c" <<'EOF'
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static char *early;
+static char *map(size_t len)
+{
+	return mmap(NULL, len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+static int one(void) { return 1; }
+static int (*choose(void))(void)
+{
+	/* Long before main, the C library's own start included. */
+	char *page = map(8192);
+	page[5000] = 1;
+	munmap(page, 8192);
+	return one;
+}
+int chosen(void) __attribute__((ifunc("choose")));
+static void *run(void *at)
+{
+	memset(at, 7, 100000);
+	return at;
+}
+static void handler(int sig)
+{
+	early[300000] = (char)sig;
+}
+__attribute__((constructor)) static void begin(void)
+{
+	pthread_t thread;
+	early = map(1 << 20);
+	early[5] = 5;
+	signal(SIGUSR1, handler);
+	pthread_create(&thread, NULL, run, early + 100000);
+	pthread_join(thread, NULL);
+	raise(SIGUSR1);
+}
+__attribute__((destructor)) static void end(void)
+{
+	early[700000] = 1;
+	dprintf(1, "%d %d %d\n", early[5], early[150000], early[300000]);
+}
+EOF
+cat >"$work/late.c" <<'EOF'
+#include <dlfcn.h>
+#include <stdio.h>
+int chosen(void);
+int main(int argc, char **argv)
+{
+	void *library = dlopen(argv[argc - 1], RTLD_NOW);
+	printf("%d %d\n", chosen(), library != NULL);
+	if (library)
+		dlclose(library);
+	return 0;
+}
+EOF
+if $CC -shared -fPIC -o "$work/libearly.so" "$work/early.c" -lpthread &&
+	cp "$work/early.c" "$work/plugin.c" &&
+	$CC -shared -fPIC -o "$work/plugin.so" "$work/plugin.c" -lpthread &&
+	$CC -o "$work/late" "$work/late.c" -L"$work" -learly \
+		-Wl,-rpath,"$work" -ldl; then
+	compare "constructors and dlopen" -- "$work/late" "$work/plugin.so"
+	[ "$faults" -ge 5 ] || fail "constructors: only $faults faults"
+else
+	fail "the library with a constructor does not compile"
+fi
+
+# Static children run untouched.
+cat >"$work/static.c" <<'EOF'
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) { puts("static"); return malloc(1000000) ? 3 : 4; }
+EOF
+if $CC -static -o "$work/static" "$work/static.c" 2>"$work/said"; then
+	compare "a static child" -- sh -c "$work/static; echo \$?"
+else
+	echo "no static C library: $(tail -n 1 "$work/said")"
+fi
+
+# So do children that raise their privileges.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	cp "$(command -v id)" "$work/id" && chmod 4755 "$work/id"
+	chmod 755 "$work"
+	compare "a setuid child" -- setpriv --reuid=65534 --clear-groups \
+		"$work/id" -u
+fi
+[ $failures = 0 ]

@@ -1,0 +1,22 @@
+#!/bin/bash
+# test_signals.sh -- signals under the shim are what they are without it.
+#
+# SPDX-License-Identifier: MIT
+set -u
+
+. "$(dirname "$0")/compare.sh"
+
+for trap_name in native libsigsegv; do
+	[ $trap_name = native ] ||
+		[ -e "$BUILDDIR/lazymap-trap-$trap_name.so" ] || continue
+	for program in signals masks stacks; do
+		compare "$program, $trap_name" --trap $trap_name -- \
+			"$programs/$program"
+		[ "$faults" -ge 10 ] || fail "$program: only $faults faults"
+		if grep -q '^wrong' "$work/plain.out"; then
+			fail "$program is wrong about the plain system:" \
+				"$(grep '^wrong' "$work/plain.out")"
+		fi
+	done
+done
+[ $failures = 0 ]

@@ -1,0 +1,39 @@
+# programs.sh -- for the tests of known programs: each is run plainly, under the
+# shim with every mapping lazy, and once more with little memory to stay in.
+#
+#	need PROGRAM...           skip the test if one of them is missing
+#	corpus                    $work/in: some megabytes of text and programs
+#	everywhere NAME -- CMD... compare CMD's output, status and files
+#
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+SRCDIR=${SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+. "$SRCDIR/test/preload/compare.sh"
+PATH=$PATH:/usr/sbin
+export LC_ALL=C
+
+need() {
+	local program
+	for program; do
+		command -v "$program" >/dev/null 2>&1 || {
+			echo "skipped: $program is not installed"
+			exit 77
+		}
+	done
+}
+
+corpus() {
+	mkdir "$work/in"
+	cp -rL /usr/include/linux /usr/include/asm-generic "$work/in/"
+	cp "$(command -v bash)" "$work/in/program"
+	cat "$work/in"/linux/*.h >"$work/in/text"
+	export IN=$work/in
+}
+
+# The limit is one that a 2-core machine's threads can work in.
+everywhere() {
+	local name=$1
+	shift
+	compare "$name" "$@"
+	LAZYMAP_RESIDENT=4M compare "$name in 4M" "$@"
+}
