@@ -1120,6 +1120,8 @@ static long c_execve(char *p[PARAMS], bool raw)
 		abort();
 	pid = fork();
 	if (pid == 0) {
+		/* Not on with the next case, should it die here. */
+		signal(SIGSEGV, SIG_DFL);
 		dup2(fds[1], 1);
 		CALL(execve(p[0], (char **)p[1], (char **)p[2]), SYS_execve,
 		     p[0], p[1], p[2]);

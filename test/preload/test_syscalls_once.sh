@@ -30,8 +30,8 @@ esac
 }
 
 "$lazymap" run -- "$matrix" || fail "on lazymap"
-"$lazymap" run --cluster 4K --min-size 1 -- "$matrix" ||
-	fail "on lazymap, a page a fault, every mapping"
+"$lazymap" run --resident 8M --cluster 4K --min-size 1 -- "$matrix" ||
+	fail "on lazymap, a page a fault, every mapping, with a resident limit"
 
 # That the test can fail: calls that libc makes inside itself need the trap.
 "$lazymap" run --no-syscall-trap -- "$matrix" >/dev/null &&
