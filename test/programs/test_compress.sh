@@ -8,6 +8,7 @@ set -u
 . "$(dirname "$0")/programs.sh"
 need xz zstd gzip
 corpus
+limit=48M
 for i in 1 2 3; do
 	cat "$IN/text" "$IN/program"
 done >"$IN/large"
