@@ -55,7 +55,7 @@ as=()
 if [ "$(id -u)" = 0 ]; then
 	need setpriv
 	mkdir "$work/bin"
-	cp "$lazymap" "$BUILDDIR/liblazymap-preload.so" "$work/bin/"
+	cp "$lazymap" "$BUILDDIR"/liblazymap-*.so "$work/bin/"
 	lazymap=$work/bin/lazymap
 	as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	chmod -R a+rX "$work"
