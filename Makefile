@@ -128,6 +128,13 @@ OBJ_FLAGS = -D_GNU_SOURCE=
 # The library is never fortified: __read_chk and the like are among what the
 # shim interposes, and would lead from the core back into it.
 $(BUILD)/obj/lib/%.o: OBJ_FLAGS += -U_FORTIFY_SOURCE $(CALLGRAPH)
+# What a hooked system call passes through must leave the vector registers
+# alone: lib/syscall/hook.c.
+ifneq ($(findstring __x86_64__,$(shell $(CC) -dM -E -x c /dev/null)),)
+NO_VECTORS := lib/syscall/call lib/syscall/copy lib/syscall/pieces \
+	lib/syscall/special lib/syscall/table lib/page
+$(NO_VECTORS:%=$(BUILD)/obj/%.o): OBJ_FLAGS += -mgeneral-regs-only
+endif
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/tools/%.o: CPPFLAGS += \
 	-DLM_LIBDIR='"$(libdir)"'
 $(BUILD)/obj/test/%.o: OBJ_FLAGS += -Itest/support $(CHECK_CFLAGS)

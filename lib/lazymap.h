@@ -92,8 +92,7 @@ struct lazymap_options {
 	 * ordinary memory; -1 does not (the library's default; `lazymap run`
 	 * has it on). The text of the loaded objects is changed for it, so
 	 * start while there is one thread. Where that cannot be done, nothing
-	 * is: it is no error. See "Memory that is handed to the kernel" in
-	 * lazymap(7). */
+	 * is: it is no error. See "System calls" in lazymap(7). */
 	int syscall_trap;
 };
 

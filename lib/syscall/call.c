@@ -11,6 +11,7 @@
 #include "../page.h"
 #include "access.h"
 #include "copy.h"
+#include "hook.h"
 #include "pins.h"
 
 #include <limits.h>
@@ -44,6 +45,38 @@ void lm_call_begin(struct lm_call_pins *pins)
 	pins->more = NULL;
 }
 
+static long slow_run(long len, long b, long c)
+{
+	(void)b, (void)c;
+	return (long)lm_meta_run((size_t)len);
+}
+
+static long slow_free(long run, long len, long c)
+{
+	(void)c;
+	lm_meta_free_run((void *)run, (size_t)len);
+	return 0;
+}
+
+static long slow_pin(long start, long len, long write)
+{
+	return (long)lm_access_pin((uintptr_t)start, (size_t)len, (int)write);
+}
+
+struct memory_call {
+	long nr;
+	const long *args;
+	long result;
+};
+
+static long slow_memory(long call, long b, long c)
+{
+	struct memory_call *memory = (struct memory_call *)call;
+
+	(void)b, (void)c;
+	return lm_memory_call(memory->nr, memory->args, &memory->result);
+}
+
 /* Without room for the record the pages are present and no more than that. */
 static void record(struct lm_call_pins *pins, uintptr_t start, size_t len)
 {
@@ -54,9 +87,10 @@ static void record(struct lm_call_pins *pins, uintptr_t start, size_t len)
 		return;
 	}
 	if (!more || more->count == MORE_PINS) {
-		more = lm_meta_run(sizeof(*more));
+		more = (struct lm_call_more *)lm_hook_keeping_vectors(
+			slow_run, sizeof(*more), 0, 0);
 		if (!more) {
-			lm_access_unpin(start, len);
+			lm_page_unpin(start, start + len);
 			return;
 		}
 		more->next = pins->more;
@@ -71,7 +105,8 @@ static uintptr_t reach(uintptr_t start, uintptr_t end, bool write)
 	uintptr_t at = lm_page_pin(start, end, write);
 
 	if (at < end)
-		at += lm_access_pin(at, end - at, write);
+		at += (uintptr_t)lm_hook_keeping_vectors(
+			slow_pin, (long)at, (long)(end - at), write);
 	return lm_min(at, end);
 }
 
@@ -93,7 +128,7 @@ void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
 	if (at <= start)
 		return;
 	if (pins->present_only)
-		lm_access_unpin(start, at - start);
+		lm_page_unpin(start, at);
 	else if (!(dir & LM_ARG_KEEP))
 		record(pins, start, at - start);
 }
@@ -114,7 +149,8 @@ void lm_call_unpin(struct lm_call_pins *pins)
 			lm_page_unpin(pin.start, pin.start + pin.len);
 		}
 		pins->more = more->next;
-		lm_meta_free_run(more, sizeof(*more));
+		lm_hook_keeping_vectors(slow_free, (long)more, sizeof(*more),
+					0);
 	}
 }
 
@@ -283,6 +319,9 @@ void lm_call_pin(struct lm_call_pins *pins, long nr, const long args[6])
 	row = lm_table_row(nr);
 	if (!row)
 		return;
+	/* The call goes through a hook, which makes it in pieces. */
+	if (lm_hook_count() && lm_pieces_wanted(nr, args))
+		return;
 	pins->present_only = nr == SYS_execve || nr == SYS_execveat;
 	pin_row(pins, nr, row, args);
 }
@@ -309,19 +348,35 @@ static long call_exec(long nr, const long args[6])
 	return ret;
 }
 
-long lm_call(long nr, const long args[6])
+long lm_call_once(long nr, const long args[6])
 {
 	struct lm_call_pins pins;
 	long ret;
 
-	if (!lm_call_any())
-		return raw(nr, args);
-	if (nr == SYS_execve || nr == SYS_execveat)
-		return call_exec(nr, args);
-	if (lm_memory_call(nr, args, &ret))
-		return ret;
-	lm_call_pin(&pins, nr, args);
+	lm_call_begin(&pins);
+	pin_row(&pins, nr, lm_table_row(nr), args);
 	ret = raw(nr, args);
 	lm_call_unpin(&pins);
 	return ret;
+}
+
+long lm_call(long nr, const long args[6])
+{
+	const struct lm_row *row;
+	long ret;
+
+	row = lm_call_any() ? lm_table_row(nr) : NULL;
+	if (!row)
+		return raw(nr, args);
+	if (nr == SYS_execve || nr == SYS_execveat)
+		return call_exec(nr, args);
+	if (row->arg[0].kind == LM_ARG_RANGE) {
+		struct memory_call call = { nr, args, 0 };
+
+		if (lm_hook_keeping_vectors(slow_memory, (long)&call, 0, 0))
+			return call.result;
+	}
+	if (lm_pieces_call(nr, args, &ret))
+		return ret;
+	return lm_call_once(nr, args);
 }

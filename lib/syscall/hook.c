@@ -34,6 +34,7 @@
 #include "../meta.h"
 #include "../os_linux.h"
 #include "call.h"
+#include "pins.h"
 #include "site.h"
 #include "table.h"
 
@@ -79,6 +80,7 @@ static int memory;      /* descriptor of /proc/self/mem, while starting */
 static int failed;      /* why not, while starting */
 /* The CPU's way to keep vector registers. Immutable after the start. */
 uint32_t lm_hook_xsave __attribute__((visibility("hidden")));
+uint32_t lm_hook_frame __attribute__((visibility("hidden")));
 
 long lm_hook_call(long nr, const long args[6])
 	__attribute__((visibility("hidden")));
@@ -97,8 +99,14 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
 {
 	const long args[6] = { fd, (long)buf, (long)len };
 	struct lm_call_pins pins;
-	ssize_t ret;
+	long ret;
 
+	if (lm_pieces_call(SYS_read, args, &ret)) {
+		if (ret >= 0)
+			return ret;
+		errno = (int)-ret;
+		return -1;
+	}
 	lm_call_pin(&pins, SYS_read, args);
 	ret = original(fd, buf, len);
 	lm_call_unpin(&pins);
@@ -107,7 +115,9 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
 
 /*
  * %r11: the stub. Every register but %rax, %rcx and %r11 is the
- * program's: the vector ones too, which C code would use.
+ * program's: the vector ones too, so what is called from here is compiled to
+ * use none, and goes through lm_hook_keeping_vectors() to what may. Saving them
+ * takes longer than many a system call.
  */
 void lm_hook_enter(void) __attribute__((visibility("hidden")));
 void lm_hook_enter_any(void) __attribute__((visibility("hidden")));
@@ -180,35 +190,8 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"push %rdi\n"
 	"mov %rsp, %rsi\n"
 	"mov %rax, %rdi\n"
-	"sub $3072, %rsp\n"
-	"and $-64, %rsp\n"
-	"mov lm_hook_xsave(%rip), %eax\n"
-	"test %eax, %eax\n"
-	"jz 4f\n"
-	"xor %edx, %edx\n"
-	/* The header, of which the CPU writes a part only. */
-	"mov %rdx, 512(%rsp)\n"
-	"mov %rdx, 520(%rsp)\n"
-	"mov %rdx, 528(%rsp)\n"
-	"mov %rdx, 536(%rsp)\n"
-	"mov %rdx, 544(%rsp)\n"
-	"mov %rdx, 552(%rsp)\n"
-	"mov %rdx, 560(%rsp)\n"
-	"mov %rdx, 568(%rsp)\n"
-	"xsave64 (%rsp)\n"
+	"and $-16, %rsp\n"
 	"call lm_hook_call\n"
-	"mov %rax, %rcx\n"
-	"mov lm_hook_xsave(%rip), %eax\n"
-	"xor %edx, %edx\n"
-	"xrstor64 (%rsp)\n"
-	"jmp 5f\n"
-	"4:\n"
-	"fxsave64 (%rsp)\n"
-	"call lm_hook_call\n"
-	"mov %rax, %rcx\n"
-	"fxrstor64 (%rsp)\n"
-	"5:\n"
-	"mov %rcx, %rax\n"
 	"lea -48(%rbp), %rsp\n"
 	"pop %rdi\n"
 	"pop %rsi\n"
@@ -247,6 +230,68 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"jmp lm_hook_read\n"
 	".cfi_endproc\n"
 	".size lm_hook_enter_read, .-lm_hook_enter_read\n");
+
+long lm_hook_keep(long (*fn)(long, long, long), long a, long b, long c)
+	__attribute__((visibility("hidden")));
+__asm__(".text\n.balign 16\n.hidden lm_hook_keep\n.globl lm_hook_keep\n"
+	".hidden lm_hook_frame\n"
+	".type lm_hook_keep,@function\n"
+	"lm_hook_keep:\n"
+	".cfi_startproc\n"
+	"push %rbp\n"
+	".cfi_def_cfa_offset 16\n"
+	".cfi_offset rbp, -16\n"
+	"mov %rsp, %rbp\n"
+	".cfi_def_cfa_register rbp\n"
+	"mov %rdx, %r8\n"
+	"mov lm_hook_frame(%rip), %eax\n"
+	"sub %rax, %rsp\n"
+	"and $-64, %rsp\n"
+	"mov lm_hook_xsave(%rip), %eax\n"
+	"xor %edx, %edx\n"
+	"test %eax, %eax\n"
+	"jz 1f\n"
+	/* The header, of which the CPU writes a part only. */
+	"mov %rdx, 512(%rsp)\n"
+	"mov %rdx, 520(%rsp)\n"
+	"mov %rdx, 528(%rsp)\n"
+	"mov %rdx, 536(%rsp)\n"
+	"mov %rdx, 544(%rsp)\n"
+	"mov %rdx, 552(%rsp)\n"
+	"mov %rdx, 560(%rsp)\n"
+	"mov %rdx, 568(%rsp)\n"
+	"xsave64 (%rsp)\n"
+	"jmp 2f\n"
+	"1:\n"
+	"fxsave64 (%rsp)\n"
+	"2:\n"
+	"mov %rdi, %rax\n"
+	"mov %rsi, %rdi\n"
+	"mov %r8, %rsi\n"
+	"mov %rcx, %rdx\n"
+	"call *%rax\n"
+	"mov %rax, %rcx\n"
+	"mov lm_hook_xsave(%rip), %eax\n"
+	"xor %edx, %edx\n"
+	"test %eax, %eax\n"
+	"jz 3f\n"
+	"xrstor64 (%rsp)\n"
+	"jmp 4f\n"
+	"3:\n"
+	"fxrstor64 (%rsp)\n"
+	"4:\n"
+	"mov %rcx, %rax\n"
+	"leave\n"
+	".cfi_def_cfa rsp, 8\n"
+	"ret\n"
+	".cfi_endproc\n"
+	".size lm_hook_keep, .-lm_hook_keep\n");
+
+long lm_hook_keeping_vectors(long (*fn)(long, long, long), long a, long b,
+			     long c)
+{
+	return hooked ? lm_hook_keep(fn, a, b, c) : fn(a, b, c);
+}
 
 /* SSE, AVX and AVX-512, where the system has them on; 0: fxsave. */
 static uint32_t vectors(void)
@@ -524,6 +569,9 @@ int lm_hook_start(void)
 	if (memory < 0)
 		return memory;
 	lm_hook_xsave = vectors();
+	/* Where the state ends in its standard layout: FXSAVE's, its header
+	 * and AVX's, all. */
+	lm_hook_frame = lm_hook_xsave & 0xe0 ? 2688 : lm_hook_xsave ? 832 : 512;
 	failed = 0;
 	dl_iterate_phdr(visit_object, NULL);
 	lm_sys(SYS_close, memory);
@@ -545,6 +593,12 @@ int lm_hook_start(void)
 unsigned lm_hook_count(void)
 {
 	return 0;
+}
+
+long lm_hook_keeping_vectors(long (*fn)(long, long, long), long a, long b,
+			     long c)
+{
+	return fn(a, b, c);
 }
 
 #endif

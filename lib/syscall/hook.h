@@ -21,4 +21,12 @@ int lm_hook_start(void);
 /* How many are hooked; 0: not started. */
 unsigned lm_hook_count(void);
 
+/*
+ * fn(a, b, c), with the vector registers afterwards as they were: for code that
+ * the hooks reach, which is compiled to use none (see Makefile), on its way to
+ * code that may. Async-signal-safe if fn is.
+ */
+long lm_hook_keeping_vectors(long (*fn)(long, long, long), long a, long b,
+			     long c);
+
 #endif

@@ -24,6 +24,14 @@ void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 int lm_pins_read(struct lm_call_pins *pins, void *to, uintptr_t from,
 		 size_t len, int dir);
 
+/* Is it too large to be pinned at once? Then, made in pieces: true and the
+ * sum; or false, it has to be one call. */
+bool lm_pieces_wanted(long nr, const long args[6]);
+bool lm_pieces_call(long nr, const long args[6], long *result);
+
+/* Pin, make the call, unpin. */
+long lm_call_once(long nr, const long args[6]);
+
 /* The calls about memory itself: true if lazymap has done it. */
 bool lm_memory_call(long nr, const long args[6], long *result);
 
