@@ -28,10 +28,11 @@ struct lm_area {
 	uintptr_t start, end;
 	uint64_t offset; /* of start, in the store */
 	struct lm_store *store;
-	uint64_t object; /* which mapping, where the store is of many */
-	int prot;        /* what the program asked for */
-	unsigned flags;  /* LM_AREA_... */
-	size_t cluster;  /* bytes, a power of two, <= LM_BLOCK */
+	uint64_t object;     /* which mapping, where the store is of many */
+	int prot;            /* what the program asked for */
+	unsigned flags;      /* LM_AREA_... */
+	_Atomic bool primed; /* it was written to: see lm_area_prime() */
+	size_t cluster;      /* bytes, a power of two, <= LM_BLOCK */
 };
 
 /* The area that holds addr, or NULL. */
@@ -71,6 +72,14 @@ static inline bool lm_area_near(uintptr_t start, uintptr_t end)
 /* Does any area overlap [start, end)? Enters the gate itself: not for callers
  * that have shut it. The answer may be old as soon as it is given. */
 bool lm_area_overlaps(uintptr_t start, uintptr_t end);
+
+/* True for the first to ask, and so to do what comes before the first write. */
+static inline bool lm_area_prime(struct lm_area *area)
+{
+	return !atomic_load_explicit(&area->primed, memory_order_relaxed) &&
+	       !atomic_exchange_explicit(&area->primed, true,
+					 memory_order_relaxed);
+}
 
 /* Has the process as many areas as the kernel would let it have (ENOMEM)? */
 bool lm_area_full(void);

@@ -15,6 +15,7 @@
 #include "start.h"
 #include "step.h"
 #include "swap/swap.h"
+#include "widen.h"
 
 /* What one claim holds: consecutive BUSY pages of one block and area, all of
  * which were in the state `from`, and what they are to become. */
@@ -27,6 +28,7 @@ struct claim {
 	enum lm_page_state rest; /* what its neighbours are to become */
 	size_t cluster;          /* bytes: of the frames */
 	bool sequential;
+	bool prime;          /* the first write to a private area */
 	int prot, rest_prot; /* to reveal them with */
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
@@ -98,7 +100,7 @@ static bool neighbours_differ(const struct lm_area *area,
 }
 
 /* How far around the page a claim may reach. */
-static void reach(const struct lm_area *area, struct claim *claim)
+static void reach(struct lm_area *area, struct claim *claim)
 {
 	uintptr_t cluster = claim->cluster, end;
 
@@ -110,7 +112,7 @@ static void reach(const struct lm_area *area, struct claim *claim)
 	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
 	claim->end =
 		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
-	if (claim->wide) {
+	if (claim->wide && !lm_resident_limited()) {
 		claim->start = lm_max(claim->page - lm_min(claim->page, WIDE),
 				      area->start);
 		claim->end = lm_min(claim->page + WIDE, area->end);
@@ -158,7 +160,7 @@ static void claim_neighbours(struct claim *claim)
 }
 
 /* Keep what is needed of the area once the gate is left. */
-static void remember(const struct lm_area *area, struct claim *claim)
+static void remember(struct lm_area *area, struct claim *claim)
 {
 	claim->rest = claim->to;
 	if (!claim->until && neighbours_differ(area, claim))
@@ -166,12 +168,15 @@ static void remember(const struct lm_area *area, struct claim *claim)
 	claim->prot = lm_fault_prot(area, claim->to);
 	claim->rest_prot = lm_fault_prot(area, claim->rest);
 	claim->store = area->store;
+	claim->prime = claim->to == LM_PAGE_DIRTY &&
+		       lm_store_direct(area->store) &&
+		       !(area->flags & LM_AREA_SHARED) && lm_area_prime(area);
 	claim->sequential = area->flags & LM_AREA_SEQUENTIAL;
 	claim->offset = area->offset + (claim->start - area->start);
 }
 
 /* Inside the gate: claim the page and its neighbours. */
-static enum verdict claim_page(const struct lm_area *area, struct claim *claim,
+static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 			       lm_page_word **word, uint32_t *ticket)
 {
 	uint64_t seen;
@@ -234,7 +239,7 @@ static enum verdict enter_and_claim(struct claim *claim, uintptr_t addr,
 				    enum lm_access access)
 {
 	lm_page_word *word = NULL;
-	const struct lm_area *area;
+	struct lm_area *area;
 	enum verdict verdict = FOREIGN;
 	uint32_t ticket = 0;
 
@@ -379,6 +384,21 @@ static int reveal(const struct claim *claim)
 	return ret;
 }
 
+/*
+ * VM areas that were split before they had an anon_vma each get one of their
+ * own, and never join again; those split after share it. So the first page of
+ * a private area that is to be written is written, with what it holds, while it
+ * and the area are one.
+ */
+static void prime(const struct claim *claim)
+{
+	char byte;
+
+	/* Where it cannot be done there are more VM areas, and that is all. */
+	if (claim->prime && !lm_place_mem_read(&byte, claim->page, 1))
+		lm_place_mem_write(claim->page, &byte, 1);
+}
+
 /* Pages that are not in place get frames, which count from here on. */
 static int bring(const struct claim *claim)
 {
@@ -392,8 +412,10 @@ static int bring(const struct claim *claim)
 	if (to_fill(claim))
 		ret = fill(claim);
 	lm_step(LM_STEP_FILLED, claim->page);
-	if (!ret)
+	if (!ret) {
+		prime(claim);
 		ret = reveal(claim);
+	}
 	lm_step(LM_STEP_REVEALED, claim->page);
 	if (ret < 0 && !resident)
 		lm_resident_give(pages);
@@ -448,9 +470,12 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 		case CLAIMED:
 			ret = bring(&claim);
 			if (ret == -ENOMEM && !claim.wide &&
+			    !lm_resident_limited() &&
 			    lm_store_direct(claim.store)) {
 				settle(&claim, claim.from, claim.from);
 				claim.wide = true;
+				if (lm_resident_limited())
+					lm_resident_shed(LM_BLOCK_PAGES);
 				continue;
 			}
 			if (ret < 0)
@@ -464,6 +489,8 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 			}
 			settle(&claim, claim.to, claim.rest);
 			lm_step(LM_STEP_SETTLED, claim.page);
+			if (claim.from != claim.to)
+				lm_widen_note(claim.slot, claim.page);
 			return LM_SERVED;
 		case WAIT:
 			lm_stats_add(LM_COUNT_faults_waited, 1);

@@ -46,13 +46,17 @@ static void parent(void)
 	lm_map_unlock(before);
 }
 
-static void drop_areas(void)
+static void settle_areas(void)
 {
 	uintptr_t at = 0;
 	struct lm_area *area;
 
 	while ((area = lm_area_at_or_after(at))) {
 		at = area->end;
+		/* The child has a copy of a store's pages. What the parent
+		 * has not written back yet is the parent's to write. */
+		if (!lm_store_direct(area->store))
+			area->flags &= ~(unsigned)LM_AREA_SHARED;
 		if (!(area->flags & LM_AREA_DONTFORK))
 			continue;
 		if (lm_area_reserve_inside() < 0)
@@ -78,7 +82,7 @@ static bool forked(void)
 	if (lm_place && lm_place->forked)
 		lm_place->forked();
 	lm_locked_forked();
-	drop_areas();
+	settle_areas();
 	return lm_worker_forked();
 }
 

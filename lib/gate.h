@@ -30,6 +30,7 @@ struct lm_slot {
 	/* The last fault that changed nothing, and how often in a row. */
 	_Atomic uintptr_t idle_addr;
 	_Atomic uint32_t idle;
+	_Atomic uint32_t shown; /* faults, for widen.c */
 	_Atomic uint64_t counter[LM_COUNTER_MAX];
 };
 

@@ -301,6 +301,7 @@ struct lazymap_stats {
 	uint64_t pages_over_limit; /* let in though nothing could go */
 	uint64_t swap_pool;        /* bytes of compressed memory now */
 	uint64_t swap_file;        /* bytes of the file in use now */
+	uint64_t pages_widened;    /* shown untouched, to need fewer VM areas */
 };
 
 /*

@@ -6,6 +6,7 @@
 #include "meta.h"
 
 #include "lock.h"
+#include "tsan.h"
 
 #include <string.h>
 
@@ -35,12 +36,14 @@ void *lm_meta_run(size_t len)
 		lm_os_mmap(0, lm_page_up(len), PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
+	lm_tsan_acquire(&lock);
 	return lm_os_failed(run) ? NULL : (void *)run;
 }
 
 void lm_meta_free_run(void *run, size_t len)
 {
 	/* Unmapping a whole mapping of ours cannot fail for want of areas. */
+	lm_tsan_release(&lock);
 	if (run)
 		lm_os_munmap((uintptr_t)run, lm_page_up(len));
 }

@@ -33,6 +33,9 @@ size_t lm_resident_cluster(void);
  * that is said once.)
  */
 int lm_resident_take(size_t n);
+/* Evict some n frames to need fewer VM areas. */
+void lm_resident_shed(size_t n);
+
 /* For the pager thread: is there less room left than there should be; and make
  * some, a step at a time: 1; 0: there is enough; -EBUSY: nothing can go. */
 bool lm_resident_low(void);

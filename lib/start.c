@@ -13,6 +13,7 @@
 #include "resident.h"
 #include "syscall/hook.h"
 #include "trap/trap.h"
+#include "widen.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -194,6 +195,7 @@ static int start_with(const struct lazymap_options *given)
 	ret = ret ? ret : start_place();
 	ret = ret ? ret : lm_fork_start();
 	ret = ret ? ret : start_trap();
+	lm_widen_start();
 	ret = ret ? ret : lm_resident_start();
 	/* Where it is not possible the rest is as useful as before. */
 	if (!ret && lm_options.syscall_trap > 0)

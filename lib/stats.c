@@ -74,6 +74,7 @@ static void collect(struct lazymap_stats *stats)
 	stats->pages_to_pool = sum(LM_COUNT_pages_to_pool);
 	stats->pages_to_file = sum(LM_COUNT_pages_to_file);
 	stats->pages_over_limit = sum(LM_COUNT_pages_over_limit);
+	stats->pages_widened = sum(LM_COUNT_pages_widened);
 	stats->fault_ns = sum(LM_COUNT_fault_ns);
 }
 

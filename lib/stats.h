@@ -32,6 +32,7 @@
 	X(pages_to_pool)                                                       \
 	X(pages_to_file)                                                       \
 	X(pages_over_limit)                                                    \
+	X(pages_widened)                                                       \
 	X(fault_ns)                                                            \
 	X(pages_made_present)                                                  \
 	X(pages_made_absent)

@@ -25,32 +25,13 @@
 
 #include "os_linux.h"
 #include "syscall/raw.h"
+#include "tsan.h"
 
 /* lm_sys returns addresses as they are: the last page is not one. */
 static int failed(long ret)
 {
 	return ret < 0 && ret > -4096;
 }
-
-/*
- * ThreadSanitizer does not see our raw system calls, and takes two threads
- * that are given the same twin address, one after the other, for a race. The
- * kernel's lock on the address space is what orders them.
- */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-#ifdef __SANITIZE_THREAD__
-extern void __tsan_acquire(void *addr);
-extern void __tsan_release(void *addr);
-#define twin_begin(twin) __tsan_acquire((void *)(twin))
-#define twin_end(twin) __tsan_release((void *)(twin))
-#else
-#define twin_begin(twin) ((void)(twin))
-#define twin_end(twin) ((void)(twin))
-#endif
 
 /*
  * The page is aside and its way back is barred: at vm.max_map_count mremap
@@ -121,9 +102,9 @@ static int write_fresh(uintptr_t dst, const void *src, size_t len)
 
 	if (failed(twin))
 		return (int)twin;
-	twin_begin(twin);
+	lm_tsan_acquire(twin);
 	memcpy((void *)twin, src, len);
-	twin_end(twin);
+	lm_tsan_release(twin);
 	err = (int)lm_sys(SYS_mprotect, twin, len, PROT_NONE);
 	if (!err)
 		err = move_back((uintptr_t)twin, dst, len);
@@ -161,13 +142,13 @@ static int copy_aside(uintptr_t page, void *out, const void *in, size_t len,
 	*aside = !failed(twin);
 	if (!*aside)
 		return (int)twin;
-	twin_begin(twin);
+	lm_tsan_acquire(twin);
 	err = (int)lm_sys(SYS_mprotect, twin, len, prot);
 	if (!err && in)
 		memcpy((void *)twin, in, len);
 	else if (!err)
 		memcpy(out, (const void *)twin, len);
-	twin_end(twin);
+	lm_tsan_release(twin);
 	hidden = (int)lm_sys(SYS_mprotect, twin, len, PROT_NONE);
 	back = move_back((uintptr_t)twin, page, len);
 	if (hidden && !back)

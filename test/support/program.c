@@ -30,7 +30,7 @@ bool program_sanitized(const char *by)
 {
 	const char *text = getenv("SANITIZE");
 
-	return text && strstr(text, by);
+	return text && *text && strstr(text, by);
 }
 
 unsigned program_scaled(unsigned n)

@@ -22,7 +22,7 @@ static inline uint64_t program_random(uint64_t *state)
 	return *state;
 }
 
-/* Is this the build with this sanitizer ("thread", "address")? */
+/* Is this the build with this sanitizer ("thread", "address"; "": any)? */
 bool program_sanitized(const char *by);
 /* n, or less where a sanitizer makes everything slower; at least 1. */
 unsigned program_scaled(unsigned n);

@@ -1,0 +1,254 @@
+/*
+ * widen.c -- keeping the kernel's VM areas few. See widen.h.
+ *
+ * Only areas whose pages are the kernel's own (direct) are widened: showing
+ * more of them is showing what a touch would have shown. Copied pages would
+ * have to be filled.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "widen.h"
+
+#include "area.h"
+#include "bounce.h"
+#include "fault.h"
+#include "os_linux.h"
+#include "page.h"
+#include "resident.h"
+
+/* Faults between a slot's additions to the common count. */
+#define BATCH 64
+/* At least so many faults lie between two counts of the VM areas: one costs
+ * half a microsecond an area. */
+#define APART ((size_t)4096)
+#define WIDTH_MAX ((uintptr_t)1 << 30)
+#define FRAMES_AT_ONCE 64
+
+static size_t budget;           /* VM areas; immutable after the start */
+static _Atomic size_t shown;    /* faults since the last count */
+static _Atomic size_t due;      /* when to count */
+static _Atomic uint32_t busy;   /* somebody counts */
+static _Atomic uintptr_t width; /* how much to show; 0: just the cluster */
+
+void lm_widen_start(void)
+{
+	budget = lm_os_max_map_count() / 2;
+	atomic_store(&due, lm_max(budget / 4, BATCH));
+}
+
+/* Lines of /proc/self/maps; 0 when it cannot be read. */
+static size_t count_vm_areas(void)
+{
+	size_t size, count = 0;
+	char *buffer = lm_bounce_take(&size);
+	long fd, n = 0;
+
+	if (!buffer)
+		return 0;
+	fd = lm_sys(SYS_openat, AT_FDCWD, "/proc/self/maps",
+		    O_RDONLY | O_CLOEXEC, 0);
+	while (fd >= 0 && (n = lm_sys(SYS_read, fd, buffer, size)) > 0)
+		for (long i = 0; i < n; i++)
+			count += buffer[i] == '\n';
+	if (fd >= 0)
+		lm_sys(SYS_close, fd);
+	lm_bounce_give(buffer);
+	return count;
+}
+
+static void judge(size_t count)
+{
+	uintptr_t now = atomic_load(&width);
+	size_t high = budget - budget / 4;
+
+	if (count > high)
+		now = lm_min(lm_max(now * 8, LM_BLOCK), WIDTH_MAX);
+	else if (count < budget / 4)
+		now = 0;
+	atomic_store(&width, now);
+	/* A fault adds two at most. */
+	atomic_store(&due, lm_max(count < high ? (high - count) / 2 : 0,
+				  now ? APART : lm_min(APART, budget / 16)));
+}
+
+/* -- Showing a block ------------------------------------------------------------ */
+
+struct block {
+	uintptr_t start, end; /* of the block within its area */
+	int prot;
+	bool shared;
+	uint64_t taken[LM_BLOCK_PAGES / 64];
+	size_t count, alike; /* taken; shown already as they are to be */
+	struct lm_slot *slot;
+};
+
+static bool taken(const struct block *block, uintptr_t at)
+{
+	size_t i = (at >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
+
+	return block->taken[i / 64] >> (i % 64) & 1;
+}
+
+/* Absent pages, and of private ones those that are shown without PROT_WRITE,
+ * which makes a VM area as well. */
+static bool wanted(const struct block *block, uint64_t seen)
+{
+	if (LM_PAGE_SWAP(seen))
+		return false;
+	return LM_PAGE_STATE(seen) == LM_PAGE_ABSENT ||
+	       (LM_PAGE_STATE(seen) == LM_PAGE_CLEAN && !block->shared);
+}
+
+static void claim_page(struct block *block, uintptr_t at)
+{
+	lm_page_word *word = lm_page_make(at);
+	size_t i = (at >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
+	uint64_t seen;
+
+	if (!word)
+		return;
+	seen = atomic_load_explicit(word, memory_order_relaxed);
+	while (wanted(block, seen))
+		if (lm_page_claim(word, &seen)) {
+			block->taken[i / 64] |= (uint64_t)1 << (i % 64);
+			block->count++;
+			return;
+		}
+	block->alike += lm_page_present(seen) && !LM_PAGE_SWAP(seen);
+}
+
+static bool claim_block(struct block *block, uintptr_t addr)
+{
+	const struct lm_area *area;
+
+	*block = (struct block){ .slot = lm_gate_enter() };
+	area = lm_area_at_or_after(addr);
+	if (area && area->start < addr + LM_BLOCK &&
+	    lm_store_direct(area->store) && area->prot != PROT_NONE) {
+		block->start = lm_max(addr, area->start);
+		block->end = lm_min(addr + LM_BLOCK, area->end);
+		block->prot = area->prot;
+		block->shared = area->flags & LM_AREA_SHARED;
+		for (uintptr_t at = block->start; at < block->end;
+		     at += LM_PAGE)
+			claim_page(block, at);
+	}
+	if (block->count)
+		lm_gate_filling(block->slot);
+	lm_gate_leave(block->slot);
+	return block->count;
+}
+
+/* mprotect of each run of pages that were taken. */
+static int protect_runs(const struct block *block, int prot)
+{
+	uintptr_t at = block->start, end;
+	int ret = 0;
+
+	for (; !ret && at < block->end; at = end) {
+		for (end = at; end < block->end && taken(block, end);
+		     end += LM_PAGE)
+			;
+		if (end > at)
+			ret = lm_os_mprotect(at, end - at, prot);
+		else
+			end += LM_PAGE;
+	}
+	return ret;
+}
+
+static int show(const struct block *block)
+{
+	size_t pages = (block->end - block->start) >> LM_PAGE_SHIFT;
+	int ret;
+
+	/* One call for all of it joins what lies in between. */
+	if (block->count + block->alike == pages)
+		ret = lm_os_mprotect(block->start, block->end - block->start,
+				     block->prot);
+	else
+		ret = protect_runs(block, block->prot);
+	/* What was shown before it failed would be taken for hidden; what was
+	 * clean comes back by its next touch. */
+	if (ret < 0)
+		protect_runs(block, PROT_NONE);
+	return ret;
+}
+
+static void settle(const struct block *block, bool failed)
+{
+	size_t new = 0;
+
+	for (uintptr_t at = block->start; at < block->end; at += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(at);
+		enum lm_page_state was;
+
+		if (!taken(block, at))
+			continue;
+		was = LM_PAGE_WAS(
+			atomic_load_explicit(word, memory_order_relaxed));
+		new += was == LM_PAGE_ABSENT;
+		if (!failed)
+			was = block->shared ? LM_PAGE_CLEAN : LM_PAGE_DIRTY;
+		lm_page_settle(word, was);
+	}
+	if (failed)
+		return;
+	lm_stats_add(LM_COUNT_pages_made_present, new);
+	lm_stats_add(LM_COUNT_pages_widened, new);
+}
+
+static void widen_block(uintptr_t addr)
+{
+	struct block block;
+
+	if (!claim_block(&block, addr))
+		return;
+	settle(&block, show(&block) < 0);
+	lm_gate_filled(block.slot);
+}
+
+static void widen(uintptr_t addr, uintptr_t bytes)
+{
+	uintptr_t start = addr & ~(bytes - 1);
+
+	for (uintptr_t at = start; at < start + bytes; at += LM_BLOCK)
+		widen_block(at);
+}
+
+/* -- When ----------------------------------------------------------------------- */
+
+static void look(void)
+{
+	uint32_t free = 0;
+	size_t count;
+
+	if (!atomic_compare_exchange_strong(&busy, &free, 1))
+		return;
+	atomic_store(&shown, 0);
+	count = count_vm_areas();
+	if (count)
+		judge(count);
+	else
+		atomic_store(&due, budget / 4);
+	atomic_store(&busy, 0);
+}
+
+void lm_widen_note(struct lm_slot *slot, uintptr_t addr)
+{
+	uintptr_t bytes = atomic_load_explicit(&width, memory_order_relaxed);
+
+	if (atomic_fetch_add_explicit(&slot->shown, 1, memory_order_relaxed) %
+			    BATCH ==
+		    BATCH - 1 &&
+	    atomic_fetch_add_explicit(&shown, BATCH, memory_order_relaxed) >=
+		    atomic_load_explicit(&due, memory_order_relaxed))
+		look();
+	if (!bytes)
+		return;
+	if (lm_resident_limited())
+		lm_resident_shed(FRAMES_AT_ONCE);
+	else
+		widen(addr, bytes);
+}

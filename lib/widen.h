@@ -1,0 +1,26 @@
+/*
+ * widen.h -- keeping the kernel's VM areas few.
+ *
+ * Each page that is shown alone costs up to two VM areas, and at
+ * vm.max_map_count everything in the process fails with ENOMEM, malloc and
+ * pthread_create too. So they are counted now and then, and when they come to
+ * more than their part (half, for the program has its own) fewer and larger
+ * pieces are shown: whole blocks, whose untouched pages then come by the
+ * kernel's own faults; under a resident limit, frames are evicted instead.
+ *
+ * Async-signal-safe with all signals blocked; outside the gate.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_WIDEN_H
+#define LM_WIDEN_H
+
+#include "gate.h"
+
+/* Pages at addr have just been shown. */
+void lm_widen_note(struct lm_slot *slot, uintptr_t addr);
+
+/* In ordinary context, once. */
+void lm_widen_start(void);
+
+#endif

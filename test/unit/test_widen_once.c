@@ -1,0 +1,196 @@
+/*
+ * test_widen_once.c -- the kernel's VM areas stay few, however isolated the
+ * pages are that a program touches.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <fcntl.h>
+#include <lazymap.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+
+static size_t touches(void)
+{
+	return getenv("SANITIZE") && *getenv("SANITIZE") ? 60000 : 200000;
+}
+
+static size_t vm_areas(void)
+{
+	static char buffer[65536];
+	int fd = open("/proc/self/maps", O_RDONLY);
+	size_t count = 0;
+	ssize_t n;
+
+	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			count += buffer[i] == '\n';
+	close(fd);
+	return count;
+}
+
+static size_t vm_areas_max(void)
+{
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "r");
+	size_t max = 0;
+
+	ck_assert_int_eq(fscanf(file, "%zu", &max), 1);
+	fclose(file);
+	return max;
+}
+
+/* What libraries have: mappings that never join. */
+static void map_others(size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ck_assert_ptr_ne(
+			mmap(NULL, PAGE,
+			     i % 2 ? PROT_READ : PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			MAP_FAILED);
+}
+
+static void touch_isolated(size_t stride, size_t others, bool read_first)
+{
+	struct lazymap_area_options options = { .size = sizeof(options),
+						.cluster = PAGE };
+	size_t n = touches(), max = vm_areas_max();
+	unsigned char *at =
+		lazymap_map_with(NULL, n * stride, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &options);
+	struct lazymap_stats stats;
+
+	ck_assert_ptr_ne(at, LAZYMAP_FAILED);
+	map_others(others);
+	for (size_t i = 0; i < n; i++) {
+		if (read_first)
+			ck_assert_uint_eq(at[i * stride], 0);
+		at[i * stride] = (unsigned char)(i % 255 + 1);
+		if (i % 5000 == 0) {
+			void *own = mmap(NULL, PAGE, PROT_READ,
+					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+			ck_assert_ptr_ne(own, MAP_FAILED);
+			munmap(own, PAGE);
+		}
+	}
+	ck_assert_uint_lt(vm_areas(), max * 3 / 4);
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_uint_eq(at[i * stride], i % 255 + 1);
+		/* One that nobody touched, shown or not, is zeros. */
+		ck_assert(i % 1000 || !at[i * stride + PAGE]);
+	}
+	lazymap_stats(&stats, sizeof(stats));
+	printf("stride %zu: %zu VM areas of %zu, %llu pages shown untouched\n",
+	       stride, vm_areas(), max,
+	       (unsigned long long)stats.pages_widened);
+	ck_assert_int_eq(lazymap_unmap(at, n * stride), 0);
+	lazymap_stats(&stats, sizeof(stats));
+	ck_assert_uint_eq(stats.resident, 0);
+}
+
+START_TEST(isolated_pages_at_8_kib)
+{
+	touch_isolated(8192, 0, false);
+}
+END_TEST
+
+START_TEST(isolated_pages_at_64_kib)
+{
+	touch_isolated(65536, 0, false);
+}
+END_TEST
+
+START_TEST(isolated_pages_that_are_read_before_they_are_written)
+{
+	touch_isolated(8192, 0, true);
+}
+END_TEST
+
+START_TEST(isolated_pages_beside_many_mappings_of_others)
+{
+	touch_isolated(8192, vm_areas_max() / 4, false);
+}
+END_TEST
+
+START_TEST(isolated_pages_under_a_resident_limit)
+{
+	ck_assert_int_eq(lazymap_limit((size_t)1 << 30), 0);
+	touch_isolated(8192, 0, false);
+}
+END_TEST
+
+/* Once shown, always right: protection, and what a fork copies. */
+START_TEST(widened_areas_keep_their_protection)
+{
+	size_t n = 60000, stride = 2 * PAGE, shown = 0;
+	unsigned char *at, vec[64];
+	struct lazymap_stats stats;
+
+	setenv("LAZYMAP_CLUSTER", "4K", 1);
+	at = lazymap_map(NULL, n * stride, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(at, LAZYMAP_FAILED);
+	for (size_t i = 0; i < n; i++)
+		at[i * stride] = 1;
+	lazymap_stats(&stats, sizeof(stats));
+	ck_assert_uint_gt(stats.pages_widened, 0);
+	ck_assert_int_eq(lazymap_protect(at, n * stride, PROT_READ), 0);
+	/* /proc/self/maps: no piece of it may be writable. */
+	{
+		FILE *file = fopen("/proc/self/maps", "r");
+		unsigned long from, to;
+		char flags[8], line[512];
+
+		while (fgets(line, sizeof(line), file)) {
+			ck_assert_int_eq(
+				sscanf(line, "%lx-%lx %7s", &from, &to, flags),
+				3);
+			if (from < (uintptr_t)at + n * stride &&
+			    to > (uintptr_t)at) {
+				ck_assert_int_eq(flags[1], '-');
+				shown += flags[0] == 'r';
+			}
+		}
+		fclose(file);
+	}
+	ck_assert_uint_gt(shown, 0);
+	ck_assert_int_eq(lazymap_advise(at, n * stride, MADV_DONTNEED), 0);
+	ck_assert_int_eq(lazymap_resident(at, 64 * PAGE, vec), 0);
+	for (int i = 0; i < 64; i++)
+		ck_assert_int_eq(vec[i] & 1, 0);
+	for (size_t i = 0; i < n; i += 100)
+		ck_assert_uint_eq(at[i * stride], 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("widen");
+	TCase *tcase = tcase_create("widen");
+	SRunner *runner;
+	int failures;
+
+	suite_add_tcase(suite, tcase);
+	tcase_set_timeout(tcase, 240);
+	tcase_add_test(tcase, isolated_pages_at_8_kib);
+	tcase_add_test(tcase, isolated_pages_at_64_kib);
+	tcase_add_test(tcase,
+		       isolated_pages_that_are_read_before_they_are_written);
+	tcase_add_test(tcase, isolated_pages_beside_many_mappings_of_others);
+	tcase_add_test(tcase, isolated_pages_under_a_resident_limit);
+	tcase_add_test(tcase, widened_areas_keep_their_protection);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failures = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failures != 0;
+}
