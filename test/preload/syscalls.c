@@ -269,6 +269,9 @@ static void check_all(const struct test *test)
 			if (!fits(test, raw, kind))
 				continue;
 			check(test, raw, kind, -1);
+			/* Starting programs takes long. */
+			if (test->prepare == prepare_exec && kind != ABSENT)
+				continue;
 			for (int i = 0; pieces > 1 && i < pieces; i++)
 				check(test, raw, kind, i);
 		}
@@ -297,7 +300,7 @@ int main(int argc, char **argv)
 	signal(SIGSEGV, on_fault);
 	signal(SIGBUS, on_fault);
 	for (size_t i = 0; i < test_count; i++) {
-		alarm(60); /* a call that hangs is a failure */
+		alarm(200); /* a call that hangs is a failure */
 		if (!only || !strcmp(only, tests[i].name))
 			check_all(&tests[i]);
 	}

@@ -30,6 +30,8 @@ esac
 }
 
 "$lazymap" run -- "$matrix" || fail "on lazymap"
+"$lazymap" run --resident 8M -- "$matrix" ||
+	fail "on lazymap with a resident limit"
 "$lazymap" run --cluster 4K --min-size 1 -- "$matrix" ||
 	fail "on lazymap, a page a fault, every mapping"
 
