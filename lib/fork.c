@@ -79,8 +79,7 @@ static bool forked(void)
 	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
 	lm_resident_give(fewer);
 	lm_resident_forked();
-	if (lm_place && lm_place->forked)
-		lm_place->forked();
+	lm_place_forked();
 	lm_locked_forked();
 	settle_areas();
 	return lm_worker_forked();

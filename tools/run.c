@@ -407,8 +407,7 @@ int lm_run_main(int argc, char **argv)
 			    program.why);
 	/* The C library of such a program would refuse the shim and end. */
 	if (err != 0 || !program.refuses) {
-		if (getenv("LAZYMAP_HEAP"))
-			err = preload(LM_TOOL_HEAP);
+		err = getenv("LAZYMAP_HEAP") ? preload(LM_TOOL_HEAP) : 0;
 		if (!err)
 			err = preload(LM_TOOL_SHIM);
 		if (err)

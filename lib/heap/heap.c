@@ -224,10 +224,10 @@ static void *large_resize(void *p, size_t bytes, size_t n)
 		to = mremap(to, wanted, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
 			    p);
 		to = MAP_FAILED;
-		errno = ENOMEM;
 	}
 	if (to == MAP_FAILED) {
 		note(p, bytes);
+		errno = ENOMEM;
 		return NULL;
 	}
 	note(to, wanted);

@@ -75,6 +75,14 @@ int lm_place_start(const char *name)
 	return err;
 }
 
+void lm_place_forked(void)
+{
+	if (lm_place && lm_place->forked)
+		lm_place->forked();
+	if (direct_mem && lm_place != &lm_place_mem)
+		lm_place_mem.forked();
+}
+
 int lm_place_try(int (*write)(uintptr_t dst, const void *src, size_t len),
 		 int (*read)(void *dst, uintptr_t src, size_t len))
 {

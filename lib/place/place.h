@@ -73,6 +73,9 @@ extern const struct lm_place lm_place_mremap;  /* a twin, moved into place */
  * permitted here, its probe says why; -ENOMEM. May be called again.
  */
 int lm_place_start(const char *name);
+/* In a forked child: whatever the ways in use have to do. */
+void lm_place_forked(void);
+
 /* The way that is in use; immutable after the start. */
 extern const struct lm_place *lm_place;
 /* The i-th way, or NULL: for lists of what is permitted. */

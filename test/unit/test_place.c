@@ -459,6 +459,7 @@ START_TEST(generations_of_children_do_not_pile_up_descriptors)
 	if (!use(_i) || way == &lm_place_uffd)
 		return;
 	mem = area(PAGE);
+	ck_assert_int_eq(put(mem, PAGE, 1), 0);
 	limit = descriptors();
 	fflush(stdout);
 	child = fork();
