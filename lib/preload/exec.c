@@ -27,23 +27,50 @@
 
 #define PRELOAD "LD_PRELOAD="
 #define OURS "LAZYMAP_"
+#define LIBRARIES "liblazymap-"
 #define VARIABLES_MAX 32
 
 /* What the next program's environment is to have; immutable after the start. */
-static char shim[PATH_MAX]; /* empty: nothing */
+static char preloads[2 * PATH_MAX]; /* LD_PRELOAD's part; empty: nothing */
+static const char *shim_name;       /* in it: the shim's file */
 static char *variables[VARIABLES_MAX];
 static size_t variable_count;
+
+/* Lazymap's own libraries in LD_PRELOAD, the shim first. */
+static void collect_preloads(const char *shim)
+{
+	const char *at = getenv("LD_PRELOAD"), *end;
+	const char *ours;
+	size_t len = strlen(shim);
+
+	if (len >= PATH_MAX)
+		return;
+	memcpy(preloads, shim, len + 1);
+	shim_name = strrchr(preloads, '/') + 1;
+	for (; at && *at; at = *end ? end + 1 : end) {
+		end = at + strcspn(at, ": ");
+		ours = strstr(at, LIBRARIES);
+		if (!ours || ours >= end ||
+		    !strncmp(ours, shim_name, strlen(shim_name)) ||
+		    len + (size_t)(end - at) + 2 > sizeof(preloads))
+			continue;
+		preloads[len++] = ':';
+		memcpy(preloads + len, at, (size_t)(end - at));
+		len += (size_t)(end - at);
+		preloads[len] = '\0';
+	}
+}
 
 void lm_exec_start(void)
 {
 	const char *follow = getenv("LAZYMAP_FOLLOW");
+	char shim[PATH_MAX];
 	Dl_info here;
 
-	if ((follow && !strcmp(follow, "0")) || !dladdr(shim, &here) ||
-	    !here.dli_fname || !realpath(here.dli_fname, shim)) {
-		*shim = '\0';
+	if ((follow && !strcmp(follow, "0")) || !dladdr(preloads, &here) ||
+	    !here.dli_fname || !realpath(here.dli_fname, shim))
 		return;
-	}
+	collect_preloads(shim);
 	for (char **at = environ; *at && variable_count < VARIABLES_MAX; at++) {
 		if (strncmp(*at, OURS, strlen(OURS)) != 0)
 			continue;
@@ -75,7 +102,7 @@ static char *const *find(char *const *env, const char *variable)
  * than one way to it. */
 static int names_shim(const char *list)
 {
-	return strstr(list, strrchr(shim, '/') + 1) != NULL;
+	return strstr(list, shim_name) != NULL;
 }
 
 struct environment {
@@ -89,11 +116,11 @@ static struct environment look(char *const *env)
 	struct environment is = { .complete = 1 };
 	char *const *preload;
 
-	if (!*shim || lm_shim_off())
+	if (!*preloads || lm_shim_off())
 		return is;
 	preload = find(env, PRELOAD);
 	is.complete = preload && names_shim(*preload);
-	is.length = strlen(PRELOAD) + strlen(shim) + 2 +
+	is.length = strlen(PRELOAD) + strlen(preloads) + 2 +
 		    (preload ? strlen(*preload) : 0);
 	for (size_t i = 0; i < variable_count; i++)
 		is.complete &= find(env, variables[i]) != NULL;
@@ -113,10 +140,10 @@ static void complete(char *const *env, const struct environment *is, char **new,
 		if (!find(env, variables[i]))
 			new[n++] = variables[i];
 	if (!preload) {
-		snprintf(list, is->length, PRELOAD "%s", shim);
+		snprintf(list, is->length, PRELOAD "%s", preloads);
 		new[n++] = list;
 	} else if (!names_shim(*preload)) {
-		snprintf(list, is->length, PRELOAD "%s:%s", shim,
+		snprintf(list, is->length, PRELOAD "%s:%s", preloads,
 			 *preload + strlen(PRELOAD));
 		new[preload - env] = list;
 	}

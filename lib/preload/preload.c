@@ -133,7 +133,7 @@ static void open_stats(void)
 }
 
 /* The children run without the shim: LAZYMAP_FOLLOW=0. Of LD_PRELOAD only our
- * own entry is taken out. */
+ * own libraries are taken out. */
 static void do_not_follow(void)
 {
 	const char *follow = getenv("LAZYMAP_FOLLOW");
@@ -147,7 +147,7 @@ static void do_not_follow(void)
 	if (copy && rest) {
 		for (item = strtok_r(copy, " :", &save); item;
 		     item = strtok_r(NULL, " :", &save)) {
-			if (strstr(item, "liblazymap-preload.so"))
+			if (strstr(item, "liblazymap-"))
 				continue;
 			if (*rest)
 				strcat(rest, ":");

@@ -157,25 +157,31 @@ static bool deliver(int sig, siginfo_t *info, void *context)
 
 /* -- Actions ------------------------------------------------------------------- */
 
-static struct sigaction for_kernel(int sig, const struct sigaction *act)
+static struct sigaction for_kernel(const struct sigaction *act)
 {
 	struct sigaction kernel = *act;
-	uint64_t mask = bits_of(&act->sa_mask);
 
 	kernel.sa_mask = lm_mask_in(&act->sa_mask);
-	if (mask & lm_signal_bit(LM_STAND_IN))
-		atomic_fetch_or(&masks_stand_in, lm_signal_bit(sig));
-	else
-		atomic_fetch_and(&masks_stand_in, ~lm_signal_bit(sig));
 	/* Every thread has an alternate stack, which the program must not
 	 * find itself on before it has asked for one. */
-	if (act->sa_flags & SA_ONSTACK)
-		atomic_fetch_or(&wants_stack, lm_signal_bit(sig));
-	else
-		atomic_fetch_and(&wants_stack, ~lm_signal_bit(sig));
 	if (!lm_stack_asked())
 		kernel.sa_flags &= ~SA_ONSTACK;
 	return kernel;
+}
+
+static void note_bit(_Atomic uint64_t *bits, int sig, bool set)
+{
+	if (set)
+		atomic_fetch_or(bits, lm_signal_bit(sig));
+	else
+		atomic_fetch_and(bits, ~lm_signal_bit(sig));
+}
+
+static void note(int sig, const struct sigaction *act)
+{
+	note_bit(&wants_stack, sig, act->sa_flags & SA_ONSTACK);
+	note_bit(&masks_stand_in, sig,
+		 bits_of(&act->sa_mask) & lm_signal_bit(LM_STAND_IN));
 }
 
 static void for_program(int sig, struct sigaction *act)
@@ -195,7 +201,8 @@ static void set_stand_in(void)
 	struct sigaction act = lm_trap_program(false), kernel;
 	int handled = act.sa_handler != SIG_DFL && act.sa_handler != SIG_IGN;
 
-	kernel = for_kernel(LM_STAND_IN, &act);
+	note(LM_STAND_IN, &act);
+	kernel = for_kernel(&act);
 	kernel.sa_sigaction = on_stand_in;
 	kernel.sa_flags |= SA_SIGINFO;
 	kernel.sa_flags &= ~((int)SA_RESETHAND | SA_NOCLDSTOP | SA_NOCLDWAIT);
@@ -250,12 +257,13 @@ LM_EXPORT int sigaction(int sig, const struct sigaction *act,
 			struct sigaction *old)
 {
 	struct sigaction kernel, was;
-	int ret;
+	int ret, child;
 
 	if (lm_shim_off() || sig < 1 || sig > 64)
 		return REAL(sigaction)(sig, act, old);
-	if (lm_shim_vforked() && (sig == SIGSEGV || sig == LM_STAND_IN)) {
-		/* The memory is the parent's; exec sets the default. */
+	/* The memory is the parent's, and exec sets the default. */
+	child = lm_shim_vforked();
+	if (child && (sig == SIGSEGV || sig == LM_STAND_IN)) {
 		if (old)
 			*old = lm_trap_program(false);
 		return 0;
@@ -270,10 +278,12 @@ LM_EXPORT int sigaction(int sig, const struct sigaction *act,
 		for_program(sig, &was);
 	}
 	if (act) {
-		kernel = for_kernel(sig, act);
+		kernel = for_kernel(act);
 		ret = REAL(sigaction)(sig, &kernel, NULL);
 		if (ret)
 			return ret;
+		if (!child)
+			note(sig, act);
 	}
 	if (old)
 		*old = was;

@@ -5,8 +5,8 @@
  * may well run on lazy memory (coroutines on mmap'ed stacks), so every thread
  * has an alternate stack, on which lazymap's handler runs. The program does not
  * see it: handlers of its own run on it only when it has asked for an alternate
- * stack and the one it gave is lazy, or so small that a fault inside a handler
- * would have no room. It reads back the one that it asked for.
+ * stack and the one it gave is so small that a fault inside a handler would
+ * have no room. It reads back the one that it asked for.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -185,14 +185,13 @@ static int ask(const stack_t *new)
 		use_ours(0);
 		return 0;
 	}
-	if (lm_access_lazy((uintptr_t) new->ss_sp, new->ss_size) ||
-	    new->ss_size < STACK_ENOUGH) {
+	if (new->ss_size < STACK_ENOUGH) {
 		if (!ours)
 			ours = take();
-		if (new->ss_size > STACK_SIZE)
-			lm_access_pin((uintptr_t) new->ss_sp, new->ss_size, 1);
-		else
-			use_ours(new->ss_flags &AUTODISARM);
+		use_ours(new->ss_flags &AUTODISARM);
+	} else if (lm_access_lazy((uintptr_t) new->ss_sp, new->ss_size)) {
+		/* Stays so: until its owner unmaps it. */
+		lm_access_pin((uintptr_t) new->ss_sp, new->ss_size, 1);
 	}
 	return 0;
 }

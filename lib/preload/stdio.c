@@ -20,53 +20,55 @@ static size_t product(size_t size, size_t n)
 }
 
 /* clang-format off */
-#define ADD(buf, len, dir) lm_call_add(pins, (uintptr_t)(buf), len, dir)
+/* What the stream does not copy goes to the kernel in one of these. */
+#define OUT(buf, len) lm_call_pin(pins, SYS_read, LM_LONGS(0, buf, len))
+#define IN(buf, len) lm_call_pin(pins, SYS_write, LM_LONGS(0, buf, len))
 
 LM_EXPORT size_t fread(void *buf, size_t size, size_t n, FILE *file)
 {
-	LM_PINNED(size_t, ADD(buf, product(size, n), LM_OUT), REAL(fread)(buf, size, n, file));
+	LM_PINNED(size_t, OUT(buf, product(size, n)), REAL(fread)(buf, size, n, file));
 }
 
 LM_EXPORT size_t fwrite(const void *buf, size_t size, size_t n, FILE *file)
 {
-	LM_PINNED(size_t, ADD(buf, product(size, n), LM_IN), REAL(fwrite)(buf, size, n, file));
+	LM_PINNED(size_t, IN(buf, product(size, n)), REAL(fwrite)(buf, size, n, file));
 }
 
 LM_EXPORT size_t fread_unlocked(void *buf, size_t size, size_t n, FILE *file)
 {
-	LM_PINNED(size_t, ADD(buf, product(size, n), LM_OUT), REAL(fread_unlocked)(buf, size, n, file));
+	LM_PINNED(size_t, OUT(buf, product(size, n)), REAL(fread_unlocked)(buf, size, n, file));
 }
 
 LM_EXPORT size_t fwrite_unlocked(const void *buf, size_t size, size_t n, FILE *file)
 {
-	LM_PINNED(size_t, ADD(buf, product(size, n), LM_IN), REAL(fwrite_unlocked)(buf, size, n, file));
+	LM_PINNED(size_t, IN(buf, product(size, n)), REAL(fwrite_unlocked)(buf, size, n, file));
 }
 
 size_t __fread_chk(void *buf, size_t room, size_t size, size_t n, FILE *file);
 LM_EXPORT size_t __fread_chk(void *buf, size_t room, size_t size, size_t n, FILE *file)
 {
-	LM_PINNED(size_t, ADD(buf, product(size, n), LM_OUT), REAL(__fread_chk)(buf, room, size, n, file));
+	LM_PINNED(size_t, OUT(buf, product(size, n)), REAL(__fread_chk)(buf, room, size, n, file));
 }
 
 size_t __fread_unlocked_chk(void *buf, size_t room, size_t size, size_t n, FILE *file);
 LM_EXPORT size_t __fread_unlocked_chk(void *buf, size_t room, size_t size, size_t n, FILE *file)
 {
-	LM_PINNED(size_t, ADD(buf, product(size, n), LM_OUT), REAL(__fread_unlocked_chk)(buf, room, size, n, file));
+	LM_PINNED(size_t, OUT(buf, product(size, n)), REAL(__fread_unlocked_chk)(buf, room, size, n, file));
 }
 
 LM_EXPORT int fputs(const char *text, FILE *file)
 {
-	LM_PINNED(int, ADD(text, strlen(text), LM_IN), REAL(fputs)(text, file));
+	LM_PINNED(int, IN(text, strlen(text)), REAL(fputs)(text, file));
 }
 
 LM_EXPORT int fputs_unlocked(const char *text, FILE *file)
 {
-	LM_PINNED(int, ADD(text, strlen(text), LM_IN), REAL(fputs_unlocked)(text, file));
+	LM_PINNED(int, IN(text, strlen(text)), REAL(fputs_unlocked)(text, file));
 }
 
 LM_EXPORT int puts(const char *text)
 {
-	LM_PINNED(int, ADD(text, strlen(text), LM_IN), REAL(puts)(text));
+	LM_PINNED(int, IN(text, strlen(text)), REAL(puts)(text));
 }
 
 /* A stream's buffer stays pinned: nobody says when the stream has done with

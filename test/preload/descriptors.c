@@ -111,6 +111,47 @@ static void dup2_onto_any_number_is_the_program_s(void)
 	printf("done\n");
 }
 
+/* How many pages are not what they were filled with. */
+static int wrong_pages(void)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < 2000; i++)
+		n += more[i * PAGE] != (char)(i % 120 + 1) ||
+		     more[i * PAGE + 4095] != (char)(i % 50);
+	return n;
+}
+
+static void memory_survives_what_is_closed(void)
+{
+	pid_t child;
+	int status;
+
+	for (size_t i = 0; i < 2000; i++) {
+		for (size_t j = 0; j < PAGE; j++)
+			more[i * PAGE + j] = (char)rand();
+		more[i * PAGE] = (char)(i % 120 + 1);
+		more[i * PAGE + 4095] = (char)(i % 50);
+	}
+	printf("%d\n", close_range(3, ~0U, 0));
+	for (int fd = 3; fd < 3000; fd++)
+		close(fd);
+	printf("%d", wrong_pages());
+	for (int number = 1000; number < 1100; number++)
+		dup2(0, number);
+	printf(" %d", wrong_pages());
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		closefrom(3);
+		_exit(wrong_pages() != 0);
+	}
+	waitpid(child, &status, 0);
+	for (size_t i = 0; i < 2000; i++)
+		more[i * PAGE + 77]++;
+	printf(" %d, child %d\n", wrong_pages(), status);
+}
+
 static void limit_may_be_small(void)
 {
 	struct rlimit small = { 8, 8 };
@@ -151,6 +192,7 @@ int main(int argc, char **argv)
 		CASE(closefrom_does_no_harm),
 		CASE(raw_close_does_no_harm),
 		CASE(dup2_onto_any_number_is_the_program_s),
+		CASE(memory_survives_what_is_closed),
 		CASE(limit_may_be_small),
 		CASE(every_number_may_be_in_use),
 		{ NULL, NULL },

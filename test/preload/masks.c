@@ -350,17 +350,25 @@ static void exec_from_vfork_hands_the_mask_down(void)
 	pid_t child;
 
 	signal(SIGSEGV, on_signal);
+	act.sa_handler = on_signal;
+	act.sa_flags = SA_ONSTACK;
+	sigfillset(&act.sa_mask);
+	sigaction(SIGUSR1, &act, NULL);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	fflush(stdout);
 	child = vfork();
 	if (!child) {
 		signal(SIGSEGV, SIG_DFL);
+		signal(SIGUSR1, SIG_DFL);
 		execv(self, argv);
 		_exit(1);
 	}
 	waitpid(child, NULL, 0);
 	sigaction(SIGSEGV, NULL, &act);
 	printf("handler is kept: %d\n", act.sa_handler == on_signal);
+	sigaction(SIGUSR1, NULL, &act);
+	printf("and the other: %d, %x, %d\n", act.sa_handler == on_signal,
+	       (unsigned)act.sa_flags, sigismember(&act.sa_mask, SIGSTKFLT));
 }
 
 #define CASE(name)                                                             \

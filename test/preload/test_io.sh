@@ -12,6 +12,7 @@ for option in --cluster=64K --cluster=4K; do
 	compare "io, $option" $option -- "$programs/io"
 	[ "$kernel" -ge 500 ] || fail "io: only $kernel pages for calls"
 done
+compare "io in 8M" --resident 8M --heap --heap-min 64K -- "$programs/io"
 # aio's own threads read and write inside the C library.
 compare "io, interposed" --no-syscall-trap -- "$programs/io" \
 	-aio_reads_and_writes

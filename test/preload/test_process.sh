@@ -21,6 +21,8 @@ for trap_name in native libsigsegv; do
 	compare "process, $trap_name" --trap $trap_name -- "$programs/process"
 	[ "$faults" -ge 100 ] || fail "process: only $faults faults"
 done
+compare "process in 1M" --resident 1M --heap --heap-min 64K -- \
+	"$programs/process"
 compare "process, without the syscall trap" --no-syscall-trap -- \
 	"$programs/process"
 

@@ -9,6 +9,13 @@ set -u
 for trap_name in native libsigsegv; do
 	[ $trap_name = native ] ||
 		[ -e "$BUILDDIR/lazymap-trap-$trap_name.so" ] || continue
+	# With the heap, too, and so little memory that handlers' and threads'
+	# stacks and frames are what it is made of.
+	compare "stacks in 4M, $trap_name" --trap $trap_name --resident 4M \
+		--cluster 4K \
+		--heap --heap-min 64K -- "$programs/stacks"
+	compare "signals in 1M, $trap_name" --trap $trap_name --resident 1M \
+		-- "$programs/signals"
 	for program in signals masks stacks; do
 		compare "$program, $trap_name" --trap $trap_name -- \
 			"$programs/$program"

@@ -1,5 +1,6 @@
 # programs.sh -- for the tests of known programs: each is run plainly, under the
-# shim with every mapping lazy, and once more with little memory to stay in.
+# shim with every mapping lazy, and once more with the
+# heap, too, in little memory.
 #
 #	need PROGRAM...           skip the test if one of them is missing
 #	corpus                    $work/in: some megabytes of text and programs
@@ -30,10 +31,10 @@ corpus() {
 	export IN=$work/in
 }
 
-# The limit is one that a 2-core machine's threads can work in.
+limit=4M # a program that needs more all the time would take for ever
 everywhere() {
 	local name=$1
 	shift
 	compare "$name" "$@"
-	LAZYMAP_RESIDENT=4M compare "$name in 4M" "$@"
+	compare "$name in $limit" --resident $limit --heap --heap-min 64K "$@"
 }

@@ -7,6 +7,7 @@ set -u
 . "$(dirname "$0")/programs.sh"
 need git
 corpus
+limit=8M
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 HOME=$work
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a
 export GIT_COMMITTER_EMAIL=a@b GIT_AUTHOR_DATE='2000-01-01T00:00Z'

@@ -7,6 +7,7 @@ set -u
 . "$(dirname "$0")/programs.sh"
 python=/usr/bin/python3
 need $python
+limit=16M
 
 cat >"$work/maps.py" <<'EOF'
 import mmap, os, subprocess, sys, tempfile, threading, signal, faulthandler
