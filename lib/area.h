@@ -18,8 +18,9 @@ enum lm_area_flags {
 	LM_AREA_READ_ONLY = 1 << 1, /* PROT_WRITE is EACCES */
 	LM_AREA_LOCKED = 1 << 2,    /* mlock: what is present stays */
 	LM_AREA_DONTFORK = 1 << 3,
-	LM_AREA_GUARDS = 1 << 4,     /* the kernel keeps guard pages in it */
-	LM_AREA_RANDOM = 1 << 5,     /* MADV_RANDOM: one page a fault */
+	LM_AREA_GUARDS = 1 << 4,   /* the kernel keeps guard pages in it */
+	LM_AREA_RANDOM = 1 << 5,   /* MADV_RANDOM: one page a fault */
+	LM_AREA_ADAPTIVE = 1 << 7, /* nobody fixed the cluster: see stream.h */
 	LM_AREA_SEQUENTIAL = 1 << 6, /* MADV_SEQUENTIAL: goes before others */
 };
 

@@ -28,8 +28,9 @@ struct claim {
 	enum lm_page_state rest; /* what its neighbours are to become */
 	size_t cluster;          /* bytes: of the frames */
 	bool sequential;
-	bool prime;          /* the first write to a private area */
-	int prot, rest_prot; /* to reveal them with */
+	bool adaptive, stream; /* the cluster is; and goes on a stream */
+	bool prime;            /* the first write to a private area */
+	int prot, rest_prot;   /* to reveal them with */
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
 	uint64_t offset;        /* of start, in the store */
@@ -104,6 +105,10 @@ static void reach(struct lm_area *area, struct claim *claim)
 {
 	uintptr_t cluster = claim->cluster, end;
 
+	if (claim->adaptive)
+		cluster = lm_stream_cluster(&claim->slot->streams, claim->page,
+					    lm_resident_cluster(),
+					    &claim->stream);
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to)
 		cluster = LM_PAGE;
 	/* A page that is not written must not become dirty. */
@@ -196,8 +201,14 @@ static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 	claim->from = LM_PAGE_STATE(seen);
 	claim->to = next_state(area, claim->from, claim->access);
 	claim->cluster = lm_min(area->cluster, lm_resident_cluster());
+	claim->adaptive = area->flags & LM_AREA_ADAPTIVE && !claim->until &&
+			  !lm_page_resident(claim->from);
+	claim->stream = false;
 	reach(area, claim);
 	claim_neighbours(claim);
+	if (claim->adaptive)
+		lm_stream_claimed(&claim->slot->streams, claim->page,
+				  claim->start, claim->end);
 	remember(area, claim);
 	lm_gate_filling(claim->slot);
 	return CLAIMED;
@@ -366,6 +377,10 @@ static void populate(const struct claim *claim)
 		lm_os_madvise(claim->page,
 			      lm_min(claim->until, claim->end) - claim->page,
 			      how);
+	else if (claim->stream && claim->rest == LM_PAGE_DIRTY)
+		/* The writes that follow find their pages. */
+		lm_os_madvise(claim->start, claim->end - claim->start,
+			      MADV_POPULATE_WRITE);
 	else if (claim->store->kind == LM_STORE_ZERO ||
 		 claim->to == LM_PAGE_DIRTY)
 		lm_os_madvise(claim->page, LM_PAGE, how);

@@ -21,6 +21,7 @@
 
 #include "os.h"
 #include "stats.h"
+#include "stream.h"
 
 #define LM_SLOTS 64
 
@@ -31,6 +32,7 @@ struct lm_slot {
 	_Atomic uintptr_t idle_addr;
 	_Atomic uint32_t idle;
 	_Atomic uint32_t shown; /* faults, for widen.c */
+	struct lm_streams streams;
 	_Atomic uint64_t counter[LM_COUNTER_MAX];
 };
 

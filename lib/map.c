@@ -42,6 +42,10 @@
 #define MAP_32BIT 0
 #endif
 
+/* An adaptive area's frames, which come and go as one: what a fault brings in
+ * may be several of them, or a part of one. */
+#define CLUSTER_FRAME ((size_t)64 * 1024)
+
 struct request {
 	uintptr_t start;
 	size_t len; /* whole pages */
@@ -308,6 +312,12 @@ static int cluster_of(const struct lazymap_area_options *options,
 		cluster = options->cluster;
 	if (!cluster)
 		cluster = lm_options.cluster;
+	if (!cluster) {
+		/* By what the faults show. */
+		request->area.cluster = CLUSTER_FRAME;
+		request->area.flags |= LM_AREA_ADAPTIVE;
+		return 0;
+	}
 	if (cluster < LM_PAGE || cluster > LM_BLOCK || cluster & (cluster - 1))
 		return -EINVAL;
 	request->area.cluster = cluster;

@@ -21,8 +21,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLUSTER_DEFAULT ((size_t)64 * 1024)
-
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 
@@ -140,10 +138,8 @@ static int read_options(const struct lazymap_options *given)
 			return wrong("LAZYMAP_CLUSTER", text,
 				     "a power of two from 4K to 2M");
 	}
-	if (!options.cluster)
-		options.cluster = CLUSTER_DEFAULT;
 	snprintf(number, sizeof(number), "%zu", options.cluster);
-	if (!check_cluster(options.cluster))
+	if (options.cluster && !check_cluster(options.cluster))
 		return wrong("cluster", number, "a power of two from 4K to 2M");
 	text = getenv("LAZYMAP_TIME");
 	if (!options.time && text && *text)
