@@ -165,7 +165,8 @@ static int have_file(void)
 	}
 	fd = lm_fd_hide(fd);
 	file->tag = lm_fd_tag(fd);
-	cursor = high = high_fork = in_use = in_limbo = 0;
+	cursor = high = high_fork = in_limbo = 0;
+	in_use = 0;
 	/* Release: pairs with the acquire in lm_swap_file_read(). */
 	atomic_store_explicit(&file->fd, fd, memory_order_release);
 	lm_fd_keep(&file->fd);
@@ -255,7 +256,8 @@ void lm_swap_file_forked(void)
 	fork_pipe[0] = fork_pipe[1] = -1;
 	if (mine < FILES && files[mine].fd >= 0) {
 		mine++;
-		in_use = in_limbo = 0;
+		in_limbo = 0;
+		in_use = 0;
 	}
 }
 
