@@ -22,7 +22,8 @@
 /* clang-format off */
 static ssize_t read_once(int fd, void *buf, size_t len)
 {
-	LM_PINNED(ssize_t, lm_call_add(pins, (uintptr_t)buf, len, LM_OUT),
+	LM_PINNED(ssize_t,
+		  lm_call_pin(pins, SYS_read, LM_LONGS(fd, buf, len)),
 		  REAL(read)(fd, buf, len));
 }
 
