@@ -22,10 +22,7 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 
-#define V                                                                      \
-	{                                                                      \
-		LM_ARG_VALUE                                                   \
-	}
+#define V ARG(VALUE, IN, 0, 0)
 #define ARG(kind, dir, n, size)                                                \
 	{                                                                      \
 		LM_ARG_##kind, LM_ARG_##dir, n, 0, size                        \

@@ -229,6 +229,65 @@ static void threads(void)
 		pthread_join(thread[i], NULL);
 }
 
+/* -- Transfers larger than the resident limit that the script sets ------------ */
+
+#define LARGE ((size_t)32 << 20)
+
+static char *large_fresh(void)
+{
+	char *at = mmap(NULL, LARGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		abort();
+	return at;
+}
+
+static void *drain(void *argument)
+{
+	static char buffer[100000];
+	size_t total = 0;
+	ssize_t n;
+
+	while ((n = read(*(int *)argument, buffer, sizeof(buffer))) > 0)
+		total += (size_t)n;
+	return (void *)total;
+}
+
+static void large(void)
+{
+	char *from = large_fresh(), *to = large_fresh();
+	int fd = memfd_create("large", 0), fds[2];
+	void *drained = NULL;
+	pthread_t thread;
+
+	for (size_t i = 0; i < LARGE; i += 4096)
+		memcpy(from + i, &i, sizeof(i));
+	EXPECT(write(fd, from, LARGE) == (ssize_t)LARGE);
+	EXPECT(lseek(fd, 0, SEEK_CUR) == (off_t)LARGE);
+	EXPECT(pread(fd, to, LARGE, 4096) == (ssize_t)LARGE - 4096);
+	for (size_t i = 4096; i < LARGE; i += 4096)
+		EXPECT(!memcmp(to + i - 4096, &i, sizeof(i)));
+	lseek(fd, 0, SEEK_SET);
+	EXPECT(syscall(SYS_read, fd, to, LARGE) == (long)LARGE);
+	for (size_t i = 0; i < LARGE; i += 4096)
+		EXPECT(!memcmp(to + i, &i, sizeof(i)));
+	if (pipe(fds) < 0)
+		abort();
+	pthread_create(&thread, NULL, drain, &fds[0]);
+	EXPECT(write(fds[1], from, LARGE) == (ssize_t)LARGE);
+	close(fds[1]);
+	pthread_join(thread, &drained);
+	EXPECT((size_t)drained == LARGE);
+	/* What is there, and no waiting for more. */
+	if (pipe(fds) < 0 || write(fds[1], "few", 3) != 3)
+		abort();
+	EXPECT(read(fds[0], to, LARGE) == 3);
+	close(fd);
+	munmap(from, LARGE);
+	munmap(to, LARGE);
+}
+
 /* -- Children ----------------------------------------------------------------- */
 
 static long status_of(const char *name)
@@ -252,6 +311,7 @@ int main(void)
 	registers();
 	cancellation();
 	threads();
+	large();
 	/* What a setuid program would lose its privileges by, or a static one
 	 * be killed by: as without lazymap. */
 	printf("%d failed; no_new_privs %ld, seccomp %ld\n", failures,

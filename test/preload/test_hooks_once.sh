@@ -30,8 +30,9 @@ esac
 
 for options in '' '--resident 8M --cluster 4K' '--place mremap'; do
 	# shellcheck disable=SC2086
-	said=$("$lazymap" run $options -- "$hooks") ||
+	said=$("$lazymap" run $options -- "$hooks" 2>said) ||
 		fail "on lazymap $options: $said"
+	grep -q 'limit is exceeded' said && fail "with $options: $(cat said)"
 	[ "$said" = "$plain" ] || fail "lazymap run $options: $said, not $plain"
 done
 "$lazymap" run --no-syscall-trap -- "$hooks" >/dev/null &&
