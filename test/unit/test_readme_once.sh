@@ -54,7 +54,7 @@ fi
 if [ -e "$BUILDDIR/liblazymap.a" ] &&
 	! nm "$BUILDDIR/liblazymap.a" 2>/dev/null | grep -q '__[at]san_init'; then
 	check readme_program_links "${CC:-cc}" -o "$work/readme" \
-		"$work/readme.o" "$BUILDDIR/liblazymap.a" -lpthread
+		"$work/readme.o" "$BUILDDIR/liblazymap.a" -llz4 -lpthread
 	check readme_program_runs test "$("$work/readme")" = 15241578750190521
 fi
 [ $failures = 0 ]
