@@ -29,15 +29,13 @@ passed() {
 }
 seen=0
 
-# The shim brings AddressSanitizer's runtime with it, and is before it.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
 # on_lazymap [OPTION...] CMD...: CMD under the shim.
 on_lazymap() {
 	"$lazymap" run "$@"
 }
 case ${SANITIZE:-} in
-*thread*)
-	echo "ThreadSanitizer's runtime does not start when preloaded:" \
+*thread* | *address*)
+	echo "a sanitizer's runtime does not start when preloaded:" \
 		"without the shim"
 	on_lazymap() {
 		while [[ $1 == -* ]]; do shift; done
