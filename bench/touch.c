@@ -218,9 +218,9 @@ static const struct bench_row rows[] = {
 		    { "lazymap store x2", "lazymap store",
 		      .bound = BENCH_AT_LEAST, .target = 1.6 },
 		    { "bare populate x2", "bare populate",
-		      .bound = BENCH_AT_LEAST },
-		    { "bare mem x2", "bare mem", .bound = BENCH_AT_LEAST },
-		    { "kernel x2", "kernel", .bound = BENCH_AT_LEAST } } },
+		      .bound = BENCH_SHOWN },
+		    { "bare mem x2", "bare mem", .bound = BENCH_SHOWN },
+		    { "kernel x2", "kernel", .bound = BENCH_SHOWN } } },
 };
 
 int main(void)

@@ -51,8 +51,8 @@ struct bench_way {
  * ("floor": the fastest of the floors; NULL: taken by itself). */
 struct bench_aim {
 	const char *of, *to, *more;
-	enum { BENCH_AT_MOST, BENCH_AT_LEAST } bound;
-	double target; /* 0 with a ratio: only to be seen */
+	enum { BENCH_AT_MOST, BENCH_AT_LEAST, BENCH_SHOWN } bound;
+	double target; /* but for BENCH_SHOWN, which is only to be seen */
 };
 
 struct bench_row {

@@ -112,7 +112,10 @@ static void print_number(double value)
 {
 	int digits = value >= 1000 ? 0 : value >= 10 ? 1 : 3;
 
-	printf(" %9.*f", digits, value);
+	if (isnan(value))
+		printf(" %9s", "-");
+	else
+		printf(" %9.*f", digits, value);
 }
 
 static void print_way(const struct measured *all, size_t way, size_t floor)
@@ -154,7 +157,7 @@ static void print_aim(const struct measured *all, const struct bench_aim *aim)
 		printf(" not measured");
 	else
 		printf(" %.3f", value);
-	if (aim->target > 0 || !aim->to)
+	if (aim->bound != BENCH_SHOWN)
 		printf(" (wanted %s %g%s)",
 		       aim->bound == BENCH_AT_MOST ? "at most" : "at least",
 		       aim->target,
@@ -252,9 +255,10 @@ static void json_aim(const struct measured *all, const struct bench_aim *aim)
 	json_text(aim->to ? "ratio" : aim->more ? aim->more : all->row->unit);
 	printf(",\"floor\":");
 	json_text(floor == NOWHERE ? "" : all->row->ways[floor].name);
-	printf(",\"bound\":\"%s\",\"target\":",
-	       aim->bound == BENCH_AT_MOST ? "at most" : "at least");
-	json_number(aim->target);
+	if (aim->bound != BENCH_SHOWN)
+		printf(",\"bound\":\"%s\",\"target\":%g",
+		       aim->bound == BENCH_AT_MOST ? "at most" : "at least",
+		       aim->target);
 	printf(",\"seen\":");
 	json_number(value);
 	printf("}");
