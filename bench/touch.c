@@ -174,6 +174,9 @@ static const struct bench_way zero_ways[] = {
 static const struct bench_way rate_ways[] = {
 	WAY(run_rate, .name = "kernel", .how = VIEW_KERNEL),
 	WAY(run_rate, .name = "kernel x2", .how = VIEW_KERNEL, .threads = 2),
+	/* No mapping at all: were two processors to be had? */
+	WAY(run_rate, .name = "pread", .how = VIEW_READ),
+	WAY(run_rate, .name = "pread x2", .how = VIEW_READ, .threads = 2),
 	WAY(run_rate, .name = "bare populate", .how = BARE(POPULATE)),
 	WAY(run_rate, .name = "bare populate x2", .how = BARE(POPULATE),
 	    .threads = 2),
@@ -220,6 +223,7 @@ static const struct bench_row rows[] = {
 		    { "bare populate x2", "bare populate",
 		      .bound = BENCH_SHOWN },
 		    { "bare mem x2", "bare mem", .bound = BENCH_SHOWN },
+		    { "pread x2", "pread", .bound = BENCH_SHOWN },
 		    { "kernel x2", "kernel", .bound = BENCH_SHOWN } } },
 };
 
