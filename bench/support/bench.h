@@ -21,7 +21,7 @@
 #define BENCH_MIB ((size_t)1 << 20)
 #define BENCH_MORE 4
 #define BENCH_AIMS 6
-#define BENCH_WAYS 16
+#define BENCH_WAYS_MAX 16
 
 enum bench_state { BENCH_DONE, BENCH_SKIPPED, BENCH_WRONG };
 
@@ -75,8 +75,8 @@ size_t bench_size(size_t full, size_t quick);
 extern bool bench_verify;
 
 /*
- * Run these rows (BENCH_ROWS=TEXT: only those whose name contains it), print a
- * table for each and one line of JSON at the end. Returns the exit status: 0
+ * Run these rows (BENCH_ROWS=TEXT, BENCH_WAYS=TEXT: only those, and only ways,
+ * whose name contains it), print a table for each and one line of JSON at the end. Returns the exit status: 0
  * unless bytes were wrong or a run crashed.
  */
 int bench_run(const char *bench, const struct bench_row *rows, size_t n);

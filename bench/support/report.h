@@ -13,9 +13,9 @@
 struct measured {
 	const struct bench_row *row; /* NULL: not wanted */
 	size_t ways, rounds;
-	struct bench_result result[BENCH_WAYS][BENCH_ROUNDS_MAX];
-	enum bench_state state[BENCH_WAYS];
-	char why[BENCH_WAYS][120];
+	struct bench_result result[BENCH_WAYS_MAX][BENCH_ROUNDS_MAX];
+	enum bench_state state[BENCH_WAYS_MAX];
+	char why[BENCH_WAYS_MAX][120];
 	char skipped[120]; /* the whole row, and why */
 };
 
