@@ -119,10 +119,12 @@ static void run(const struct bench_way *way, struct bench_result *result,
 		int fd, bool every_byte)
 {
 	bool kernel = way->how < VIEW_LAZY;
+	int threads = way->pattern == HALVES ? THREADS : 1;
 	struct view view = { .len = size,
 			     .fd = fd,
 			     .keep = kernel ? 0 : limit,
-			     .cluster = way->cluster };
+			     .cluster = way->cluster,
+			     .threads = threads };
 	struct job job = { .way = way, .fd = fd, .every_byte = every_byte };
 	double seconds;
 
@@ -232,7 +234,7 @@ static int drop(char *why, size_t len)
 static const struct bench_way forward[] = { WAYS(run_small, FORWARD) };
 static const struct bench_way backward[] = { WAYS(run_small, BACKWARD) };
 static const struct bench_way streams[] = { WAYS(run_small, INTERLEAVED) };
-static const struct bench_way threads[] = { WAYS(run_small, HALVES) };
+static const struct bench_way halves[] = { WAYS(run_small, HALVES) };
 static const struct bench_way bytes[] = { WAYS(run_bytes, FORWARD) };
 static const struct bench_way large[] = { WAYS(run_large, FORWARD) };
 
@@ -273,7 +275,7 @@ static const struct bench_row rows[] = {
 	{ .name = "scan, cached file, 2 threads",
 	  .unit = "GB/s",
 	  .rate = true,
-	  .ways = threads,
+	  .ways = halves,
 	  .more = { "faults" },
 	  .before = cache_small,
 	  .aims = { LEAST("lazymap", "kernel", 2) } },

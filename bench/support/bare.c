@@ -28,10 +28,14 @@ static struct bare our;
 static int mem_fd;
 static int prot;
 static __thread char *buffer;
-/* What is in memory, the oldest first: the next to come takes its place. */
-static _Atomic(char *) ring[RING_MAX];
-static _Atomic size_t turn;
-static size_t ring_len;
+/* What is in memory, the oldest first: the next to come takes its place. Each
+ * thread has a part of its own, so that none takes away what another is just
+ * bringing in. */
+static char *ring[RING_MAX];
+static size_t ring_len, part_len;
+static _Atomic size_t parts;
+static __thread size_t turn, part;
+static __thread bool has_part;
 static char *frames; /* BARE_HUGE: where frames are filled */
 
 static void must(bool good)
@@ -77,6 +81,16 @@ static void drop(char *at)
 	must(madvise(at, our.cluster, MADV_DONTNEED) == 0);
 }
 
+/* The next place of this thread's part. */
+static size_t next_place(void)
+{
+	if (!has_part) {
+		part = atomic_fetch_add(&parts, 1) % (ring_len / part_len);
+		has_part = true;
+	}
+	return part * part_len + turn++ % part_len;
+}
+
 /* -- The ways ------------------------------------------------------------------- */
 
 static void by_reveal(char *at)
@@ -109,10 +123,11 @@ static void by_mem(char *at)
 
 static void by_huge(char *at)
 {
-	size_t i = atomic_fetch_add(&turn, 1) % ring_len;
+	size_t i = next_place();
 	char *frame = frames + i * HUGE;
-	char *old = atomic_exchange(&ring[i], at);
+	char *old = ring[i];
 
+	ring[i] = at;
 	if (old) {
 		must(mremap(old, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 			    frame) == frame);
@@ -146,11 +161,11 @@ static void serve(void *addr)
 		return;
 	}
 	if (ring_len) {
-		size_t i = atomic_fetch_add(&turn, 1) % ring_len;
-		char *old = atomic_exchange(&ring[i], at);
+		size_t i = next_place();
 
-		if (old)
-			drop(old);
+		if (ring[i])
+			drop(ring[i]);
+		ring[i] = at;
 	}
 	switch (our.way) {
 	case BARE_REVEAL:
@@ -206,7 +221,9 @@ int bare_map(struct bare *bare)
 
 	our = *bare;
 	ring_len = our.keep / our.cluster;
-	if (ring_len > RING_MAX || (our.way == BARE_HUGE && !ring_len)) {
+	part_len = ring_len / (size_t)(our.threads ? our.threads : 1);
+	if (ring_len > RING_MAX || (our.keep && !part_len) ||
+	    (our.way == BARE_HUGE && !our.keep)) {
 		errno = EINVAL;
 		return -1;
 	}

@@ -30,6 +30,7 @@ struct bare {
 	int fd; /* -1: zeros, writable */
 	size_t cluster;
 	size_t keep; /* bytes in memory at most, oldest go; 0: any number */
+	int threads; /* that will touch it at once; 0: one */
 	char *base;  /* out */
 };
 

@@ -38,6 +38,7 @@ struct view {
 	size_t keep;    /* the resident limit; 0: none */
 	size_t pool;    /* of swap; 0: default */
 	size_t cluster; /* 0: default */
+	int threads;    /* that will touch it at once; 0: one */
 	const char *policy;
 	char *base; /* out */
 };
@@ -99,7 +100,8 @@ static inline int view_bare(struct view *view, int how)
 			     .fd = view->fd,
 			     .cluster =
 				     view->cluster ? view->cluster : BENCH_PAGE,
-			     .keep = view->keep };
+			     .keep = view->keep,
+			     .threads = view->threads };
 	int ret = bare_map(&bare);
 
 	view->base = bare.base;
