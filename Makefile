@@ -309,8 +309,12 @@ check-symbols: all
 format:
 	$(CLANG_FORMAT) -i $(FORMAT_SRC)
 
+# bench/report makes tables of what is kept in bench.log.
 bench: benches
-	@status=0; for b in $(BENCHES); do echo "== $${b##*/}"; $$b || status=1; \
+	@status=0; : >$(BUILD)/bench.log; for b in $(BENCHES); do \
+		case $${b##*/} in *'$(T)'*) ;; *) continue ;; esac; \
+		echo "== $${b##*/}"; $$b | tee -a $(BUILD)/bench.log; \
+		[ $${PIPESTATUS[0]} = 0 ] || status=1; \
 		done; exit $$status
 
 demo: all
@@ -356,7 +360,8 @@ reconfigure:
 
 clean:
 	@if test -f $(BUILD)/config.mk; then cd $(BUILD) && rm -rf obj test \
-		examples bench lazymap lazymap.pc *.list *.a *.so *.so.*; fi
+		examples bench bench.log lazymap lazymap.pc *.list *.a *.so \
+		*.so.*; fi
 
 distclean:
 	@for dir in $(BUILD) build build-*; do \
@@ -375,7 +380,7 @@ define HELP
 	make check-format     is every .c and .h as .clang-format wants it?
 	make check-symbols    what the libraries export, and what they call
 	make check-programs   known programs under the shim
-	make bench            measure: everything in bench/
+	make bench [T=name]   measure: everything in bench/ (BENCH_QUICK=1: briefly)
 	make demo             build, and show what it does
 	make install          to --prefix; DESTDIR is honoured
 	make uninstall, clean, distclean, format
