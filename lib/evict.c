@@ -155,6 +155,11 @@ static bool next_run(const struct prey *prey, uintptr_t *at, uintptr_t *end,
 	return start < prey->end;
 }
 
+static bool shown(const struct prey *prey, uintptr_t at)
+{
+	return taken(prey, at) && was(at) >= LM_PAGE_CLEAN;
+}
+
 static bool to_save(const struct prey *prey, uintptr_t at)
 {
 	return taken(prey, at) && dirty(was(at));
@@ -171,7 +176,7 @@ static int hide(const struct prey *prey)
 {
 	uintptr_t end;
 
-	for (uintptr_t at = prey->start; next_run(prey, &at, &end, taken);
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, shown);
 	     at = end) {
 		int ret = lm_os_mprotect(at, end - at, PROT_NONE);
 

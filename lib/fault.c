@@ -29,6 +29,7 @@ struct claim {
 	size_t cluster;          /* bytes: of the frames */
 	bool sequential;
 	bool adaptive, stream; /* the cluster is; and goes on a stream */
+	uintptr_t ahead;       /* of a stream in a file: what comes next; 0 */
 	bool prime;            /* the first write to a private area */
 	int prot, rest_prot;   /* to reveal them with */
 	enum lm_access access;
@@ -41,6 +42,9 @@ struct claim {
 enum verdict { CLAIMED, WAIT, FOREIGN, NO_MEMORY };
 
 #define WIDE ((uintptr_t)1 << 30)
+
+/* The kernel's own reading ahead does for less. */
+#define AHEAD_MIN ((uintptr_t)256 * 1024)
 
 int lm_fault_prot(const struct lm_area *area, enum lm_page_state state)
 {
@@ -106,9 +110,9 @@ static void reach(struct lm_area *area, struct claim *claim)
 	uintptr_t cluster = claim->cluster, end;
 
 	if (claim->adaptive)
-		cluster = lm_stream_cluster(&claim->slot->streams, claim->page,
-					    lm_resident_cluster(),
-					    &claim->stream);
+		cluster =
+			lm_stream_cluster(&claim->slot->streams, claim->page,
+					  lm_resident_reach(), &claim->stream);
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to)
 		cluster = LM_PAGE;
 	/* A page that is not written must not become dirty. */
@@ -164,6 +168,19 @@ static void claim_neighbours(struct claim *claim)
 	claim->end = high;
 }
 
+/* A stream that is worth it has the kernel read what comes next from its file,
+ * as much as this time, in whichever direction it goes; 0: there is no more. */
+static uintptr_t ahead(const struct lm_area *area, const struct claim *claim)
+{
+	uintptr_t size = claim->end - claim->start;
+
+	if (size < AHEAD_MIN)
+		return 0;
+	if (claim->page - claim->start < claim->end - claim->page)
+		return area->end - claim->end >= size ? claim->end : 0;
+	return claim->start - area->start >= size ? claim->start - size : 0;
+}
+
 /* Keep what is needed of the area once the gate is left. */
 static void remember(struct lm_area *area, struct claim *claim)
 {
@@ -173,9 +190,13 @@ static void remember(struct lm_area *area, struct claim *claim)
 	claim->prot = lm_fault_prot(area, claim->to);
 	claim->rest_prot = lm_fault_prot(area, claim->rest);
 	claim->store = area->store;
-	claim->prime = claim->to == LM_PAGE_DIRTY &&
-		       lm_store_direct(area->store) &&
-		       !(area->flags & LM_AREA_SHARED) && lm_area_prime(area);
+	claim->ahead = 0;
+	if (claim->stream && area->store == &lm_store_file)
+		claim->ahead = ahead(area, claim);
+	claim->prime =
+		claim->to == LM_PAGE_DIRTY && lm_store_direct(area->store) &&
+		!(area->flags & LM_AREA_SHARED) &&
+		area->end - area->start > LM_BLOCK && lm_area_prime(area);
 	claim->sequential = area->flags & LM_AREA_SEQUENTIAL;
 	claim->offset = area->offset + (claim->start - area->start);
 }
@@ -373,6 +394,10 @@ static void populate(const struct claim *claim)
 	int how = claim->access == LM_WRITE ? MADV_POPULATE_WRITE
 					    : MADV_POPULATE_READ;
 
+	if (claim->ahead)
+		/* Advice: nobody minds if it is not taken. */
+		lm_os_madvise(claim->ahead, claim->end - claim->start,
+			      MADV_WILLNEED);
 	if (claim->until)
 		lm_os_madvise(claim->page,
 			      lm_min(claim->until, claim->end) - claim->page,

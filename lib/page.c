@@ -22,6 +22,9 @@ typedef _Atomic(lm_page_word *) block_entry;
 /* atomic; a leaf or block that is there stays until the gate is shut */
 static _Atomic(block_entry *) leaves[LEAVES];
 
+/* How many blocks each leaf has; atomic. A leaf without any is passed over. */
+static _Atomic uint32_t leaf_count[LEAVES];
+
 static size_t page_index(uintptr_t addr)
 {
 	return (addr >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
@@ -83,9 +86,14 @@ lm_page_word *lm_page_make(uintptr_t addr)
 		block = entry ? lm_meta_page() : NULL;
 		if (!block)
 			return NULL;
+		atomic_fetch_add_explicit(&leaf_count[addr >> LEAF_SHIFT], 1,
+					  memory_order_relaxed);
 		if (!atomic_compare_exchange_strong_explicit(
 			    entry, &none, block, memory_order_acq_rel,
 			    memory_order_acquire)) {
+			atomic_fetch_sub_explicit(
+				&leaf_count[addr >> LEAF_SHIFT], 1,
+				memory_order_relaxed);
 			lm_meta_free_page(block);
 			block = none;
 		}
@@ -183,7 +191,9 @@ uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end)
 
 	/* Calls may ask for ranges that no address space has. */
 	while (addr < limit) {
-		if (!entry_of(addr))
+		/* Who makes a block counts it first. */
+		if (!atomic_load_explicit(&leaf_count[addr >> LEAF_SHIFT],
+					  memory_order_relaxed))
 			addr = ((addr >> LEAF_SHIFT) + 1) << LEAF_SHIFT;
 		else if (!block_of(addr))
 			addr = ((addr >> LM_BLOCK_SHIFT) + 1) << LM_BLOCK_SHIFT;
@@ -241,6 +251,8 @@ static void free_block_if_empty(uintptr_t addr)
 		if (atomic_load_explicit(&block[i], memory_order_relaxed))
 			return;
 	atomic_store_explicit(entry, NULL, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&leaf_count[addr >> LEAF_SHIFT], 1,
+				  memory_order_relaxed);
 	lm_meta_free_page(block);
 }
 

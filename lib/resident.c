@@ -45,6 +45,7 @@ _Atomic size_t lm_resident_max;
 
 static _Atomic size_t used;       /* frames counted; with a limit only */
 static _Atomic uint32_t given;    /* changes when frames are given back */
+static _Atomic uint32_t waiting;  /* threads that wait for that */
 static _Atomic uint64_t pause_to; /* when to try to evict again */
 static _Atomic int said_over;
 
@@ -68,6 +69,17 @@ size_t lm_resident_cluster(void)
 	       cluster > (max << LM_PAGE_SHIFT) / PAGES_A_THREAD)
 		cluster /= 2;
 	return cluster;
+}
+
+size_t lm_resident_reach(void)
+{
+	size_t max =
+		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
+	size_t reach = LM_BLOCK;
+
+	while (max && reach > LM_PAGE && reach > (max << LM_PAGE_SHIFT) / 16)
+		reach /= 2;
+	return reach;
 }
 
 /* -- The policy's frames ---------------------------------------------------------- */
@@ -146,7 +158,7 @@ static void take_neighbour(struct lm_victim *victim)
 	uint32_t id;
 
 	while (victim->neighbour == end && end & (LM_BLOCK - 1) &&
-	       end - victim->start < lm_resident_cluster()) {
+	       end - victim->start < lm_resident_reach() / 2) {
 		lm_lock_take(&lock);
 		id = lm_frames_find(&frames, end);
 		if (id) {
@@ -272,7 +284,9 @@ static int make_and_count(size_t n, size_t max)
 		if (make_room(n) || count_in(0, max - lm_min(n, max)))
 			continue;
 		if (waits++ < WAITS) {
+			atomic_fetch_add(&waiting, 1);
 			lm_os_wait_for(&given, seen, WAIT_NS);
+			atomic_fetch_sub(&waiting, 1);
 			continue;
 		}
 		atomic_store(&pause_to, lm_os_now_ns() + PAUSE_NS);
@@ -328,8 +342,11 @@ void lm_resident_give(size_t n)
 	if (!n || !lm_resident_limited())
 		return;
 	atomic_fetch_sub_explicit(&used, n, memory_order_relaxed);
+	/* Sequentially consistent, as is the pair in make_and_count(): either
+	 * we see who waits or it sees that there is news. */
 	atomic_fetch_add(&given, 1);
-	lm_os_wake(&given, INT32_MAX);
+	if (atomic_load(&waiting))
+		lm_os_wake(&given, INT32_MAX);
 }
 
 /* -- Setting it ----------------------------------------------------------------------- */

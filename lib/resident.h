@@ -26,9 +26,12 @@ static inline bool lm_resident_limited(void)
 /* The largest cluster that the limit leaves sensible, in bytes. */
 size_t lm_resident_cluster(void);
 
+/* The most bytes that one fault may bring in of several clusters. */
+size_t lm_resident_reach(void);
+
 /*
  * Count n more frames, evicting others for them where need be: outside the
- * gate, at most lm_resident_cluster() bytes at once. 0; -ENOMEM: with
+ * gate, at most lm_resident_reach() bytes at once. 0; -ENOMEM: with
  * `strict`, when no room can be made. (Without it the limit is exceeded, and
  * that is said once.)
  */

@@ -37,6 +37,14 @@ static uint32_t (*area)[WORDS];
 static uint32_t version[PAGES];
 static uint64_t seed;
 
+/* Under a sanitizer fewer: each costs ten times as much. */
+static int scaled(int n)
+{
+	const char *text = getenv("SANITIZE");
+
+	return text && *text ? n / 10 : n;
+}
+
 static uint64_t random_next(uint64_t *state)
 {
 	*state ^= *state << 13;
@@ -129,7 +137,7 @@ START_TEST(anonymous_memory_of_eight_limits_keeps_every_write)
 		put(i);
 	for (uint32_t i = 0; i < PAGES; i++)
 		look(i);
-	for (int n = 0; n < 20000; n++) {
+	for (int n = 0; n < scaled(20000); n++) {
 		uint32_t page = random_next(&seed) % PAGES;
 
 		look(page);
@@ -155,7 +163,7 @@ static void *use(void *which)
 {
 	uint64_t state = seed + (uintptr_t)which * 7919;
 
-	for (int n = 0; n < 8000; n++) {
+	for (int n = 0; n < scaled(8000); n++) {
 		uint32_t page = random_next(&state) % PAGES;
 
 		pthread_mutex_lock(&locks[page % LOCKS]);
