@@ -152,4 +152,17 @@ calls=$(sed -n 's/.* in \([0-9]*\) calls/\1/p' out)
 	fail "own-store computed $calls times"
 passed "own-store"
 
+"$examples/outofcore-sort" 64 8 >out || fail "outofcore-sort: status $?"
+grep -qx "64 MiB sorted in 8 MiB: in order, none lost" out ||
+	fail "outofcore-sort: $(cat out)"
+[ "$(sed -n 's/^merged:.* in  *\([0-9]*\)$/\1/p' out)" -gt 16384 ] ||
+	fail "outofcore-sort swapped in too little: $(cat out)"
+passed "outofcore-sort"
+
+"$examples/thrash" 384 512 >out || fail "thrash: status $?"
+rows=$(sed -n 's/^by rows:.* \([0-9]*\) faults.*/\1/p' out)
+columns=$(sed -n 's/^by columns:.* \([0-9]*\) faults.*/\1/p' out)
+[ "$columns" -gt $((rows * 20)) ] || fail "thrash: $(cat out)"
+passed "thrash"
+
 [ $failures = 0 ]
