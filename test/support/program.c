@@ -3,8 +3,12 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#define _GNU_SOURCE
 #include "program.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,12 +53,60 @@ bool program_trap_knows(void)
 	return !trap || !*trap || !strcmp(trap, "native");
 }
 
+/* Does this thread of the process run, or could it, at this moment? */
+static int runs(const char *tid)
+{
+	char path[64], stat[512] = "", *state;
+	int fd, got;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0; /* it has ended */
+	got = (int)read(fd, stat, sizeof(stat) - 1);
+	close(fd);
+	state = got > 0 ? strrchr(stat, ')') : NULL;
+	return state && state[1] && state[2] == 'R';
+}
+
+static int others_run(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	int found = 0;
+
+	while (tasks && (task = readdir(tasks)) != NULL)
+		if (task->d_name[0] != '.' && atoi(task->d_name) != gettid() &&
+		    runs(task->d_name))
+			found = 1;
+	if (tasks)
+		closedir(tasks);
+	return found;
+}
+
+/*
+ * AddressSanitizer (gcc 12) does not hold its allocator's locks over a fork,
+ * and takes them while a thread starts, after pthread_create has returned in
+ * the thread's creator: a child born in that moment hangs at its first
+ * allocation. Let such threads come to rest, but not wait for those whose work
+ * it is to run.
+ */
+static void settle(void)
+{
+	for (int naps = 0, rest = 0; naps < 100 && rest < 2; naps++) {
+		rest = others_run() ? 0 : rest + 1;
+		usleep(1000);
+	}
+}
+
 int program_run(Suite *suite)
 {
 	SRunner *runner;
 	int failures;
 
 	program_seed();
+	if (program_sanitized("address"))
+		pthread_atfork(settle, NULL, NULL);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failures = srunner_ntests_failed(runner);
