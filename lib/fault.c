@@ -502,10 +502,18 @@ static enum lm_served fail(const struct claim *claim, int error)
 	return LM_FAILED;
 }
 
+/* At the limit of VM areas the kernel can split none: can there be fewer? By
+ * evicting, or by revealing the pages around, up to where it did. */
+static bool may_join(const struct claim *claim)
+{
+	if (lm_resident_limited())
+		return lm_options.strict <= 0;
+	return lm_store_direct(claim->store);
+}
+
 /*
  * `until`: 0 for a fault; for the kernel's access, how far it goes, which is
- * worth claiming beyond the cluster. At the limit of VM areas the kernel can
- * split none: then the pages around are revealed too, up to where it did.
+ * worth claiming beyond the cluster.
  */
 static enum lm_served serve(uintptr_t addr, enum lm_access access,
 			    uintptr_t until)
@@ -519,9 +527,7 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 		switch (enter_and_claim(&claim, addr, access)) {
 		case CLAIMED:
 			ret = bring(&claim);
-			if (ret == -ENOMEM && !claim.wide &&
-			    !lm_resident_limited() &&
-			    lm_store_direct(claim.store)) {
+			if (ret == -ENOMEM && !claim.wide && may_join(&claim)) {
 				settle(&claim, claim.from, claim.from);
 				claim.wide = true;
 				if (lm_resident_limited())

@@ -19,57 +19,100 @@
 
 /* Faults between a slot's additions to the common count. */
 #define BATCH 64
-/* At least so many faults lie between two counts of the VM areas: one costs
- * half a microsecond an area. */
+/* At most so many faults lie between two counts of the VM areas where there
+ * are enough left: one costs half a microsecond an area. */
 #define APART ((size_t)4096)
 #define WIDTH_MAX ((uintptr_t)1 << 30)
-#define FRAMES_AT_ONCE 64
+#define FRAMES_AT_ONCE 16
 
-static size_t budget;           /* VM areas; immutable after the start */
+struct tally {
+	size_t all, own; /* VM areas; of them in lazy areas */
+};
+
+static size_t most;             /* VM areas; immutable after the start */
 static _Atomic size_t shown;    /* faults since the last count */
 static _Atomic size_t due;      /* when to count */
 static _Atomic uint32_t busy;   /* somebody counts */
 static _Atomic uintptr_t width; /* how much to show; 0: just the cluster */
+static _Atomic size_t to_evict; /* frames, under a limit */
+static _Atomic bool full;       /* one for each that comes, too */
 
 void lm_widen_start(void)
 {
-	budget = lm_os_max_map_count() / 2;
-	atomic_store(&due, lm_max(budget / 4, BATCH));
+	most = lm_os_max_map_count();
+	atomic_store(&due, BATCH); /* who knows what others have already */
 }
 
-/* Lines of /proc/self/maps; 0 when it cannot be read. */
-static size_t count_vm_areas(void)
+/* The lines of /proc/self/maps, each of which begins with an address in
+ * hexadecimal digits and a dash. False: it cannot be read. */
+static bool count_vm_areas(struct tally *tally)
 {
-	size_t size, count = 0;
+	size_t size;
 	char *buffer = lm_bounce_take(&size);
+	uintptr_t start = 0;
+	bool in_start = true;
 	long fd, n = 0;
 
+	*tally = (struct tally){ 0 };
 	if (!buffer)
-		return 0;
+		return false;
 	fd = lm_sys(SYS_openat, AT_FDCWD, "/proc/self/maps",
 		    O_RDONLY | O_CLOEXEC, 0);
-	while (fd >= 0 && (n = lm_sys(SYS_read, fd, buffer, size)) > 0)
-		for (long i = 0; i < n; i++)
-			count += buffer[i] == '\n';
+	while (fd >= 0 && (n = lm_sys(SYS_read, fd, buffer, size)) > 0) {
+		struct lm_slot *slot = lm_gate_enter();
+
+		for (long i = 0; i < n; i++) {
+			unsigned c = (unsigned char)buffer[i];
+
+			if (c == '\n') {
+				tally->all++;
+				start = 0;
+				in_start = true;
+			} else if (in_start && c == '-') {
+				tally->own += lm_area_find(start) != NULL;
+				in_start = false;
+			} else if (in_start) {
+				start = start << 4 |
+					(c <= '9' ? c - '0' : c - 'a' + 10);
+			}
+		}
+		lm_gate_leave(slot);
+	}
 	if (fd >= 0)
 		lm_sys(SYS_close, fd);
 	lm_bounce_give(buffer);
-	return count;
+	return tally->all;
 }
 
-static void judge(size_t count)
+/* Half of what the others leave may be ours. */
+static void judge(const struct tally *tally)
 {
+	size_t others = tally->all - tally->own, own = tally->own;
+	size_t budget = (most - lm_min(others, most)) / 2;
+	size_t high = budget - budget / 4, apart = lm_min(APART, budget / 8);
 	uintptr_t now = atomic_load(&width);
-	size_t high = budget - budget / 4;
+	bool hold = false;
 
-	if (count > high)
-		now = lm_min(lm_max(now * 8, LM_BLOCK), WIDTH_MAX);
-	else if (count < budget / 4)
+	if (lm_resident_limited()) {
+		/* An isolated page that goes joins three VM areas to one. */
+		atomic_store(&to_evict,
+			     own > high ? 1 + (own - budget / 2) / 2 : 0);
+		hold = own > budget / 2;
 		now = 0;
+	} else if (own > high) {
+		now = lm_min(lm_max(now * 8, LM_BLOCK), WIDTH_MAX);
+	} else if (own < budget / 4) {
+		now = 0;
+	}
 	atomic_store(&width, now);
-	/* A fault adds two at most. */
-	atomic_store(&due, lm_max(count < high ? (high - count) / 2 : 0,
-				  now ? APART : lm_min(APART, budget / 16)));
+	atomic_store(&full, hold);
+	/* A fault adds two at most; while their number is held, counting need
+	 * not cost more than the faults. */
+	if (hold)
+		apart = lm_max(apart, tally->all / 32);
+	else if (own < high)
+		apart = lm_max(apart, (high - own) / 2);
+	atomic_store(&due, lm_max(apart, BATCH));
 }
 
 /* -- Showing a block ------------------------------------------------------------ */
@@ -222,22 +265,36 @@ static void widen(uintptr_t addr, uintptr_t bytes)
 static void look(void)
 {
 	uint32_t free = 0;
-	size_t count;
+	struct tally tally;
 
 	if (!atomic_compare_exchange_strong(&busy, &free, 1))
 		return;
 	atomic_store(&shown, 0);
-	count = count_vm_areas();
-	if (count)
-		judge(count);
+	if (count_vm_areas(&tally))
+		judge(&tally);
 	else
-		atomic_store(&due, budget / 4);
+		atomic_store(&due, lm_max(most / 8, BATCH));
 	atomic_store(&busy, 0);
+}
+
+/* A few at a fault, so that none waits long; that two threads may both do it
+ * does no harm. */
+static void evict_some(void)
+{
+	size_t left = atomic_load_explicit(&to_evict, memory_order_relaxed);
+	size_t n = lm_min(left, FRAMES_AT_ONCE);
+
+	if (left)
+		atomic_store_explicit(&to_evict, left - n,
+				      memory_order_relaxed);
+	n += atomic_load_explicit(&full, memory_order_relaxed);
+	if (n)
+		lm_resident_shed(n);
 }
 
 void lm_widen_note(struct lm_slot *slot, uintptr_t addr)
 {
-	uintptr_t bytes = atomic_load_explicit(&width, memory_order_relaxed);
+	uintptr_t bytes;
 
 	if (atomic_fetch_add_explicit(&slot->shown, 1, memory_order_relaxed) %
 			    BATCH ==
@@ -245,10 +302,9 @@ void lm_widen_note(struct lm_slot *slot, uintptr_t addr)
 	    atomic_fetch_add_explicit(&shown, BATCH, memory_order_relaxed) >=
 		    atomic_load_explicit(&due, memory_order_relaxed))
 		look();
-	if (!bytes)
-		return;
-	if (lm_resident_limited())
-		lm_resident_shed(FRAMES_AT_ONCE);
-	else
+	bytes = atomic_load_explicit(&width, memory_order_relaxed);
+	if (bytes)
 		widen(addr, bytes);
+	else
+		evict_some();
 }

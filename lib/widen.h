@@ -3,10 +3,11 @@
  *
  * Each page that is shown alone costs up to two VM areas, and at
  * vm.max_map_count everything in the process fails with ENOMEM, malloc and
- * pthread_create too. So they are counted now and then, and when they come to
- * more than their part (half, for the program has its own) fewer and larger
- * pieces are shown: whole blocks, whose untouched pages then come by the
- * kernel's own faults; under a resident limit, frames are evicted instead.
+ * pthread_create too. So they are counted now and then, and when those in lazy
+ * areas come to more than their part (half of what the program's others leave)
+ * fewer and larger pieces are shown: whole blocks, whose untouched pages then
+ * come by the kernel's own faults; under a resident limit, frames are evicted
+ * instead.
  *
  * Async-signal-safe with all signals blocked; outside the gate.
  *

@@ -18,9 +18,11 @@
 
 #define PAGE 4096ul
 
-static size_t touches(void)
+static size_t touches(size_t others)
 {
-	return getenv("SANITIZE") && *getenv("SANITIZE") ? 60000 : 200000;
+	bool few = others || (getenv("SANITIZE") && *getenv("SANITIZE"));
+
+	return few ? 60000 : 200000;
 }
 
 static size_t vm_areas(void)
@@ -62,7 +64,7 @@ static void touch_isolated(size_t stride, size_t others, bool read_first)
 {
 	struct lazymap_area_options options = { .size = sizeof(options),
 						.cluster = PAGE };
-	size_t n = touches(), max = vm_areas_max();
+	size_t n = touches(others), max = vm_areas_max();
 	unsigned char *at =
 		lazymap_map_with(NULL, n * stride, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &options);
@@ -82,7 +84,7 @@ static void touch_isolated(size_t stride, size_t others, bool read_first)
 			munmap(own, PAGE);
 		}
 	}
-	ck_assert_uint_lt(vm_areas(), max * 3 / 4);
+	ck_assert_uint_lt(vm_areas(), others + (max - others) * 3 / 4);
 	for (size_t i = 0; i < n; i++) {
 		ck_assert_uint_eq(at[i * stride], i % 255 + 1);
 		/* One that nobody touched, shown or not, is zeros. */
@@ -121,10 +123,23 @@ START_TEST(isolated_pages_beside_many_mappings_of_others)
 }
 END_TEST
 
+START_TEST(isolated_pages_beside_mappings_of_others_that_leave_little)
+{
+	touch_isolated(8192, vm_areas_max() - 2000, false);
+}
+END_TEST
+
+/* Of a limit that lets more VM areas be than there may be, and of one that
+ * does not; others that are past any part of ours must not keep evicting what
+ * has just come. */
 START_TEST(isolated_pages_under_a_resident_limit)
 {
-	ck_assert_int_eq(lazymap_limit((size_t)1 << 30), 0);
-	touch_isolated(8192, 0, false);
+	size_t max = vm_areas_max();
+	const size_t others[] = { 0, max / 3, max - 2000 };
+
+	ck_assert_int_eq(
+		lazymap_limit((size_t)(_i % 2 ? 64 : 1024) * 1024 * 1024), 0);
+	touch_isolated(8192, others[_i / 2], false);
 }
 END_TEST
 
@@ -186,7 +201,10 @@ int main(void)
 	tcase_add_test(tcase,
 		       isolated_pages_that_are_read_before_they_are_written);
 	tcase_add_test(tcase, isolated_pages_beside_many_mappings_of_others);
-	tcase_add_test(tcase, isolated_pages_under_a_resident_limit);
+	tcase_add_test(
+		tcase,
+		isolated_pages_beside_mappings_of_others_that_leave_little);
+	tcase_add_loop_test(tcase, isolated_pages_under_a_resident_limit, 0, 6);
 	tcase_add_test(tcase, widened_areas_keep_their_protection);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
