@@ -12,6 +12,8 @@
 
 #include "os.h"
 
+#define LM_LOCK_SPINS 100
+
 struct lm_lock {
 	_Atomic uint32_t word;
 };
@@ -25,6 +27,16 @@ static inline void lm_lock_take(struct lm_lock *lock)
 						    memory_order_acquire,
 						    memory_order_relaxed))
 		return;
+	/* Held for less time than it takes to sleep and be woken. */
+	for (int i = 0; i < LM_LOCK_SPINS && seen != 2; i++) {
+		lm_os_relax();
+		seen = atomic_load_explicit(&lock->word, memory_order_relaxed);
+		if (!seen &&
+		    atomic_compare_exchange_strong_explicit(
+			    &lock->word, &seen, 1, memory_order_acquire,
+			    memory_order_relaxed))
+			return;
+	}
 	while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire))
 		lm_os_wait(&lock->word, 2);
 }

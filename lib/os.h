@@ -95,6 +95,16 @@ void lm_os_restore_signals(uint64_t mask);
 
 uint64_t lm_os_now_ns(void);
 
+/* A moment of a loop that waits for another processor. */
+static inline void lm_os_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 /* vm.max_map_count: how many VM areas a process can have. */
 size_t lm_os_max_map_count(void);
 /* A file's beginning as a string, for /proc: its length, or -errno. */
