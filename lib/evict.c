@@ -24,6 +24,7 @@
 #include "resident.h"
 #include "stats.h"
 #include "swap/swap.h"
+#include "turn.h"
 
 #include <string.h>
 
@@ -178,8 +179,11 @@ static int hide(const struct prey *prey)
 
 	for (uintptr_t at = prey->start; next_run(prey, &at, &end, shown);
 	     at = end) {
-		int ret = lm_os_mprotect(at, end - at, PROT_NONE);
+		int ret;
 
+		lm_turn_wait();
+		ret = lm_os_mprotect(at, end - at, PROT_NONE);
+		lm_turn_done();
 		if (ret < 0)
 			return ret;
 	}
@@ -291,10 +295,16 @@ static void drop(struct prey *prey)
 	uintptr_t end;
 
 	for (uintptr_t at = prey->start; next_run(prey, &at, &end, to_drop);
-	     at = end)
-		if (lm_os_madvise(at, end - at, MADV_DONTNEED) < 0)
+	     at = end) {
+		int ret;
+
+		lm_turn_wait();
+		ret = lm_os_madvise(at, end - at, MADV_DONTNEED);
+		lm_turn_done();
+		if (ret < 0)
 			for (uintptr_t page = at; page < end; page += LM_PAGE)
 				keep(prey, page);
+	}
 }
 
 static void settle_kept(uintptr_t at)

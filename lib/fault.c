@@ -15,6 +15,7 @@
 #include "start.h"
 #include "step.h"
 #include "swap/swap.h"
+#include "turn.h"
 #include "widen.h"
 
 /* What one claim holds: consecutive BUSY pages of one block and area, all of
@@ -461,10 +462,13 @@ static int bring(const struct claim *claim)
 		ret = fill(claim);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
+		bool turn = lm_turn_begin();
+
 		prime(claim);
 		if (!resident && claim->to == LM_PAGE_DIRTY)
 			say_filled(claim);
 		ret = reveal(claim);
+		lm_turn_end(turn);
 	}
 	lm_step(LM_STEP_REVEALED, claim->page);
 	if (ret < 0 && !resident)

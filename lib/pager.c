@@ -8,8 +8,10 @@
 #include "area.h"
 #include "resident.h"
 #include "start.h"
+#include "turn.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define STACK ((size_t)128 * 1024)
 
@@ -19,12 +21,19 @@ static _Atomic uint32_t state;
 
 static void *work(void *unused)
 {
-	(void)unused;
-	for (;;) {
-		int more = lm_resident_reserve();
+	struct sched_param none = { 0 };
 
+	(void)unused;
+	/* The fault that wakes it goes on, and does not make way for it. */
+	lm_sys(SYS_sched_setscheduler, 0, SCHED_BATCH, &none);
+	for (;;) {
+		int more;
+
+		lm_turn_work(true);
+		more = lm_resident_reserve();
 		if (more > 0)
 			continue;
+		lm_turn_work(false);
 		if (more < 0) /* all is locked or in use, or swap is full */
 			lm_os_pause();
 		atomic_store(&state, SLEEPING);
@@ -79,4 +88,5 @@ void lm_pager_start(void)
 void lm_pager_forked(void)
 {
 	atomic_store(&state, NONE);
+	lm_turn_forked();
 }
