@@ -13,6 +13,8 @@ enum lm_site_kind {
 	LM_SITE_NUMBER, /* mov $nr, %eax */
 	LM_SITE_ANY,    /* the last mov of a function that makes any call */
 	LM_SITE_READ,   /* the first instruction of read() */
+	LM_SITE_LOADED, /* the empty function that tells of dlopen */
+	LM_SITE_KINDS,
 };
 
 /* The most bytes between that are copied. */
