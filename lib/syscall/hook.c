@@ -15,8 +15,10 @@
  * no stack. Only a call with an argument near an area goes to lm_call().
  *
  * Some simple instructions may stand between the two; the stub has a copy of
- * them. And libc's syscall(), whose number is its argument, ends in a mov of
- * five bytes, too.
+ * them. Where the number comes from elsewhere (a register that is used for
+ * several calls, syscall()'s argument) the instructions right before the call
+ * are replaced, which takes more of a look at the code (window.c), and the stub
+ * finds the number in %rax.
  *
  * Why not seccomp's SECCOMP_RET_TRAP: its filter is inherited by every program
  * that is executed, whether it has a handler for the SIGSYS or not, and needs
@@ -35,6 +37,7 @@
 #include "call.h"
 #include "object.h"
 #include "pins.h"
+#include "site.h"
 
 #if LM_HOOKS
 
@@ -44,6 +47,12 @@
 /* The CPU's way to keep vector registers. Immutable after the start. */
 uint32_t lm_hook_xsave __attribute__((visibility("hidden")));
 uint32_t lm_hook_frame __attribute__((visibility("hidden")));
+
+/* What to do at a call whose number is known only then: nothing, look at the
+ * arguments, or more. Not what comes back on another stack, or never:
+ * rt_sigreturn, clone, vfork, clone3. Immutable after the start. */
+enum { ALONE, ARGUMENTS, ALWAYS };
+uint8_t lm_hook_kinds[512] __attribute__((visibility("hidden")));
 
 long lm_hook_call(long nr, const long args[6])
 	__attribute__((visibility("hidden")));
@@ -82,17 +91,24 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
  * use none, and goes through lm_hook_keeping_vectors() to what may. Saving them
  * takes longer than many a system call.
  */
-#define LOOK(reg)                                                              \
+#define LOOK(reg, near)                                                        \
 	"mov %" reg ", %rcx\n"                                                 \
 	"shr $34, %rcx\n"                                                      \
 	"cmp $0x4000, %rcx\n"                                                  \
 	"jae 1f\n"                                                             \
 	"cmpb $0, (%rax,%rcx)\n"                                               \
-	"jne 3f\n"                                                             \
+	"jne " near "\n"                                                       \
 	"1:\n"
+#define LOOK_ALL(near)                                                         \
+	LOOK("rdi", near)                                                      \
+	LOOK("rsi", near)                                                      \
+	LOOK("rdx", near)                                                      \
+	LOOK("r10", near)                                                      \
+	LOOK("r8", near)                                                       \
+	LOOK("r9", near)
 __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	".hidden lm_hook_xsave\n.hidden lm_area_marks\n.hidden lm_area_marked\n"
-	".hidden lm_hook_call\n"
+	".hidden lm_hook_call\n.hidden lm_hook_kinds\n"
 	".hidden lm_hook_enter_any\n.globl lm_hook_enter_any\n"
 	".type lm_hook_enter,@function\n"
 	"lm_hook_enter:\n"
@@ -105,26 +121,42 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"jne 3f\n"
 	"lea lm_area_marks(%rip), %rax\n"
 	/* clang-format off */
-	LOOK("rdi") LOOK("rsi") LOOK("rdx") LOOK("r10") LOOK("r8") LOOK("r9")
+	LOOK_ALL("3f")
 	/* clang-format on */
 	"2:\n"
 	"mov 40(%r11), %eax\n"
 	"jmp *32(%r11)\n"
-	/* Not what comes back on another stack, or never: rt_sigreturn, clone,
-	 * vfork, clone3. */
+	/* The number is in %rax, and kept above the stub's address while %rax
+	 * is needed. */
 	"lm_hook_enter_any:\n"
 	"cmpb $0, lm_area_marked(%rip)\n"
 	"je 6f\n"
-	"cmp $15, %rax\n"
-	"je 6f\n"
-	"cmp $56, %rax\n"
-	"je 6f\n"
-	"cmp $58, %rax\n"
-	"je 6f\n"
-	"cmp $435, %rax\n"
-	"jne 7f\n"
+	"cmp $512, %rax\n"
+	"jae 6f\n"
+	"lea lm_hook_kinds(%rip), %rcx\n"
+	"movzbl (%rcx,%rax), %ecx\n"
+	"cmp $1, %ecx\n"
+	"jb 6f\n"
+	"ja 7f\n"
+	"mov %rax, %rcx\n"
+	"shl $48, %rcx\n"
+	"or %rcx, %r11\n"
+	"lea lm_area_marks(%rip), %rax\n"
+	/* clang-format off */
+	LOOK_ALL("5f")
+	/* clang-format on */
+	"mov %r11, %rax\n"
+	"shr $48, %rax\n"
+	"shl $16, %r11\n"
+	"shr $16, %r11\n"
 	"6:\n"
 	"jmp *32(%r11)\n"
+	"5:\n"
+	"mov %r11, %rax\n"
+	"shr $48, %rax\n"
+	"shl $16, %r11\n"
+	"shr $16, %r11\n"
+	"jmp 7f\n"
 	/* With a frame below the red zone; the return address in it is for
 	 * unwinders, and to return to: behind the syscall. */
 	"3:\n"
@@ -181,7 +213,7 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"je 1f\n"
 	"lea lm_area_marks(%rip), %rax\n"
 	/* clang-format off */
-	LOOK("rsi")
+	LOOK("rsi", "3f")
 	/* clang-format on */
 	"lea 13(%r11), %rax\n"
 	"jmp *%rax\n"
@@ -301,6 +333,14 @@ static uint32_t vectors(void)
 	return low & 0xe6;
 }
 
+static void know_kinds(void)
+{
+	for (long nr = 0; nr < (long)sizeof(lm_hook_kinds); nr++)
+		if (lm_site_wanted(nr))
+			lm_hook_kinds[nr] =
+				lm_table_nested(nr) ? ALWAYS : ARGUMENTS;
+}
+
 int lm_hook_start(void)
 {
 	if (lm_hook_count())
@@ -312,6 +352,7 @@ int lm_hook_start(void)
 	/* Where the state ends in its standard layout: FXSAVE's, its header
 	 * and AVX's, all. */
 	lm_hook_frame = lm_hook_xsave & 0xe0 ? 2688 : lm_hook_xsave ? 832 : 512;
+	know_kinds();
 	return lm_object_start();
 }
 

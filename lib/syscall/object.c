@@ -17,6 +17,7 @@
 #include "../meta.h"
 #include "../os.h"
 #include "../os_linux.h"
+#include "decode.h"
 #include "hook.h"
 #include "stub.h"
 
@@ -71,7 +72,7 @@ static bool find_read(struct lm_site *site)
 		return false;
 	if (!memcmp(at, endbr, sizeof(endbr)))
 		at += sizeof(endbr);
-	*site = (struct lm_site){ at, 2, LM_SITE_READ, SYS_read };
+	*site = (struct lm_site){ at, 2, LM_SITE_READ, false, SYS_read };
 	return at[0] == 0x80 && at[1] == 0x3d && at[6] == 0;
 }
 
@@ -101,14 +102,23 @@ static uintptr_t first_of(const struct image *image)
 static void find_sites(const struct image *image, const struct lm_site *read,
 		       struct lm_sites *sites)
 {
+	struct lm_text text = { .frames = NULL };
+
+	for (size_t i = 0; i < image->headers; i++)
+		if (image->header[i].p_type == PT_GNU_EH_FRAME) {
+			text.frames = (const void *)(image->base +
+						     image->header[i].p_vaddr);
+			text.frames_len = image->header[i].p_memsz;
+		}
 	for (size_t i = 0; i < image->headers; i++) {
 		const ElfW(Phdr) *ph = &image->header[i];
 
-		if (ph->p_type == PT_LOAD && ph->p_flags & PF_X &&
-		    ph->p_flags & PF_R && !(ph->p_flags & PF_W))
-			lm_site_find(
-				(const uint8_t *)(image->base + ph->p_vaddr),
-				ph->p_filesz, sites);
+		if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_X) ||
+		    !(ph->p_flags & PF_R) || ph->p_flags & PF_W)
+			continue;
+		text.at = (const uint8_t *)(image->base + ph->p_vaddr);
+		text.len = ph->p_filesz;
+		lm_site_find(&text, sites);
 	}
 	if (read && holds(image, (uintptr_t)read->at))
 		sites->site[sites->count++] = *read;
@@ -259,16 +269,16 @@ long lm_object_changed(long a, long b, long c)
 	return 0;
 }
 
-/* The length of an instruction that fills, or 0. */
+/* The length of what stands between functions, or 0. */
 static size_t padding(const uint8_t *at)
 {
-	const uint8_t *from = at;
+	struct lm_insn insn;
 
-	while (*at == 0x66 || *at == 0x2e)
-		at++;
-	if (*at == 0x90 || *at == 0xcc)
-		return (size_t)(at + 1 - from);
-	return at[0] == 0x0f && at[1] == 0x1f ? (size_t)(at + 3 - from) : 0;
+	if (*at == 0xcc)
+		return 1;
+	if (lm_decode(at, at + 15, &insn) < 0 || insn.kind != LM_INSN_FILL)
+		return 0;
+	return insn.len;
 }
 
 static int watch(int memory)
@@ -295,7 +305,7 @@ static int watch(int memory)
 	if (!sites)
 		return -ENOMEM;
 	sites->count = 1;
-	sites->site[0] = (struct lm_site){ at, 0, LM_SITE_LOADED, 0 };
+	sites->site[0] = (struct lm_site){ at, 0, LM_SITE_LOADED, false, 0 };
 	ret = lm_stub_make(lm_page_down((uintptr_t)at), sites, memory, &stubs);
 	lm_meta_free_run(sites, sizeof(*sites));
 	return ret;

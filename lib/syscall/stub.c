@@ -42,23 +42,6 @@ struct stub {
 
 _Static_assert(sizeof(struct stub) == 48, "known to the assembly");
 
-/* Memory inside memory: the arguments alone do not tell. */
-static bool nested(long nr, const struct lm_row *row)
-{
-	if (nr == SYS_pselect6 || nr == SYS_io_submit || nr == SYS_seccomp ||
-	    nr == SYS_io_pgetevents)
-		return true;
-	for (int i = 0; i < LM_ARGS; i++)
-		switch (row->arg[i].kind) {
-		case LM_ARG_IOVEC:
-		case LM_ARG_MSG:
-		case LM_ARG_MMSG:
-		case LM_ARG_STRINGS:
-			return true;
-		}
-	return false;
-}
-
 /* Below the object: above the program lies the heap, which grows. */
 static uintptr_t near(uintptr_t below, size_t len)
 {
@@ -106,7 +89,7 @@ static void make_stub(struct block *block, struct stub *stub,
 
 	memset(stub->code, 0xcc, sizeof(stub->code));
 	if (site->kind == LM_SITE_ANY)
-		at = put(at, site->at, 5);
+		at = put(at, site->at, site->copy);
 	else if (site->kind == LM_SITE_NUMBER)
 		at = put(at, site->at + 5, site->copy);
 	at = put_relative(at, lea, sizeof(lea), stub);
@@ -118,10 +101,11 @@ static void make_stub(struct block *block, struct stub *stub,
 		put(put(put(at, site->at, 2), &distance, 4), "", 1);
 		put_relative(at + 7, jump, sizeof(jump), &stub->back);
 	}
-	stub->back = (uintptr_t)site->at + 5 + site->copy;
+	stub->back = (uintptr_t)site->at + site->copy +
+		     (site->kind == LM_SITE_ANY ? 0 : 5);
 	stub->nr = (int32_t)site->nr;
-	stub->nested = site->kind == LM_SITE_NUMBER &&
-		       nested(site->nr, lm_table_row(site->nr));
+	stub->nested =
+		site->kind == LM_SITE_NUMBER && lm_table_nested(site->nr);
 }
 
 /* What is written in one go: some sites, and the text between them. */

@@ -99,6 +99,61 @@ __asm__(".text\n.globl bare_uname\n.type bare_uname,@function\n"
 	"jmp 4b\n"
 	".size bare_uname, .-bare_uname\n");
 
+/* uname(at), with the number in a register: several instructions have to give
+ * way. And getpid(), where a jump leads between them, so that they may not. */
+long window_uname(char *at, long nr);
+long jumped_getpid(long nr, long way);
+__asm__(".text\n.balign 16\n.globl window_uname\n"
+	".type window_uname,@function\n"
+	"window_uname:\n"
+	".cfi_startproc\n"
+	"mov %rsi, %r8\n"
+	"push %rbx\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"mov $0x1111, %ebx\n"
+	"xor %esi, %esi\n"
+	"xor %r10d, %r10d\n"
+	"mov %r8d, %eax\n"
+	"syscall\n"
+	"cmp $0x1111, %ebx\n"
+	"jne 1f\n"
+	"cmp $63, %r8d\n"
+	"jne 1f\n"
+	"or %r10d, %esi\n"
+	"jne 1f\n"
+	"pop %rbx\n"
+	"ret\n"
+	"1: ud2\n"
+	".cfi_endproc\n"
+	".size window_uname, .-window_uname\n"
+	".balign 16\n.globl jumped_getpid\n"
+	".type jumped_getpid,@function\n"
+	"jumped_getpid:\n"
+	".cfi_startproc\n"
+	"mov %edi, %r8d\n"
+	"test %esi, %esi\n"
+	"jne 1f\n"
+	"xor %esi, %esi\n"
+	"xor %edx, %edx\n"
+	"1: mov %r8d, %eax\n"
+	"syscall\n"
+	"ret\n"
+	".cfi_endproc\n"
+	".size jumped_getpid, .-jumped_getpid\n");
+
+static void windows(void)
+{
+	char *at = fresh();
+
+	EXPECT(window_uname(at + 5000, 63) == 0);
+	EXPECT(!strcmp(at + 5000, "Linux"));
+	EXPECT(window_uname(at + 5000, 63) == 0);
+	EXPECT(window_uname((char *)8, 63) == -EFAULT);
+	EXPECT(jumped_getpid(39, 0) == getpid());
+	EXPECT(jumped_getpid(39, 1) == getpid());
+	munmap(at, SIZE);
+}
+
 static void registers(void)
 {
 	char in[384], out[384], *at = fresh();
@@ -118,6 +173,10 @@ static void registers(void)
 	munmap(at, SIZE);
 }
 #else
+static void windows(void)
+{
+}
+
 static void registers(void)
 {
 }
@@ -309,6 +368,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	alarm(200);
 	registers();
+	windows();
 	cancellation();
 	threads();
 	large();
