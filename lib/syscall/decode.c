@@ -13,8 +13,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The longest instruction; what is read never lies further. */
+/* The longest instruction; and what may be looked at of one that is none. */
 #define LONGEST 15
+#define READ 32
 
 enum form {
 	NO = 0,       /* no such instruction */
@@ -79,7 +80,7 @@ struct reading {
 
 static void read_prefixes(struct reading *in)
 {
-	for (;; in->at++)
+	for (int i = 0; i < LONGEST; i++, in->at++)
 		switch (*in->at) {
 		case 0x66:
 			in->narrow = true;
@@ -196,14 +197,16 @@ static void read_operands(struct reading *in)
 
 int lm_decode(const uint8_t *at, const uint8_t *end, struct lm_insn *insn)
 {
-	uint8_t bytes[2 * LONGEST] = { 0 };
-	struct reading in = { .at = bytes };
+	uint8_t last[READ] = { 0 };
+	const uint8_t *bytes = at;
+	struct reading in = { 0 };
 	int32_t far;
 
 	if (at >= end)
 		return -1;
-	memcpy(bytes, at,
-	       (size_t)(end - at) < LONGEST ? (size_t)(end - at) : LONGEST);
+	if (end - at < READ)
+		bytes = memcpy(last, at, (size_t)(end - at));
+	in.at = bytes;
 	read_prefixes(&in);
 	if (in.at > bytes + LONGEST - 5)
 		return -1;

@@ -143,6 +143,9 @@ static bool find_site(const struct lm_text *text, size_t before,
 		if (number(site->at, &site->nr) && leads(site->at + 5, at))
 			return true;
 	}
+	/* Most of the others have a number without memory. */
+	if (at[-5] == 0xb8 && !at[-2] && !at[-1])
+		return false;
 	return lm_window_find(text, at, site) == 0;
 }
 

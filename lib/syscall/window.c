@@ -144,36 +144,71 @@ int lm_window_find(const struct lm_text *text, const uint8_t *call,
 
 /* -- From afar ------------------------------------------------------------------ */
 
-/* What may be the opcode of a jump or call: e9, e8, or 0f 80 - 0f 8f. A bit for
- * each of 16 positions where one ends. */
-static unsigned jumps(const uint8_t *at)
+/* What may be the opcode of a jump or call: e9, e8, or 0f 80 - 0f 8f, with a
+ * distance below 16 MiB behind. A bit for each of 16 positions where one
+ * ends. */
+static uint64_t jumps_16(const uint8_t *at)
 {
 	__m128i opcode = _mm_loadu_si128((const __m128i *)at);
 	__m128i before = _mm_loadu_si128((const __m128i *)(at - 1));
+	__m128i high = _mm_loadu_si128((const __m128i *)(at + 4));
 	__m128i near = _mm_cmpeq_epi8(_mm_or_si128(opcode, _mm_set1_epi8(1)),
 				      _mm_set1_epi8((char)0xe9));
 	__m128i when = _mm_cmpeq_epi8(before, _mm_set1_epi8(0x0f));
 
 	opcode = _mm_and_si128(opcode, _mm_set1_epi8((char)0xf0));
 	opcode = _mm_cmpeq_epi8(opcode, _mm_set1_epi8((char)0x80));
-	when = _mm_and_si128(when, opcode);
-	return (unsigned)_mm_movemask_epi8(_mm_or_si128(near, when));
+	near = _mm_or_si128(near, _mm_and_si128(when, opcode));
+	/* 0 or -1 */
+	high = _mm_add_epi8(high, _mm_set1_epi8(1));
+	high = _mm_cmpeq_epi8(_mm_min_epu8(high, _mm_set1_epi8(1)), high);
+	return (unsigned)_mm_movemask_epi8(_mm_and_si128(near, high));
 }
 
-/* The last site that begins before `target`: they are in order. */
-static struct lm_site *site_before(struct lm_site *site, size_t count,
+static uint64_t jumps(const uint8_t *at)
+{
+	return jumps_16(at) | jumps_16(at + 16) << 16 |
+	       jumps_16(at + 32) << 32 | jumps_16(at + 48) << 48;
+}
+
+/* Where the middles of the sites are, by the last bits of their addresses: most
+ * targets are none of them. */
+#define FILTER ((size_t)1 << 16)
+
+struct filter {
+	uint64_t bits[FILTER / 64];
+};
+
+static uint64_t *filter_word(struct filter *filter, uintptr_t at, uint64_t *bit)
+{
+	*bit = (uint64_t)1 << at % 64;
+	return &filter->bits[at % FILTER / 64];
+}
+
+static bool make_filter(const struct lm_sites *sites, size_t first,
+			struct filter *filter)
+{
+	bool any = false;
+	uint64_t bit, *word;
+
+	for (size_t i = first; i < sites->count; i++)
+		for (uintptr_t k = 1; sites->site[i].inner && k < JUMP; k++) {
+			word = filter_word(
+				filter, (uintptr_t)sites->site[i].at + k, &bit);
+			*word |= bit;
+			any = true;
+		}
+	return any;
+}
+
+static struct lm_site *site_around(struct lm_sites *sites, size_t first,
 				   const uint8_t *target)
 {
-	size_t low = 0, high = count, middle;
-
-	while (low < high) {
-		middle = (low + high) / 2;
-		if (site[middle].at < target)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? &site[low - 1] : NULL;
+	for (size_t i = first; i < sites->count; i++)
+		if (sites->site[i].inner && target > sites->site[i].at &&
+		    target < sites->site[i].at + JUMP)
+			return &sites->site[i];
+	return NULL;
 }
 
 static void drop(struct lm_sites *sites, size_t first)
@@ -189,24 +224,28 @@ static void drop(struct lm_sites *sites, size_t first)
 void lm_window_check(const struct lm_text *text, struct lm_sites *sites,
 		     size_t first)
 {
+	struct filter filter = { { 0 } };
+	bool dropped = false;
 	struct lm_site *site;
-	bool any = false, dropped = false;
 	const uint8_t *target;
+	uint64_t bit, *word;
 	int32_t far;
 
-	for (size_t i = first; i < sites->count; i++)
-		any |= sites->site[i].inner;
-	for (size_t i = 1; any && i + 20 <= text->len; i += 16)
-		for (unsigned bits = jumps(text->at + i); bits;
+	if (!make_filter(sites, first, &filter))
+		return;
+	for (size_t i = 1; i + 68 <= text->len; i += 64)
+		for (uint64_t bits = jumps(text->at + i); bits;
 		     bits &= bits - 1) {
 			const uint8_t *at =
-				text->at + i + __builtin_ctz(bits) + 1;
+				text->at + i + __builtin_ctzl(bits) + 1;
 
 			memcpy(&far, at, sizeof(far));
 			target = at + sizeof(far) + far;
-			site = site_before(sites->site + first,
-					   sites->count - first, target);
-			if (site && site->inner && target < site->at + JUMP) {
+			word = filter_word(&filter, (uintptr_t)target, &bit);
+			if (!(*word & bit))
+				continue;
+			site = site_around(sites, first, target);
+			if (site) {
 				site->copy = 0;
 				dropped = true;
 			}
