@@ -114,11 +114,13 @@ void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
 		 int dir)
 {
 	bool write = dir & (LM_ARG_OUT | LM_ARG_KEEP);
-	uintptr_t end = start + len, at;
+	uintptr_t end, at;
 
+	/* More than 2 GiB no call moves, and a length below zero is refused. */
+	end = start + lm_min(len, (size_t)1 << 31);
 	if (end < start)
 		end = UINTPTR_MAX;
-	if (!start || !len || !lm_area_near(start, end))
+	if (!start || !len || len > SSIZE_MAX || !lm_area_near(start, end))
 		return;
 	at = reach(start, end, write);
 	/* Where the kernel may not write it still may read: a time-out that it
@@ -176,6 +178,9 @@ void lm_pins_iovec(struct lm_call_pins *pins, uintptr_t iov, size_t count,
 		n = lm_min(count, sizeof(some) / sizeof(*some));
 		if (lm_copy(some, iov, n * sizeof(*some)) < 0)
 			return;
+		for (size_t i = 0; i < n; i++)
+			if (some[i].iov_len > SSIZE_MAX)
+				return; /* EINVAL */
 		for (size_t i = 0; i < n; i++)
 			lm_call_add(pins, (uintptr_t)some[i].iov_base,
 				    some[i].iov_len, dir);
