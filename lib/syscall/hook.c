@@ -73,6 +73,8 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
 	struct lm_call_pins pins;
 	long ret;
 
+	if (lm_call_pinned(SYS_read, args))
+		return original(fd, buf, len);
 	if (lm_pieces_call(SYS_read, args, &ret)) {
 		if (ret >= 0)
 			return ret;
