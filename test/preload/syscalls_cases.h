@@ -1327,7 +1327,9 @@ static long c_shared_mutex(char *p[PARAMS], bool raw)
 		pthread_mutex_lock(mutex);
 		away(p[0]);
 		pthread_mutex_unlock(mutex);
-		_exit(pthread_mutex_lock(mutex));
+		pthread_mutex_lock(mutex);
+		away(p[0]);
+		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
 	away(p[0]);
@@ -1338,6 +1340,37 @@ static long c_shared_mutex(char *p[PARAMS], bool raw)
 	away(p[0]);
 	extra[2] = pthread_mutex_unlock(mutex);
 	return pthread_mutex_destroy(mutex);
+}
+
+static void *hold(void *argument)
+{
+	pthread_mutex_lock(argument);
+	away(argument);
+	return NULL;
+}
+
+/* A thread ends that holds one. */
+static long c_robust_mutex(char *p[PARAMS], bool raw)
+{
+	pthread_mutexattr_t attr;
+	pthread_t thread;
+
+	(void)raw;
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	for (int i = 0; i < 2; i++) {
+		pthread_mutex_t *mutex = (pthread_mutex_t *)p[i];
+
+		pthread_mutex_init(mutex, &attr);
+		pthread_create(&thread, NULL, hold, mutex);
+		pthread_join(thread, NULL);
+		extra[i] = pthread_mutex_trylock(mutex);
+		if (extra[i] == EOWNERDEAD)
+			pthread_mutex_consistent(mutex);
+		pthread_mutex_unlock(mutex);
+		pthread_mutex_destroy(mutex);
+	}
+	return 0;
 }
 
 /* p: name of the host, of the service, hints, the pointer to what was found */
@@ -1556,6 +1589,8 @@ const struct test tests[] = {
 	TL(condition, OUT(sizeof(struct meeting))),
 	TL(barrier, TIME(sizeof(pthread_barrier_t))),
 	TL(rwlock, TIME(sizeof(pthread_rwlock_t))),
+	TL(robust_mutex, TIME(sizeof(pthread_mutex_t)),
+	   TIME(sizeof(pthread_mutex_t))),
 	TL(shared_mutex, TIME(sizeof(pthread_mutex_t))),
 	TL(getaddrinfo, NAME("127.0.0.1"), NAME("80"),
 	   TIME(sizeof(struct addrinfo)), TIME(sizeof(void *))),
