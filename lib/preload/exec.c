@@ -304,11 +304,37 @@ LM_EXPORT int execle(const char *path, const char *first, ...)
 
 /* -- Children that come with a program ------------------------------------------ */
 
+/* What the child looks at itself, where faults are not lazymap's any more: glibc
+ * takes its handlers away first. */
+static void pin_spawn(struct lm_call_pins *pins, const char *file,
+		      char *const *argv,
+		      const posix_spawn_file_actions_t *actions,
+		      const posix_spawnattr_t *attr)
+{
+	size_t n = 0;
+
+	lm_call_begin(pins);
+	if (!lm_call_any())
+		return;
+	if (file)
+		lm_call_add(pins, (uintptr_t)file, strlen(file) + 1, LM_IN);
+	while (argv && argv[n])
+		n++;
+	lm_call_add(pins, (uintptr_t)argv, (n + 1) * sizeof(*argv), LM_IN);
+	lm_call_add(pins, (uintptr_t)attr, sizeof(*attr), LM_IN);
+	lm_call_add(pins, (uintptr_t)actions, sizeof(*actions), LM_IN);
+	/* A kind, and descriptors, flags and a name. */
+	if (actions && actions->__used > 0)
+		lm_call_add(pins, (uintptr_t)actions->__actions,
+			    (size_t)actions->__used * 64, LM_IN);
+}
+
 /* glibc blocks all signals for the time, and gives the child this thread's
  * mask, unless an attribute has one. */
-#define SPAWN(env, call)                                                       \
+#define SPAWN(file, env, call)                                                 \
 	do {                                                                   \
 		uint64_t mask_;                                                \
+		struct lm_call_pins pins_;                                     \
 		char **next;                                                   \
 		int ret_;                                                      \
                                                                                \
@@ -317,6 +343,7 @@ LM_EXPORT int execle(const char *path, const char *first, ...)
 			return call;                                           \
 		}                                                              \
 		next = ENVIRONMENT(env);                                       \
+		pin_spawn(&pins_, file, argv, actions, attr);                  \
 		for (int tries_ = 0; tries_ < 3; tries_++) {                   \
 			present(argv, tries_);                                 \
 			present(next, tries_);                                 \
@@ -326,6 +353,7 @@ LM_EXPORT int execle(const char *path, const char *first, ...)
 			if (ret_ != EFAULT)                                    \
 				break;                                         \
 		}                                                              \
+		lm_call_unpin(&pins_);                                         \
 		return ret_;                                                   \
 	} while (0)
 
@@ -334,7 +362,8 @@ LM_EXPORT int posix_spawn(pid_t *child, const char *path,
 			  const posix_spawnattr_t *attr, char *const argv[],
 			  char *const env[])
 {
-	SPAWN(env, REAL(posix_spawn)(child, path, actions, attr, argv, next));
+	SPAWN(path, env,
+	      REAL(posix_spawn)(child, path, actions, attr, argv, next));
 }
 
 LM_EXPORT int posix_spawnp(pid_t *child, const char *file,
@@ -342,7 +371,8 @@ LM_EXPORT int posix_spawnp(pid_t *child, const char *file,
 			   const posix_spawnattr_t *attr, char *const argv[],
 			   char *const env[])
 {
-	SPAWN(env, REAL(posix_spawnp)(child, file, actions, attr, argv, next));
+	SPAWN(file, env,
+	      REAL(posix_spawnp)(child, file, actions, attr, argv, next));
 }
 
 /* These take the environment that there is: where the program has cleared it,

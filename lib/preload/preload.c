@@ -186,6 +186,7 @@ void lm_shim_end(void)
 	    atomic_exchange(&pid, me) == me)
 		return;
 	lm_exit_flush();
+	lm_robust_pin();
 	/* A program that makes its system calls itself may have put a file of
 	 * its own there. */
 	fd = atomic_load(&stats_fd);

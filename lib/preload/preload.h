@@ -37,6 +37,9 @@ int lm_shim_off(void);
 int lm_shim_vforked(void);
 void lm_process_start(void);
 
+/* This thread ends: its robust mutexes are there when the kernel looks. */
+void lm_robust_pin(void);
+
 /* Keep what the next program is to be given. */
 void lm_exec_start(void);
 

@@ -135,6 +135,7 @@ static void end(void *stack)
 		pthread_setspecific(key, stack);
 		return;
 	}
+	lm_robust_pin();
 	if (kernel_stack(NULL, &now) == 0 && now.ss_sp == stack &&
 	    kernel_stack(&none, NULL) < 0)
 		return; /* in use, by a handler that ended the thread */

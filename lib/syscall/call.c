@@ -32,6 +32,36 @@ struct lm_call_more {
 	struct lm_pin pin[MORE_PINS];
 };
 
+/* What this thread has pinned for a call that is about to be made inside a
+ * function of the C library, so that the hook there need not: the call as it is
+ * going to be, but for arguments that are no memory's. */
+static __thread struct {
+	const struct lm_call_pins *pins; /* NULL: nothing */
+	long nr, args[3];
+} made __attribute__((tls_model("initial-exec")));
+
+/* It counts only while the function that pinned runs (whose `pins` lies further
+ * up on the stack), and not in a handler that interrupts it, unless for the very
+ * same memory. */
+bool lm_call_pinned(long nr, const long args[6])
+{
+	return made.pins && made.nr == nr && made.args[0] == args[0] &&
+	       made.args[1] == args[1] && made.args[2] == args[2] &&
+	       (uintptr_t)made.pins > (uintptr_t)__builtin_frame_address(0);
+}
+
+static void note_pinned(const struct lm_call_pins *pins, long nr,
+			const long args[6])
+{
+	made.pins = NULL; /* nothing, for a handler between the lines */
+	atomic_signal_fence(memory_order_seq_cst);
+	made.nr = nr;
+	for (int i = 0; i < 3; i++)
+		made.args[i] = args[i];
+	atomic_signal_fence(memory_order_seq_cst);
+	made.pins = pins;
+}
+
 bool lm_call_any(void)
 {
 	return lm_area_ever();
@@ -114,11 +144,13 @@ void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
 		 int dir)
 {
 	bool write = dir & (LM_ARG_OUT | LM_ARG_KEEP);
-	uintptr_t end = start + len, at;
+	uintptr_t end, at;
 
+	/* More than 2 GiB no call moves, and a length below zero is refused. */
+	end = start + lm_min(len, (size_t)1 << 31);
 	if (end < start)
 		end = UINTPTR_MAX;
-	if (!start || !len || !lm_area_near(start, end))
+	if (!start || !len || len > SSIZE_MAX || !lm_area_near(start, end))
 		return;
 	at = reach(start, end, write);
 	/* Where the kernel may not write it still may read: a time-out that it
@@ -137,6 +169,8 @@ void lm_call_unpin(struct lm_call_pins *pins)
 {
 	struct lm_call_more *more;
 
+	if (made.pins == pins)
+		made.pins = NULL;
 	while (pins->count) {
 		struct lm_pin pin = pins->pin[--pins->count];
 
@@ -176,6 +210,9 @@ void lm_pins_iovec(struct lm_call_pins *pins, uintptr_t iov, size_t count,
 		n = lm_min(count, sizeof(some) / sizeof(*some));
 		if (lm_copy(some, iov, n * sizeof(*some)) < 0)
 			return;
+		for (size_t i = 0; i < n; i++)
+			if (some[i].iov_len > SSIZE_MAX)
+				return; /* EINVAL */
 		for (size_t i = 0; i < n; i++)
 			lm_call_add(pins, (uintptr_t)some[i].iov_base,
 				    some[i].iov_len, dir);
@@ -324,6 +361,8 @@ void lm_call_pin(struct lm_call_pins *pins, long nr, const long args[6])
 		return;
 	pins->present_only = nr == SYS_execve || nr == SYS_execveat;
 	pin_row(pins, nr, row, args);
+	if (pins->count && lm_hook_count())
+		note_pinned(pins, nr, args);
 }
 
 static long raw(long nr, const long args[6])
@@ -366,7 +405,7 @@ long lm_call(long nr, const long args[6])
 	long ret;
 
 	row = lm_call_any() ? lm_table_row(nr) : NULL;
-	if (!row)
+	if (!row || lm_call_pinned(nr, args))
 		return raw(nr, args);
 	if (nr == SYS_execve || nr == SYS_execveat)
 		return call_exec(nr, args);

@@ -7,9 +7,33 @@
 #ifndef LM_SYSCALL_HOOK_H
 #define LM_SYSCALL_HOOK_H
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LM_HOOKS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LM_HOOKS 0
+#endif
+#endif
+/* Are there any, in this build? */
+#ifndef LM_HOOKS
+#ifdef __x86_64__
+#define LM_HOOKS 1
+#else
+#define LM_HOOKS 0
+#endif
+#endif
+
+#if LM_HOOKS
+/* Where stubs go on: assembly, not to be called. */
+void lm_hook_enter(void) __attribute__((visibility("hidden")));
+void lm_hook_enter_any(void) __attribute__((visibility("hidden")));
+void lm_hook_enter_read(void) __attribute__((visibility("hidden")));
+void lm_hook_enter_loaded(void) __attribute__((visibility("hidden")));
+#endif
+
 /*
- * Make the system calls in the text of every object that is loaded now pass
- * through lm_call() when they name lazy memory. Once, while the process has one
+ * Make the system calls in the text of every object that is loaded, now or by
+ * dlopen later, pass through lm_call() when they name lazy memory. Once, while the process has one
  * thread; not async-signal-safe. 0, or -errno and nothing is changed:
  *   -ENOSYS  not on this architecture, or not in a build with a sanitizer,
  *   -EBUSY   the process has more than one thread already,

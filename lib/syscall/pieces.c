@@ -12,14 +12,65 @@
 
 #include "../area.h"
 #include "../resident.h"
+#include "copy.h"
 
+#include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 /* So that eight threads have room. */
 #define SHARE 8
 #define LEAST ((size_t)64 * 1024)
+/* What the kernel transfers at most in one call: MAX_RW_COUNT. */
+#define MOST ((size_t)INT_MAX & ~(LM_PAGE - 1))
+/* Buffers of one piece, and of what is read at once of the program's array. */
+#define BUFFERS 16
+
+/* Of sends and receives, those that change nothing between pieces. */
+#define PLAIN_FLAGS                                                            \
+	(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_WAITALL |                \
+	 MSG_CMSG_CLOEXEC)
+#define RWF_ATOMIC_ 0x40 /* Linux 6.11 */
+
+/* How a call names its buffers. */
+enum shape { NO_SHAPE, BUFFER, VECTOR, MESSAGE };
+
+struct shaped {
+	enum shape shape;
+	bool in;       /* it reads */
+	int flags;     /* of a socket's call: which argument; 0: none */
+	bool position; /* argument 3 says where in the file */
+};
+
+static struct shaped shape_of(long nr)
+{
+	switch (nr) {
+	case SYS_read:
+	case SYS_write:
+		return (struct shaped){ BUFFER, nr == SYS_read, 0, false };
+	case SYS_pread64:
+	case SYS_pwrite64:
+		return (struct shaped){ BUFFER, nr == SYS_pread64, 0, true };
+	case SYS_recvfrom:
+	case SYS_sendto:
+		return (struct shaped){ BUFFER, nr == SYS_recvfrom, 3, false };
+	case SYS_readv:
+	case SYS_writev:
+		return (struct shaped){ VECTOR, nr == SYS_readv, 0, false };
+	case SYS_preadv:
+	case SYS_preadv2:
+		return (struct shaped){ VECTOR, true, 0, true };
+	case SYS_pwritev:
+	case SYS_pwritev2:
+		return (struct shaped){ VECTOR, false, 0, true };
+	case SYS_recvmsg:
+	case SYS_sendmsg:
+		return (struct shaped){ MESSAGE, nr == SYS_recvmsg, 2, false };
+	}
+	return (struct shaped){ NO_SHAPE, false, 0, false };
+}
 
 static size_t piece_size(void)
 {
@@ -29,19 +80,104 @@ static size_t piece_size(void)
 	return lm_max(pages / SHARE * LM_PAGE, LEAST);
 }
 
-bool lm_pieces_wanted(long nr, const long args[6])
-{
-	uintptr_t start = (uintptr_t)args[1];
-	size_t len = (size_t)args[2];
+/* -- The program's buffers ------------------------------------------------------ */
 
-	if (nr != SYS_read && nr != SYS_write && nr != SYS_pread64 &&
-	    nr != SYS_pwrite64)
-		return false;
-	return len > LEAST && lm_resident_limited() && len > piece_size() &&
-	       start + len > start && lm_area_near(start, start + len);
+/* A place in them. */
+struct buffers {
+	struct iovec first; /* what is left of the first */
+	uintptr_t array;    /* the others, in the program's memory */
+	size_t count;
+};
+
+static int find_buffers(enum shape shape, const long args[6],
+			struct buffers *buffers)
+{
+	struct msghdr msg;
+
+	*buffers = (struct buffers){ { NULL, 0 },
+				     (uintptr_t)args[1],
+				     (size_t)args[2] };
+	if (shape == BUFFER) {
+		buffers->first =
+			(struct iovec){ (void *)args[1], (size_t)args[2] };
+		buffers->count = 0;
+	} else if (shape == MESSAGE) {
+		if (lm_copy(&msg, (uintptr_t)args[1], sizeof(msg)) < 0)
+			return -EFAULT;
+		buffers->array = (uintptr_t)msg.msg_iov;
+		buffers->count = msg.msg_iovlen;
+	}
+	return buffers->count > IOV_MAX ? -EINVAL : 0;
 }
 
-enum stream { NONE, FILE_LIKE, PIPE_LIKE };
+/* Take up to `size` bytes, of as many buffers as have room. How many bytes;
+ * *count: of how many buffers. */
+static size_t take(struct buffers *buffers, size_t size,
+		   struct iovec part[BUFFERS], size_t *count)
+{
+	size_t taken = 0, len;
+
+	for (*count = 0; *count < BUFFERS && taken < size;) {
+		if (!buffers->first.iov_len) {
+			if (!buffers->count ||
+			    lm_copy(&buffers->first, buffers->array,
+				    sizeof(buffers->first)) < 0)
+				break;
+			buffers->array += sizeof(buffers->first);
+			buffers->count--;
+			continue;
+		}
+		len = lm_min(buffers->first.iov_len, size - taken);
+		part[(*count)++] =
+			(struct iovec){ buffers->first.iov_base, len };
+		buffers->first.iov_base = (char *)buffers->first.iov_base + len;
+		buffers->first.iov_len -= len;
+		taken += len;
+	}
+	return taken;
+}
+
+/* All of them: how many bytes, as far as the kernel goes; 0 where it is not to
+ * be done in pieces, or to be refused. */
+static size_t total_of(struct buffers buffers)
+{
+	struct iovec part[BUFFERS];
+	size_t total = 0, count;
+	bool lazy = false;
+
+	do {
+		total += take(&buffers, SSIZE_MAX, part, &count);
+		for (size_t i = 0; i < count; i++) {
+			uintptr_t start = (uintptr_t)part[i].iov_base;
+			uintptr_t end = start + part[i].iov_len;
+
+			if (part[i].iov_len > SSIZE_MAX || end < start ||
+			    total > SSIZE_MAX)
+				return 0;
+			lazy |= lm_area_near(start, end);
+		}
+	} while (count);
+	if (buffers.count)
+		return 0; /* the array cannot be read: EFAULT */
+	return lazy ? lm_min(total, MOST) : 0;
+}
+
+bool lm_pieces_wanted(long nr, const long args[6])
+{
+	struct shaped shaped = shape_of(nr);
+	struct buffers buffers;
+
+	if (shaped.shape == NO_SHAPE || !lm_resident_limited())
+		return false;
+	if (shaped.shape == BUFFER && (size_t)args[2] <= LEAST)
+		return false;
+	return find_buffers(shaped.shape, args, &buffers) == 0 &&
+	       total_of(buffers) > piece_size();
+}
+
+/* -- What is at the other end --------------------------------------------------- */
+
+enum stream { NONE, FILE_LIKE, PIPE, SOCKET };
 
 static enum stream stream_of(int fd)
 {
@@ -56,12 +192,12 @@ static enum stream stream_of(int fd)
 	case S_IFCHR:
 		return FILE_LIKE;
 	case S_IFIFO:
-		return PIPE_LIKE;
+		return PIPE;
 	case S_IFSOCK:
 		if (lm_sys(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type,
 			   &len) == 0 &&
 		    type == SOCK_STREAM)
-			return PIPE_LIKE;
+			return SOCKET;
 	}
 	return NONE;
 }
@@ -74,29 +210,164 @@ static bool would_wait(int fd)
 	return lm_sys(SYS_ioctl, fd, FIONREAD, &left) < 0 || left <= 0;
 }
 
+/* May the call be made more than once? Not one that looks without taking, goes
+ * to an address, or is all or nothing. */
+static bool may_repeat(long nr, const struct shaped *shaped, const long args[6])
+{
+	if (shaped->flags && (int)args[shaped->flags] & ~PLAIN_FLAGS)
+		return false;
+	if (nr == SYS_sendto && args[4])
+		return false;
+	return (nr != SYS_preadv2 && nr != SYS_pwritev2) ||
+	       !((int)args[5] & RWF_ATOMIC_);
+}
+
+/* -- The pieces ----------------------------------------------------------------- */
+
+struct transfer {
+	long nr;
+	const long *args;
+	struct shaped shaped;
+	enum stream stream;
+	struct buffers left;
+	size_t done;
+	struct msghdr msg; /* the program's, and what has come of it */
+	bool last;         /* nothing may come after this piece */
+};
+
+/* A part of a message. What goes beside the bytes goes with the first one; what
+ * comes beside them ends the call, for the next may have some, too. */
+static long message_piece(struct transfer *transfer, struct iovec *part,
+			  size_t count, int flags)
+{
+	struct msghdr msg = transfer->msg;
+	long ret;
+
+	msg.msg_iov = part;
+	msg.msg_iovlen = count;
+	if (transfer->done) {
+		msg.msg_name = NULL;
+		msg.msg_namelen = 0;
+	}
+	if (transfer->done && !transfer->shaped.in) {
+		msg.msg_control = NULL;
+		msg.msg_controllen = 0;
+	}
+	ret = lm_call_once(transfer->nr, (const long[6]){ transfer->args[0],
+							  (long)&msg, flags });
+	if (!transfer->shaped.in || ret < 0)
+		return ret;
+	if (!transfer->done)
+		transfer->msg.msg_namelen = msg.msg_namelen;
+	transfer->msg.msg_flags =
+		msg.msg_flags | (transfer->done ? transfer->msg.msg_flags : 0);
+	transfer->last = msg.msg_controllen && transfer->msg.msg_controllen;
+	if (transfer->last)
+		transfer->msg.msg_controllen = msg.msg_controllen;
+	return ret;
+}
+
+static long piece(struct transfer *transfer, struct iovec *part, size_t count)
+{
+	long args[6], nr = transfer->nr;
+	const struct shaped *shaped = &transfer->shaped;
+	struct msghdr msg = { .msg_iov = part, .msg_iovlen = count };
+
+	for (int i = 0; i < 6; i++)
+		args[i] = transfer->args[i];
+	/* One call that has sent something returns that; only when it has sent
+	 * nothing is there a SIGPIPE. */
+	if (transfer->stream == SOCKET && transfer->done && !shaped->in) {
+		if (!shaped->flags)
+			return lm_call_once(SYS_sendmsg,
+					    (const long[6]){ args[0],
+							     (long)&msg,
+							     MSG_NOSIGNAL });
+		args[shaped->flags] |= MSG_NOSIGNAL;
+	}
+	if (shaped->position &&
+	    !((nr == SYS_preadv2 || nr == SYS_pwritev2) && args[3] == -1))
+		args[3] += (long)transfer->done;
+	if (nr == SYS_recvfrom && transfer->done)
+		args[4] = args[5] = 0;
+	if (shaped->shape == MESSAGE)
+		return message_piece(transfer, part, count, (int)args[2]);
+	if (shaped->shape == VECTOR) {
+		args[1] = (long)part;
+		args[2] = (long)count;
+	} else {
+		args[1] = (long)part[0].iov_base;
+		args[2] = (long)part[0].iov_len;
+	}
+	return lm_call_once(nr, args);
+}
+
+static bool ends(const struct transfer *transfer)
+{
+	const struct shaped *shaped = &transfer->shaped;
+
+	if (transfer->last)
+		return true;
+	if (!shaped->in || transfer->stream == FILE_LIKE ||
+	    (shaped->flags && (int)transfer->args[shaped->flags] & MSG_WAITALL))
+		return false;
+	return would_wait((int)transfer->args[0]);
+}
+
+static long make_pieces(struct transfer *transfer, size_t total)
+{
+	struct iovec part[BUFFERS];
+	size_t size, count;
+	long ret = 0;
+
+	while (transfer->done < total) {
+		size = lm_min(piece_size(), total - transfer->done);
+		size = take(&transfer->left, size, part, &count);
+		ret = size ? piece(transfer, part, count) : -EFAULT;
+		if (ret > 0)
+			transfer->done += (size_t)ret;
+		if (ret < (long)size || !size ||
+		    (transfer->done < total && ends(transfer)))
+			break;
+	}
+	return transfer->done ? (long)transfer->done : ret;
+}
+
+/* What recvmsg has to say beside the bytes. */
+static long tell(struct transfer *transfer, long ret)
+{
+	struct lm_call_pins pins;
+	uintptr_t at = (uintptr_t)transfer->args[1];
+	struct msghdr *msg = &transfer->msg;
+
+	if (!transfer->last)
+		msg->msg_controllen = 0;
+	lm_call_begin(&pins);
+	lm_call_add(&pins, at, sizeof(*msg), LM_ARG_INOUT);
+	if (lm_copy((void *)at, (uintptr_t)msg, sizeof(*msg)) < 0)
+		ret = -EFAULT;
+	lm_call_unpin(&pins);
+	return ret;
+}
+
 bool lm_pieces_call(long nr, const long args[6], long *result)
 {
-	size_t len = (size_t)args[2], done = 0, piece = piece_size();
-	long part[6] = { args[0], args[1], 0, args[3], args[4], args[5] };
-	enum stream stream;
-	long ret = 0;
+	struct transfer transfer = { .nr = nr, .args = args };
 
 	if (!lm_pieces_wanted(nr, args))
 		return false;
-	stream = stream_of((int)args[0]);
-	if (stream == NONE)
+	transfer.shaped = shape_of(nr);
+	transfer.stream = stream_of((int)args[0]);
+	if (transfer.stream == NONE ||
+	    !may_repeat(nr, &transfer.shaped, args) ||
+	    find_buffers(transfer.shaped.shape, args, &transfer.left) < 0)
 		return false;
-	while (done < len) {
-		part[2] = (long)lm_min(len - done, piece);
-		ret = lm_call_once(nr, part);
-		if (ret > 0)
-			done += (size_t)ret;
-		if (ret < part[2] || (stream == PIPE_LIKE && nr == SYS_read &&
-				      done < len && would_wait((int)args[0])))
-			break;
-		part[1] += ret;
-		part[3] += ret; /* pread's and pwrite's offset */
-	}
-	*result = done ? (long)done : ret;
+	if (transfer.shaped.shape == MESSAGE &&
+	    lm_copy(&transfer.msg, (uintptr_t)args[1], sizeof(transfer.msg)) <
+		    0)
+		return false;
+	*result = make_pieces(&transfer, total_of(transfer.left));
+	if (nr == SYS_recvmsg && *result >= 0)
+		*result = tell(&transfer, *result);
 	return true;
 }

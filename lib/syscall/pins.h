@@ -29,6 +29,10 @@ int lm_pins_read(struct lm_call_pins *pins, void *to, uintptr_t from,
 bool lm_pieces_wanted(long nr, const long args[6]);
 bool lm_pieces_call(long nr, const long args[6], long *result);
 
+/* Has the function of the C library that makes this call been entered by way of
+ * lm_call_pin() for it, so that all is pinned? */
+bool lm_call_pinned(long nr, const long args[6]);
+
 /* Pin, make the call, unpin. */
 long lm_call_once(long nr, const long args[6]);
 

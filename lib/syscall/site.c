@@ -1,9 +1,10 @@
 /*
  * site.c -- finding system calls in x86-64 code. See site.h.
  *
- * There is no disassembler here. A site is accepted when a short run of bytes
+ * Most sites need no knowledge of the code around them: a short run of bytes
  * decodes, from a mov of a known call's number to the syscall instruction, as
- * instructions of a few kinds; what is not understood is not a site.
+ * instructions of a few kinds. For others see window.c; what is not understood
+ * is not a site.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +15,7 @@
 
 #include "../os.h"
 #include "table.h"
+#include "window.h"
 
 #include <emmintrin.h>
 #include <string.h>
@@ -84,6 +86,12 @@ static size_t simple(const uint8_t *from)
 	return (size_t)(at - from) + immediate;
 }
 
+bool lm_site_wanted(long nr)
+{
+	/* What comes back on another stack is not for a function to make. */
+	return nr != SYS_clone && nr != SYS_clone3 && lm_table_row(nr);
+}
+
 static bool number(const uint8_t *at, long *nr)
 {
 	uint32_t n;
@@ -91,11 +99,8 @@ static bool number(const uint8_t *at, long *nr)
 	if (*at != 0xb8)
 		return false;
 	memcpy(&n, at + 1, sizeof(n));
-	/* What comes back on another stack is not for a function to make. */
-	if (n > 4095 || n == SYS_clone || n == SYS_clone3 || !lm_table_row(n))
-		return false;
 	*nr = n;
-	return true;
+	return n <= 4095 && lm_site_wanted(n);
 }
 
 /* Do simple instructions lead from at to end? */
@@ -114,8 +119,10 @@ static bool leads(const uint8_t *at, const uint8_t *end)
 
 /* The site of the syscall instruction at `at`, with `before` bytes of text in
  * front of it: the nearest. */
-static bool find_site(const uint8_t *at, size_t before, struct lm_site *site)
+static bool find_site(const struct lm_text *text, size_t before,
+		      struct lm_site *site)
 {
+	const uint8_t *at = text->at + before;
 	/* What syscall() ends in, mov 8(%rsp), %r9; and what all calls do
 	 * that a thread can be cancelled in since glibc 2.41, where they are
 	 * one function, mov %r11, 8(%rsp). */
@@ -124,11 +131,11 @@ static bool find_site(const uint8_t *at, size_t before, struct lm_site *site)
 
 	if (before < 5)
 		return false;
+	*site = (struct lm_site){ .kind = LM_SITE_NUMBER };
 	if (!memcmp(at - 5, last[0], 5) || !memcmp(at - 5, last[1], 5)) {
-		*site = (struct lm_site){ at - 5, 0, LM_SITE_ANY, 0 };
+		*site = (struct lm_site){ at - 5, 5, LM_SITE_ANY, false, 0 };
 		return true;
 	}
-	site->kind = LM_SITE_NUMBER;
 	for (size_t copy = 0; copy <= LM_SITE_COPY && copy + 5 <= before;
 	     copy++) {
 		site->at = at - copy - 5;
@@ -136,7 +143,10 @@ static bool find_site(const uint8_t *at, size_t before, struct lm_site *site)
 		if (number(site->at, &site->nr) && leads(site->at + 5, at))
 			return true;
 	}
-	return false;
+	/* Most of the others have a number without memory. */
+	if (at[-5] == 0xb8 && !at[-2] && !at[-1])
+		return false;
+	return lm_window_find(text, at, site) == 0;
 }
 
 /* The two bytes of `syscall` among 16 positions: a bit for each. */
@@ -151,18 +161,20 @@ static unsigned syscalls(const uint8_t *at)
 }
 
 /* The last 16 bytes of a text are padding, or else lost. */
-void lm_site_find(const uint8_t *text, size_t len, struct lm_sites *sites)
+void lm_site_find(const struct lm_text *text, struct lm_sites *sites)
 {
-	for (size_t i = 5; i + 17 <= len; i += 16)
-		for (unsigned bits = syscalls(text + i); bits;
+	size_t first = sites->count;
+
+	for (size_t i = 5; i + 17 <= text->len; i += 16)
+		for (unsigned bits = syscalls(text->at + i); bits;
 		     bits &= bits - 1) {
 			size_t before = i + (size_t)__builtin_ctz(bits);
 
 			if (sites->count < LM_SITES - 1 &&
-			    find_site(text + before, before,
-				      &sites->site[sites->count]))
+			    find_site(text, before, &sites->site[sites->count]))
 				sites->count++;
 		}
+	lm_window_check(text, sites, first);
 }
 
 #endif

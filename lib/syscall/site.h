@@ -6,24 +6,37 @@
 #ifndef LM_SYSCALL_SITE_H
 #define LM_SYSCALL_SITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum lm_site_kind {
 	LM_SITE_NUMBER, /* mov $nr, %eax */
-	LM_SITE_ANY,    /* the last mov of a function that makes any call */
+	LM_SITE_ANY,    /* what comes last: the number is known when it runs */
 	LM_SITE_READ,   /* the first instruction of read() */
+	LM_SITE_LOADED, /* the empty function that tells of dlopen */
+	LM_SITE_KINDS,
 };
 
-/* The most bytes between that are copied. */
-#define LM_SITE_COPY 18
+/* The most bytes that are copied. */
+#define LM_SITE_COPY 19
 
-/* What is hooked: five bytes, what follows them up to the syscall, and nr. */
+/* What is hooked: five bytes at `at`; what the stub gets a copy of: what follows
+ * them up to the syscall, or at an LM_SITE_ANY all of it. */
 struct lm_site {
 	const uint8_t *at;
-	size_t copy; /* bytes between */
+	size_t copy;
 	enum lm_site_kind kind;
-	long nr;
+	bool inner; /* more instructions than one begin in the five bytes */
+	long nr;    /* at an LM_SITE_NUMBER */
+};
+
+/* Executable memory, and the object's .eh_frame_hdr or NULL. */
+struct lm_text {
+	const uint8_t *at;
+	size_t len;
+	const void *frames;
+	size_t frames_len;
 };
 
 /* More than any object has: the C library has some hundred. */
@@ -34,7 +47,10 @@ struct lm_sites {
 	struct lm_site site[LM_SITES];
 };
 
-/* Add the sites of [text, text+len), in their order. One place is left. */
-void lm_site_find(const uint8_t *text, size_t len, struct lm_sites *sites);
+/* Add the sites of a text, in their order. One place is left. */
+void lm_site_find(const struct lm_text *text, struct lm_sites *sites);
+
+/* Is this a call to look at? */
+bool lm_site_wanted(long nr);
 
 #endif

@@ -125,7 +125,7 @@ static void pin_ioctl(struct lm_call_pins *pins, uint32_t request, uintptr_t at)
 static void pin_futex(struct lm_call_pins *pins, const long args[6])
 {
 	int op = (int)args[1] & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
-	bool timeout = false, second = false, write = false;
+	bool timeout = false, second = false;
 
 	switch (op) {
 	case FUTEX_WAIT:
@@ -134,27 +134,23 @@ static void pin_futex(struct lm_call_pins *pins, const long args[6])
 		break;
 	case FUTEX_LOCK_PI:
 	case 13: /* FUTEX_LOCK_PI2, 5.14 */
-		timeout = write = true;
-		break;
-	case FUTEX_UNLOCK_PI:
-	case FUTEX_TRYLOCK_PI:
-		write = true;
+		timeout = true;
 		break;
 	case FUTEX_REQUEUE:
 	case FUTEX_CMP_REQUEUE:
-		second = true;
-		break;
 	case FUTEX_WAKE_OP:
 	case FUTEX_CMP_REQUEUE_PI:
-		second = write = true;
+		second = true;
 		break;
 	case FUTEX_WAIT_REQUEUE_PI:
-		timeout = second = write = true;
+		timeout = second = true;
 		break;
 	}
-	lm_call_add(pins, (uintptr_t)args[0], 4, write ? INOUT : IN);
+	/* To be written, whatever the call: of a futex that may be shared the
+	 * kernel wants a page that can be, or it has to be a file's. */
+	lm_call_add(pins, (uintptr_t)args[0], 4, INOUT);
 	if (second)
-		lm_call_add(pins, (uintptr_t)args[4], 4, write ? INOUT : IN);
+		lm_call_add(pins, (uintptr_t)args[4], 4, INOUT);
 	if (timeout)
 		lm_call_add(pins, (uintptr_t)args[3], 16, IN);
 }

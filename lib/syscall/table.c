@@ -325,6 +325,24 @@ const struct lm_row *lm_table_row(long nr)
 	return &rows[nr];
 }
 
+bool lm_table_nested(long nr)
+{
+	const struct lm_row *row = lm_table_row(nr);
+
+	if (nr == SYS_pselect6 || nr == SYS_io_submit || nr == SYS_seccomp ||
+	    nr == SYS_io_pgetevents)
+		return true;
+	for (int i = 0; row && i < LM_ARGS; i++)
+		switch (row->arg[i].kind) {
+		case LM_ARG_IOVEC:
+		case LM_ARG_MSG:
+		case LM_ARG_MMSG:
+		case LM_ARG_STRINGS:
+			return true;
+		}
+	return false;
+}
+
 long lm_table_end(void)
 {
 	return (long)(sizeof(rows) / sizeof(rows[0]));

@@ -8,6 +8,7 @@
 #ifndef LM_SYSCALL_TABLE_H
 #define LM_SYSCALL_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,9 @@ struct lm_row {
 
 /* The row of a call, or NULL: not known, or it has no memory to look at. */
 const struct lm_row *lm_table_row(long nr);
+
+/* Does its memory name other memory? The arguments alone do not tell then. */
+bool lm_table_nested(long nr);
 
 /* Every number below this is worth asking for. */
 long lm_table_end(void);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SIZE ((size_t)1 << 20)
@@ -99,6 +101,61 @@ __asm__(".text\n.globl bare_uname\n.type bare_uname,@function\n"
 	"jmp 4b\n"
 	".size bare_uname, .-bare_uname\n");
 
+/* uname(at), with the number in a register: several instructions have to give
+ * way. And getpid(), where a jump leads between them, so that they may not. */
+long window_uname(char *at, long nr);
+long jumped_getpid(long nr, long way);
+__asm__(".text\n.balign 16\n.globl window_uname\n"
+	".type window_uname,@function\n"
+	"window_uname:\n"
+	".cfi_startproc\n"
+	"mov %rsi, %r8\n"
+	"push %rbx\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"mov $0x1111, %ebx\n"
+	"xor %esi, %esi\n"
+	"xor %r10d, %r10d\n"
+	"mov %r8d, %eax\n"
+	"syscall\n"
+	"cmp $0x1111, %ebx\n"
+	"jne 1f\n"
+	"cmp $63, %r8d\n"
+	"jne 1f\n"
+	"or %r10d, %esi\n"
+	"jne 1f\n"
+	"pop %rbx\n"
+	"ret\n"
+	"1: ud2\n"
+	".cfi_endproc\n"
+	".size window_uname, .-window_uname\n"
+	".balign 16\n.globl jumped_getpid\n"
+	".type jumped_getpid,@function\n"
+	"jumped_getpid:\n"
+	".cfi_startproc\n"
+	"mov %edi, %r8d\n"
+	"test %esi, %esi\n"
+	"jne 1f\n"
+	"xor %esi, %esi\n"
+	"xor %edx, %edx\n"
+	"1: mov %r8d, %eax\n"
+	"syscall\n"
+	"ret\n"
+	".cfi_endproc\n"
+	".size jumped_getpid, .-jumped_getpid\n");
+
+static void windows(void)
+{
+	char *at = fresh();
+
+	EXPECT(window_uname(at + 5000, 63) == 0);
+	EXPECT(!strcmp(at + 5000, "Linux"));
+	EXPECT(window_uname(at + 5000, 63) == 0);
+	EXPECT(window_uname((char *)8, 63) == -EFAULT);
+	EXPECT(jumped_getpid(39, 0) == getpid());
+	EXPECT(jumped_getpid(39, 1) == getpid());
+	munmap(at, SIZE);
+}
+
 static void registers(void)
 {
 	char in[384], out[384], *at = fresh();
@@ -118,6 +175,10 @@ static void registers(void)
 	munmap(at, SIZE);
 }
 #else
+static void windows(void)
+{
+}
+
 static void registers(void)
 {
 }
@@ -288,6 +349,233 @@ static void large(void)
 	munmap(to, LARGE);
 }
 
+/* Buffers of all sizes, one of them empty, that make up the whole. */
+#define PARTS 20
+static void cut(char *at, struct iovec iov[PARTS])
+{
+	size_t len = LARGE / 200, left = LARGE;
+
+	for (int i = 0; i < PARTS; i++) {
+		iov[i].iov_base = at + (LARGE - left);
+		iov[i].iov_len = i == 7 ? 0 : i == PARTS - 1 ? left : len;
+		left -= iov[i].iov_len;
+		len += i * 1000 + 1;
+	}
+}
+
+static char *large_pattern(void)
+{
+	char *at = large_fresh();
+
+	for (size_t i = 0; i < LARGE; i += 1024)
+		memcpy(at + i, &i, sizeof(i));
+	return at;
+}
+
+static bool is_pattern(const char *at, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i += 1024)
+		if (memcmp(at + i, &i, sizeof(i)) != 0)
+			return false;
+	return true;
+}
+
+static void large_vectors(void)
+{
+	char *from = large_pattern(), *to = large_fresh();
+	struct iovec out[PARTS], in[PARTS];
+	int fd = memfd_create("large", 0);
+
+	cut(from, out);
+	cut(to, in);
+	EXPECT(writev(fd, out, PARTS) == (ssize_t)LARGE);
+	EXPECT(lseek(fd, 0, SEEK_CUR) == (off_t)LARGE);
+	EXPECT(preadv(fd, in, PARTS, 1024) == (ssize_t)LARGE - 1024);
+	EXPECT(is_pattern(to - 1024, 1024, LARGE));
+	lseek(fd, 0, SEEK_SET);
+	EXPECT(readv(fd, in, PARTS) == (ssize_t)LARGE);
+	EXPECT(is_pattern(to, 0, LARGE));
+	EXPECT(readv(fd, in, PARTS) == 0);
+	madvise(to, LARGE, MADV_DONTNEED);
+	EXPECT(ftruncate(fd, 0) == 0);
+	EXPECT(pwritev(fd, out, PARTS, 2048) == (ssize_t)LARGE);
+	lseek(fd, 2048, SEEK_SET);
+	EXPECT(syscall(SYS_preadv2, fd, in, PARTS, -1L, 0L, 0) == (long)LARGE);
+	EXPECT(is_pattern(to, 0, LARGE));
+	EXPECT(lseek(fd, 0, SEEK_CUR) == (off_t)LARGE + 2048);
+	/* Refused as a whole. */
+	in[3].iov_len = (size_t)-1;
+	errno = 0;
+	EXPECT(readv(fd, in, PARTS) == -1 && errno == EINVAL);
+	EXPECT(syscall(SYS_readv, fd, 8L, PARTS) == -1 && errno == EFAULT);
+	close(fd);
+	munmap(from, LARGE);
+	munmap(to, LARGE);
+}
+
+/* The other end: what is read before `enough`, and a sum of it. */
+struct other_end {
+	int fd;
+	size_t enough, got, wrong;
+};
+
+static void *read_large(void *argument)
+{
+	static char buffer[1024 * 64];
+	struct other_end *end = argument;
+	size_t have = 0;
+	ssize_t n;
+
+	while (end->got < end->enough &&
+	       (n = read(end->fd, buffer + have, sizeof(buffer) - have)) > 0) {
+		have += (size_t)n;
+		if (have < sizeof(buffer))
+			continue;
+		for (size_t i = 0; i < have; i += 1024, end->got += 1024)
+			end->wrong += memcmp(buffer + i, &end->got,
+					     sizeof(end->got)) != 0;
+		have = 0;
+	}
+	close(end->fd);
+	return NULL;
+}
+
+enum way { SEND, SENDMSG, WRITE, WRITEV };
+
+static ssize_t send_large(int fd, char *from, enum way way)
+{
+	struct iovec iov[PARTS];
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct msghdr msg = { .msg_iov = iov,
+			      .msg_iovlen = PARTS,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&msg);
+
+	cut(from, iov);
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
+	switch (way) {
+	case SEND:
+		return send(fd, from, LARGE, 0);
+	case SENDMSG:
+		return sendmsg(fd, &msg, 0);
+	case WRITE:
+		return write(fd, from, LARGE);
+	case WRITEV:
+		return writev(fd, iov, PARTS);
+	}
+	return -1;
+}
+
+static void large_sends(void)
+{
+	char *from = large_pattern();
+
+	for (enum way way = SEND; way <= WRITEV; way++)
+		for (int early = 0; early < 2; early++) {
+			struct other_end end = { .enough = LARGE };
+			pthread_t thread;
+			ssize_t ret;
+			int fds[2];
+
+			if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
+				abort();
+			end.fd = fds[1];
+			/* Who has sent something is told that, and not killed
+			 * by SIGPIPE. */
+			if (early)
+				end.enough = LARGE / 2;
+			pthread_create(&thread, NULL, read_large, &end);
+			ret = send_large(fds[0], from, way);
+			close(fds[0]);
+			pthread_join(thread, NULL);
+			if (early)
+				EXPECT(ret >= (ssize_t)LARGE / 2 &&
+				       ret < (ssize_t)LARGE);
+			else
+				EXPECT(ret == (ssize_t)LARGE);
+			EXPECT(end.got == end.enough && end.wrong == 0);
+		}
+	munmap(from, LARGE);
+}
+
+static void *write_large(void *argument)
+{
+	send_large(*(int *)argument, large_pattern(), SENDMSG);
+	shutdown(*(int *)argument, SHUT_WR);
+	return NULL;
+}
+
+static void large_receives(void)
+{
+	for (int how = 0; how < 2; how++) {
+		char control[CMSG_SPACE(sizeof(int))], *to = large_fresh();
+		struct iovec iov[PARTS];
+		struct msghdr msg = { .msg_iov = iov,
+				      .msg_iovlen = PARTS,
+				      .msg_control = control,
+				      .msg_controllen = sizeof(control) };
+		ssize_t all = 0, n;
+		pthread_t thread;
+		int fds[2];
+
+		cut(to, iov);
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
+			abort();
+		pthread_create(&thread, NULL, write_large, &fds[0]);
+		/* Descriptors come with the first bytes, once, and end it. */
+		if (how == 0) {
+			all = recvmsg(fds[1], &msg, MSG_WAITALL);
+			EXPECT(all > 0 && msg.msg_controllen > 0);
+			EXPECT(CMSG_FIRSTHDR(&msg)->cmsg_type == SCM_RIGHTS);
+			close(*(int *)CMSG_DATA(CMSG_FIRSTHDR(&msg)));
+		} else {
+			/* Or are lost, where there is no room. */
+			msg.msg_controllen = 0;
+			n = recvmsg(fds[1], &msg, 0);
+			EXPECT(n > 0 && msg.msg_flags & MSG_CTRUNC);
+			EXPECT(!msg.msg_controllen);
+			all = n > 0 ? n : 0;
+		}
+		n = recv(fds[1], to + all, LARGE - (size_t)all, MSG_WAITALL);
+		EXPECT(n == (ssize_t)LARGE - all);
+		EXPECT(is_pattern(to, 0, LARGE));
+		/* What is there, and no waiting for more. */
+		EXPECT(send(fds[1], "few", 3, 0) == 3);
+		EXPECT(recv(fds[0], to, LARGE, 0) == 3);
+		EXPECT(recv(fds[0], to, LARGE, MSG_DONTWAIT) == -1 &&
+		       errno == EAGAIN);
+		EXPECT(recv(fds[1], to, LARGE, 0) == 0);
+		pthread_join(thread, NULL);
+		close(fds[0]);
+		close(fds[1]);
+		munmap(to, LARGE);
+	}
+}
+
+/* One that is larger than a piece goes whole all the same. */
+static void datagram(void)
+{
+	char *from = large_pattern(), *to = large_fresh();
+	const size_t len = 150000;
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) < 0)
+		abort();
+	EXPECT(send(fds[0], from, len, 0) == (ssize_t)len);
+	EXPECT(send(fds[0], "second", 6, 0) == 6);
+	EXPECT(recv(fds[1], to, 300000, 0) == (ssize_t)len);
+	EXPECT(is_pattern(to, 0, len));
+	EXPECT(read(fds[1], to, len) == 6);
+	close(fds[0]);
+	close(fds[1]);
+	munmap(from, LARGE);
+	munmap(to, LARGE);
+}
+
 /* -- Children ----------------------------------------------------------------- */
 
 static long status_of(const char *name)
@@ -309,9 +597,14 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	alarm(200);
 	registers();
+	windows();
 	cancellation();
 	threads();
 	large();
+	large_vectors();
+	large_sends();
+	large_receives();
+	datagram();
 	/* What a setuid program would lose its privileges by, or a static one
 	 * be killed by: as without lazymap. */
 	printf("%d failed; no_new_privs %ld, seccomp %ld\n", failures,

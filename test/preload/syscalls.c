@@ -3,9 +3,9 @@
  * ordinary memory. Run under `lazymap run`; on the kernel alone it passes as
  * well, which shows that the comparison itself is sound.
  *
- *	syscalls [-v] [-l] [NAME]
+ *	syscalls [-v] [-l] [-s] [NAME]
  *
- * -l: the C library's functions only.
+ * -l: the C library's functions only. -s: on memory that was swapped out only.
  *
  * Each case is a call with up to six pieces of memory. It is made twice, with
  * the pieces laid out the same way: once in memory that lazymap leaves to the
@@ -36,6 +36,7 @@ enum kind {
 	ABSENT,    /* never touched */
 	CLEAN,     /* read before */
 	DIRTY,     /* written before */
+	SWAPPED,   /* written, and gone out: with a resident limit */
 	SHARED,    /* a shared mapping, never touched */
 	READ_ONLY, /* may not be written */
 	NONE,      /* may not be touched */
@@ -45,14 +46,16 @@ enum kind {
 	KINDS,
 };
 
-static const char *const kind_names[] = { "absent",    "clean",     "dirty",
-					  "shared",    "read-only", "none",
-					  "half-lazy", "lazy-half", "hole" };
+static const char *const kind_names[] = { "absent",  "clean",     "dirty",
+					  "swapped", "shared",    "read-only",
+					  "none",    "half-lazy", "lazy-half",
+					  "hole" };
 
 long extra[4];
 static sigjmp_buf died;
 #define DIED (-12345)
-static int failures, checks, verbose, libc_only;
+static int failures, checks, verbose, libc_only, swapped, gone;
+static enum kind only_kind = KINDS;
 
 struct outcome {
 	long ret, extra[4];
@@ -101,6 +104,21 @@ static void touch(char *at, size_t len, bool write)
 	}
 }
 
+/* What the advice does is for the pager to say; those that are all gone are
+ * counted. */
+static void swap_out(char *at, int plain)
+{
+	unsigned char there[SIZE / PAGE];
+
+	madvise(at, SIZE, MADV_PAGEOUT);
+	if (plain)
+		return;
+	if (mincore(at, SIZE, there) < 0)
+		die("mincore");
+	swapped++;
+	gone += !memchr(there, 1, sizeof(there));
+}
+
 /* `plain`: MAP_STACK where the memory is to be ordinary, whatever the kind. */
 static void lay(const struct piece *piece, enum kind kind, int plain, int fd)
 {
@@ -110,8 +128,10 @@ static void lay(const struct piece *piece, enum kind kind, int plain, int fd)
 	int flags = (kind == SHARED ? MAP_SHARED : MAP_PRIVATE) | plain;
 
 	map(piece->map, SIZE, fd, 0, prot, flags);
-	if (kind == CLEAN || kind == DIRTY)
-		touch(piece->map, SIZE, kind == DIRTY);
+	if (kind == CLEAN || kind == DIRTY || kind == SWAPPED)
+		touch(piece->map, SIZE, kind != CLEAN);
+	if (kind == SWAPPED)
+		swap_out(piece->map, plain);
 	if (kind == HALF_LAZY)
 		map(piece->map, MIDDLE, fd, 0, prot, MAP_PRIVATE | MAP_STACK);
 	if (kind == LAZY_HALF)
@@ -265,7 +285,8 @@ static void check_all(const struct test *test)
 		pieces++;
 	for (int raw = 0; raw < 2 - libc_only; raw++)
 		for (enum kind kind = 0; kind < KINDS; kind++) {
-			if (!fits(test, raw, kind))
+			if (!fits(test, raw, kind) ||
+			    (only_kind != KINDS && kind != only_kind))
 				continue;
 			check(test, raw, kind, -1);
 			/* Starting programs takes long. */
@@ -291,6 +312,8 @@ int main(int argc, char **argv)
 			verbose = 1;
 		else if (!strcmp(argv[i], "-l"))
 			libc_only = 1;
+		else if (!strcmp(argv[i], "-s"))
+			only_kind = SWAPPED;
 		else
 			only = argv[i];
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -303,6 +326,7 @@ int main(int argc, char **argv)
 		if (!only || !strcmp(only, tests[i].name))
 			check_all(&tests[i]);
 	}
+	printf("%d of %d pieces of memory went out\n", gone, swapped);
 	printf("%d checks of %zu calls, %d failed\n", checks, test_count,
 	       failures);
 	return failures > 0;

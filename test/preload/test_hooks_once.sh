@@ -28,7 +28,8 @@ esac
 	exit 77
 }
 
-for options in '' '--resident 8M --cluster 4K' '--place mremap'; do
+for options in '' '--resident 8M --cluster 4K' '--place mremap' \
+	'--resident 2M --cluster 4K'; do
 	# shellcheck disable=SC2086
 	said=$("$lazymap" run $options -- "$hooks" 2>said) ||
 		fail "on lazymap $options: $said"

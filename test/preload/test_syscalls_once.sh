@@ -16,6 +16,13 @@ fail() {
 	failures=$((failures + 1))
 }
 
+# Memory that was to be swapped out was.
+went_out() {
+	awk '/pieces of memory went out/ { n++; if ($1 * 100 < $3 * 95) bad++ }
+		END { exit bad || n != 1 }' said || fail "little went out $1"
+}
+
+cd "${TESTDIR:-$(mktemp -d)}" || exit 1
 "$matrix" || fail "on the kernel alone"
 
 case ${SANITIZE:-} in
@@ -30,8 +37,14 @@ esac
 }
 
 "$lazymap" run -- "$matrix" || fail "on lazymap"
-"$lazymap" run --resident 8M --cluster 4K --min-size 1 -- "$matrix" ||
+"$lazymap" run --resident 8M --cluster 4K --min-size 1 -- "$matrix" >said ||
 	fail "on lazymap, a page a fault, every mapping, with a resident limit"
+cat said
+went_out "of a limited process"
+"$lazymap" run --resident 8M --swap-pool 64K -- "$matrix" -s >said ||
+	fail "on lazymap, swapped out to a file"
+cat said
+went_out "to a file"
 
 # That the test can fail: calls that libc makes inside itself need the trap.
 "$lazymap" run --no-syscall-trap -- "$matrix" >/dev/null &&

@@ -1,0 +1,28 @@
+/*
+ * stub.h -- what the jumps of hooked system calls lead to: code near the text.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_SYSCALL_STUB_H
+#define LM_SYSCALL_STUB_H
+
+#include "site.h"
+
+/* The stubs of one object. */
+struct lm_stubs {
+	uintptr_t block;
+	size_t size; /* 0: none */
+};
+
+/*
+ * Make stubs for the sites of the object that begins at `object`, and turn the
+ * sites into jumps to them, by way of `memory`, a descriptor of /proc/self/mem:
+ * nobody may be running there. Returns how many are hooked, or -errno: none.
+ */
+int lm_stub_make(uintptr_t object, const struct lm_sites *sites, int memory,
+		 struct lm_stubs *made);
+
+/* The object is gone. */
+void lm_stub_free(const struct lm_stubs *stubs);
+
+#endif
