@@ -88,6 +88,13 @@ void lm_change_forget(uintptr_t start, uintptr_t end)
 	lm_resident_give(frames);
 }
 
+void lm_change_clear(uintptr_t start, uintptr_t end)
+{
+	/* In this order: whose the frames were, the areas know. */
+	lm_change_forget(start, end);
+	lm_area_carve(start, end);
+}
+
 int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
 			uintptr_t end)
 {

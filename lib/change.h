@@ -37,6 +37,8 @@ int lm_change_promise(uintptr_t start, size_t more);
 /* Inside a change: [start, end) has no content any more (unmapped, or advised
  * away): every page ABSENT, counted. */
 void lm_change_forget(uintptr_t start, uintptr_t end);
+/* The same, and no area either (unmapped, replaced). */
+void lm_change_clear(uintptr_t start, uintptr_t end);
 
 /* Inside a change: give the kernel's pages of [start, end) within `area` the
  * protection that their states call for. 0 or -errno. */

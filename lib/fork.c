@@ -61,8 +61,7 @@ static void settle_areas(void)
 			continue;
 		if (lm_area_reserve_inside() < 0)
 			continue; /* its faults fail as they should */
-		lm_change_forget(area->start, area->end);
-		lm_area_carve(area->start, area->end);
+		lm_change_clear(area->start, area->end);
 	}
 }
 
