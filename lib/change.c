@@ -80,12 +80,18 @@ int lm_change_promise(uintptr_t start, size_t more)
 
 void lm_change_forget(uintptr_t start, uintptr_t end)
 {
-	size_t frames;
+	struct lm_area *area;
 
-	lm_resident_forget(start, end);
-	frames = lm_page_reset(start, end);
-	lm_stats_add(LM_COUNT_pages_made_absent, frames);
-	lm_resident_give(frames);
+	while (start < end && (area = lm_area_at_or_after(start)) &&
+	       area->start < end) {
+		uintptr_t from = lm_max(start, area->start), frames;
+
+		start = lm_min(end, area->end);
+		lm_resident_forget(area->quota, from, start);
+		frames = lm_page_reset(from, start);
+		lm_stats_add(LM_COUNT_pages_made_absent, frames);
+		lm_resident_give(area->quota, frames);
+	}
 }
 
 void lm_change_clear(uintptr_t start, uintptr_t end)

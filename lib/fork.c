@@ -76,7 +76,6 @@ static bool forked(void)
 	lm_stats_forked();
 	fewer = lm_page_forked();
 	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
-	lm_resident_give(fewer);
 	lm_resident_forked();
 	lm_place_forked();
 	lm_locked_forked();

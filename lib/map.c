@@ -231,7 +231,7 @@ static uintptr_t map_lazily(struct request *request)
 	area->end = at + request->len;
 	if (area->store != &lm_store_zero || area->flags & LM_AREA_SHARED)
 		area->object = atomic_fetch_add(&next_object, 1);
-	lm_store_hold(area->store);
+	lm_area_hold(area);
 	lm_area_insert(area);
 	return at;
 }

@@ -68,7 +68,7 @@ static void extend_area(uintptr_t at, size_t more)
 	area.offset += area.end - area.start;
 	area.start = area.end;
 	area.end += more;
-	lm_store_hold(area.store);
+	lm_area_hold(&area);
 	lm_area_insert(&area);
 }
 
@@ -137,15 +137,16 @@ static uintptr_t do_move(struct move *move)
 	area.offset += move->old - area.start;
 	area.start = room;
 	area.end = room + move->new_len;
-	lm_resident_forget(move->old, move->old + len);
+	lm_resident_forget(area.quota, move->old, move->old + len);
 	lm_page_move(move->old, room, len);
 	lm_resident_moved(&area, room, room + len);
+	/* Before it goes: it may be the last that its quota has. */
+	lm_area_hold(&area);
 	if (!keep) {
 		if (move->old_len > len)
 			lm_os_munmap(move->old + len, move->old_len - len);
 		lm_change_clear(move->old, move->old + move->old_len);
 	}
-	lm_store_hold(area.store);
 	lm_area_insert(&area);
 	lm_change_reprotect(&area, room, room + len);
 	return room;
@@ -169,6 +170,7 @@ static uintptr_t duplicate(struct move *move)
 	area.offset += move->old - area.start;
 	area.start = (uintptr_t)at;
 	area.end = area.start + move->new_len;
+	lm_area_hold(&area);
 	lm_area_insert(&area);
 	return (uintptr_t)at;
 }
