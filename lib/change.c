@@ -31,7 +31,8 @@ static void wait_not_busy(uintptr_t start, uintptr_t end)
 	}
 }
 
-int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end)
+/* The map lock, and room for what may be done. */
+static int prepare(struct lm_change *change)
 {
 	int ret;
 
@@ -42,13 +43,31 @@ int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end)
 		change->mask = lm_map_lock();
 	}
 	ret = lm_area_reserve();
-	if (ret < 0) {
+	if (ret < 0)
 		lm_map_unlock(change->mask);
+	return ret;
+}
+
+int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end)
+{
+	int ret = prepare(change);
+
+	if (ret < 0)
 		return ret;
-	}
 	lm_step(LM_STEP_CHANGE, start);
 	lm_gate_shut();
 	wait_not_busy(start, end);
+	return 0;
+}
+
+int lm_change_begin_drained(struct lm_change *change)
+{
+	int ret = prepare(change);
+
+	if (ret < 0)
+		return ret;
+	lm_step(LM_STEP_CHANGE, 0);
+	lm_gate_drain();
 	return 0;
 }
 

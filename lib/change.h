@@ -24,6 +24,9 @@ struct lm_change {
 
 /* 0; or -ENOMEM, and nothing is held. */
 int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end);
+/* The same with no page BUSY anywhere, and nobody who still has to count what
+ * he did with one. */
+int lm_change_begin_drained(struct lm_change *change);
 /* Wait for one more range; may open the gate for that time, so what was looked
  * up before has to be looked up again. */
 void lm_change_also(uintptr_t start, uintptr_t end);

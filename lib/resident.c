@@ -463,6 +463,78 @@ int lazymap_limit(size_t bytes)
 	return lm_return(ret);
 }
 
+/* Inside a change that has drained the gate. */
+static void belong(struct lm_area *area, struct lm_quota *quota)
+{
+	struct lm_quota *before = area->quota;
+	size_t pages;
+
+	lm_resident_forget(before, area->start, area->end);
+	lm_quota_hold(quota);
+	area->quota = quota;
+	pages = lm_resident_moved(area, area->start, area->end);
+	if (before)
+		atomic_fetch_sub(&before->used, pages);
+	if (quota)
+		atomic_fetch_add(&quota->used, pages);
+	lm_quota_drop(before);
+}
+
+/* The same. 0; -ENOMEM: no memory, or nothing lazy there. */
+static int limit_areas(uintptr_t start, uintptr_t end, size_t pages,
+		       struct lm_quota **quota)
+{
+	struct lm_area *area = lm_area_at_or_after(start);
+
+	if (!area || area->start >= end)
+		return -ENOMEM;
+	if (pages && !(*quota = lm_quota_new(pages)))
+		return -ENOMEM;
+	lm_area_split(start);
+	lm_area_split(end);
+	for (uintptr_t at = start;
+	     (area = lm_area_at_or_after(at)) && area->start < end;
+	     at = area->end)
+		belong(area, *quota);
+	lm_quota_drop(*quota); /* its areas hold it now */
+	lm_area_merge(start, end);
+	return 0;
+}
+
+static int limit_area(uintptr_t start, uintptr_t end, size_t bytes)
+{
+	struct lm_quota *quota = NULL;
+	struct lm_change change;
+	uint64_t mask = lm_map_lock();
+	int ret = bytes ? ready_swap(bytes) : 0;
+
+	lm_map_unlock(mask);
+	if (!ret)
+		ret = lm_change_begin_drained(&change);
+	if (ret < 0)
+		return ret;
+	ret = limit_areas(start, end, bytes >> LM_PAGE_SHIFT, &quota);
+	lm_change_end(&change);
+	/* If its areas are gone already, it has no frames to be evicted. */
+	if (!ret && quota)
+		shrink(quota);
+	return ret;
+}
+
+int lazymap_limit_area(void *start, size_t len, size_t bytes)
+{
+	uintptr_t first, end;
+	int ret = lm_range(start, len, false, -ENOMEM, &first, &end);
+
+	if (!ret)
+		ret = lm_start();
+	if (!ret)
+		ret = check("an area's resident limit", bytes);
+	if (!ret)
+		ret = limit_area(first, end, bytes);
+	return lm_return(ret);
+}
+
 int lm_resident_start(void)
 {
 	uint64_t mask;
