@@ -346,6 +346,8 @@ START_TEST(limits_of_areas_hold_at_every_moment_with_threads)
 	make(2, 0);
 	most_of_all = of_all;
 	begin_to_observe();
+	for (int i = 0; i < ZONES; i++)
+		put_all(&zones[i]);
 	start_threads();
 	join_threads();
 	end_to_observe();
