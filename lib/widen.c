@@ -170,7 +170,7 @@ static bool claim_block(struct block *block, uintptr_t addr)
 	*block = (struct block){ .slot = lm_gate_enter() };
 	area = lm_area_at_or_after(addr);
 	if (area && area->start < addr + LM_BLOCK &&
-	    lm_store_direct(area->store) && !area->quota &&
+	    lm_store_direct(area->store) && !lm_resident_bounded(area->quota) &&
 	    area->prot != PROT_NONE) {
 		block->start = lm_max(addr, area->start);
 		block->end = lm_min(addr + LM_BLOCK, area->end);
