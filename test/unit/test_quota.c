@@ -775,6 +775,32 @@ START_TEST(locked_pages_stay_and_count)
 }
 END_TEST
 
+START_TEST(locked_pages_beyond_the_limit_are_said_or_fail_when_strict)
+{
+	bool strict = _i;
+	struct zone *zone;
+
+	if (strict)
+		setenv("LAZYMAP_STRICT", "1", 1);
+	else
+		lazymap_on_error(note_error, NULL);
+	zone = make(0, 2 * MIB);
+	put_all(zone);
+	ck_assert_int_eq(lazymap_lock(zone->at, 3 * MIB * PAGE, 0),
+			 strict ? -1 : 0);
+	ck_assert_int_eq(told, !strict);
+	if (strict)
+		ck_assert_uint_le(present(zone->at, PAGES), 2 * MIB);
+	else
+		ck_assert_uint_eq(present(zone->at, 3 * MIB), 3 * MIB);
+	ck_assert_int_eq(lazymap_unlock(zone->at, 3 * MIB * PAGE), 0);
+	usleep(200000);
+	look_all(zone);
+	put_all(zone);
+	ck_assert_uint_le(present(zone->at, PAGES), 2 * MIB);
+}
+END_TEST
+
 START_TEST(bad_values_change_nothing_and_say_why)
 {
 	struct zone *zone;
@@ -1004,6 +1030,7 @@ int main(void)
 	TEST(pinned_pages_beyond_the_limit_are_let_in_and_said_once);
 	TEST(pinned_pages_beyond_the_limit_fail_when_strict);
 	TEST(locked_pages_stay_and_count);
+	TESTS(locked_pages_beyond_the_limit_are_said_or_fail_when_strict, 2);
 	TEST(bad_values_change_nothing_and_say_why);
 	TEST(child_has_limits_of_its_own);
 	TESTS(fork_under_eviction_keeps_the_counts, 2);
