@@ -719,6 +719,30 @@ START_TEST(advice_finds_the_limits_of_areas)
 }
 END_TEST
 
+START_TEST(large_read_and_write_are_made_in_pieces_that_fit)
+{
+	int fd = open("/var/tmp", O_TMPFILE | O_RDWR, 0600);
+	struct zone *zone;
+	struct zone *back;
+
+	if (program_sanitized("")) {
+		printf("skipped: a sanitizer has system calls of its own\n");
+		return;
+	}
+	setenv("LAZYMAP_SYSCALL_TRAP", "1", 1);
+	zone = make(0, 2 * MIB);
+	back = make(1, 2 * MIB);
+	put_all(zone);
+	ck_assert_int_eq(write(fd, zone->at, PAGES * PAGE), PAGES * PAGE);
+	ck_assert_int_eq(pread(fd, back->at, PAGES * PAGE, 0), PAGES * PAGE);
+	memcpy(back->version, zone->version, sizeof(zone->version));
+	look_all(back);
+	ck_assert_uint_le(stats().resident, 4 * MIB * PAGE);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	close(fd);
+}
+END_TEST
+
 /* -- When it cannot ------------------------------------------------------------------------ */
 
 START_TEST(pinned_pages_beyond_the_limit_are_let_in_and_said_once)
@@ -1027,6 +1051,7 @@ int main(void)
 	TEST(what_is_given_back_can_be_used_again);
 	TESTS(every_kind_of_area_can_have_a_limit, 4);
 	TEST(advice_finds_the_limits_of_areas);
+	TEST(large_read_and_write_are_made_in_pieces_that_fit);
 	TEST(pinned_pages_beyond_the_limit_are_let_in_and_said_once);
 	TEST(pinned_pages_beyond_the_limit_fail_when_strict);
 	TEST(locked_pages_stay_and_count);
