@@ -40,7 +40,7 @@ struct lm_quota {
 
 extern struct lm_quota lm_quota_process;
 
-/* `quota` may be NULL in all that follows: an area has none of its own. */
+/* `quota` may be NULL here: the area has none of its own. */
 
 /* Frames for [start, end) of clusters of `cluster` bytes are in place; they are
  * not any more; they are to go before others. */
@@ -60,7 +60,7 @@ void lm_quota_join(struct lm_quota *from, struct lm_victim *victim,
 
 /* -- With the map lock -------------------------------------------------------- */
 
-/* A table for so many pages, 0: none. NULL: -ENOMEM. */
+/* A table for so many pages; 0: none. Returns 0 or -ENOMEM. */
 struct lm_quota_table {
 	void *memory;
 	size_t size;
