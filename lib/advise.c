@@ -191,6 +191,13 @@ static int make_present(uintptr_t start, uintptr_t end, enum lm_access access)
 	return error;
 }
 
+static void cool_part(struct lm_area *area, uintptr_t from, uintptr_t to,
+		      int unused)
+{
+	(void)unused;
+	lm_resident_cool(area->quota, from, to);
+}
+
 /* Advice to the pager: of use only where a limit makes it choose. */
 static void cool(uintptr_t start, uintptr_t end)
 {
@@ -198,7 +205,7 @@ static void cool(uintptr_t start, uintptr_t end)
 
 	if (lm_change_begin(&change, start, end) < 0)
 		return;
-	lm_resident_cool(start, end);
+	each_area(start, end, cool_part, 0);
 	lm_change_end(&change);
 }
 

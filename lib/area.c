@@ -177,6 +177,18 @@ static void remove_at(size_t i)
 	memmove(&areas[i], &areas[i + 1], (count - i) * sizeof(areas[0]));
 }
 
+void lm_area_hold(const struct lm_area *area)
+{
+	lm_store_hold(area->store);
+	lm_quota_hold(area->quota);
+}
+
+static void drop(const struct lm_area *area)
+{
+	lm_store_drop(area->store);
+	lm_quota_drop(area->quota);
+}
+
 void lm_area_split(uintptr_t addr)
 {
 	size_t i = index_after(addr);
@@ -190,14 +202,15 @@ void lm_area_split(uintptr_t addr)
 	high->start = addr;
 	high->offset += addr - low->start;
 	low->end = addr;
-	lm_store_hold(high->store);
+	lm_area_hold(high);
 	insert_at(i + 1, high);
 }
 
 static bool could_be_one(const struct lm_area *a, const struct lm_area *b)
 {
 	if (a->end != b->start || a->store != b->store || a->prot != b->prot ||
-	    a->flags != b->flags || a->cluster != b->cluster)
+	    a->flags != b->flags || a->cluster != b->cluster ||
+	    a->quota != b->quota)
 		return false;
 	/* Two shared anonymous mappings are two objects, and so may be two
 	 * file mappings: the file store does not say of which file. */
@@ -217,7 +230,7 @@ void lm_area_merge(uintptr_t start, uintptr_t end)
 			continue;
 		}
 		areas[i]->end = areas[i + 1]->end;
-		lm_store_drop(areas[i + 1]->store);
+		drop(areas[i + 1]);
 		remove_at(i + 1);
 	}
 }
@@ -242,7 +255,7 @@ void lm_area_carve(uintptr_t start, uintptr_t end)
 	i = index_after(start);
 	while (i < count && areas[i]->start < end) {
 		bytes -= areas[i]->end - areas[i]->start;
-		lm_store_drop(areas[i]->store);
+		drop(areas[i]);
 		remove_at(i);
 	}
 	if (start < lowest_gap)

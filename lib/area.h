@@ -11,6 +11,7 @@
 #define LM_AREA_H
 
 #include "os.h"
+#include "quota.h"
 #include "store/store.h"
 
 enum lm_area_flags {
@@ -29,11 +30,12 @@ struct lm_area {
 	uintptr_t start, end;
 	uint64_t offset; /* of start, in the store */
 	struct lm_store *store;
-	uint64_t object;     /* which mapping, where the store is of many */
-	int prot;            /* what the program asked for */
-	unsigned flags;      /* LM_AREA_... */
-	_Atomic bool primed; /* it was written to: see lm_area_prime() */
-	size_t cluster;      /* bytes, a power of two, <= LM_BLOCK */
+	struct lm_quota *quota; /* NULL: no limit of its own */
+	uint64_t object;        /* which mapping, where the store is of many */
+	int prot;               /* what the program asked for */
+	unsigned flags;         /* LM_AREA_... */
+	_Atomic bool primed;    /* it was written to: see lm_area_prime() */
+	size_t cluster;         /* bytes, a power of two, <= LM_BLOCK */
 };
 
 /* The area that holds addr, or NULL. */
@@ -93,10 +95,13 @@ int lm_area_reserve(void);
 /* The same with the gate shut already, for one more within a change. */
 int lm_area_reserve_inside(void);
 
+/* Before a copy of an area is inserted: what it points to is held once more. */
+void lm_area_hold(const struct lm_area *area);
+
 /* The same with the gate shut: */
 void lm_area_insert(const struct lm_area *area);
-/* Cut [start, end) out. Page states are not touched; one store reference for
- * each area removed goes to lm_store_drop_later(). */
+/* Cut [start, end) out. Page states are not touched; each area removed drops
+ * its store and quota. */
 void lm_area_carve(uintptr_t start, uintptr_t end);
 /* Make addr a border between areas where it is inside one. */
 void lm_area_split(uintptr_t addr);

@@ -31,7 +31,8 @@ static void wait_not_busy(uintptr_t start, uintptr_t end)
 	}
 }
 
-int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end)
+/* The map lock, and room for what may be done. */
+static int prepare(struct lm_change *change)
 {
 	int ret;
 
@@ -42,13 +43,31 @@ int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end)
 		change->mask = lm_map_lock();
 	}
 	ret = lm_area_reserve();
-	if (ret < 0) {
+	if (ret < 0)
 		lm_map_unlock(change->mask);
+	return ret;
+}
+
+int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end)
+{
+	int ret = prepare(change);
+
+	if (ret < 0)
 		return ret;
-	}
 	lm_step(LM_STEP_CHANGE, start);
 	lm_gate_shut();
 	wait_not_busy(start, end);
+	return 0;
+}
+
+int lm_change_begin_drained(struct lm_change *change)
+{
+	int ret = prepare(change);
+
+	if (ret < 0)
+		return ret;
+	lm_step(LM_STEP_CHANGE, 0);
+	lm_gate_drain();
 	return 0;
 }
 
@@ -80,12 +99,25 @@ int lm_change_promise(uintptr_t start, size_t more)
 
 void lm_change_forget(uintptr_t start, uintptr_t end)
 {
-	size_t frames;
+	struct lm_area *area;
 
-	lm_resident_forget(start, end);
-	frames = lm_page_reset(start, end);
-	lm_stats_add(LM_COUNT_pages_made_absent, frames);
-	lm_resident_give(frames);
+	while (start < end && (area = lm_area_at_or_after(start)) &&
+	       area->start < end) {
+		uintptr_t from = lm_max(start, area->start), frames;
+
+		start = lm_min(end, area->end);
+		lm_resident_forget(area->quota, from, start);
+		frames = lm_page_reset(from, start);
+		lm_stats_add(LM_COUNT_pages_made_absent, frames);
+		lm_resident_give(area->quota, frames);
+	}
+}
+
+void lm_change_clear(uintptr_t start, uintptr_t end)
+{
+	/* In this order: whose the frames were, the areas know. */
+	lm_change_forget(start, end);
+	lm_area_carve(start, end);
 }
 
 int lm_change_reprotect(const struct lm_area *area, uintptr_t start,

@@ -24,6 +24,9 @@ struct lm_change {
 
 /* 0; or -ENOMEM, and nothing is held. */
 int lm_change_begin(struct lm_change *change, uintptr_t start, uintptr_t end);
+/* The same with no page BUSY anywhere, and nobody who still has to count what
+ * he did with one. */
+int lm_change_begin_drained(struct lm_change *change);
 /* Wait for one more range; may open the gate for that time, so what was looked
  * up before has to be looked up again. */
 void lm_change_also(uintptr_t start, uintptr_t end);
@@ -37,6 +40,8 @@ int lm_change_promise(uintptr_t start, size_t more);
 /* Inside a change: [start, end) has no content any more (unmapped, or advised
  * away): every page ABSENT, counted. */
 void lm_change_forget(uintptr_t start, uintptr_t end);
+/* The same, and no area either (unmapped, replaced). */
+void lm_change_clear(uintptr_t start, uintptr_t end);
 
 /* Inside a change: give the kernel's pages of [start, end) within `area` the
  * protection that their states call for. 0 or -errno. */

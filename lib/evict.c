@@ -37,6 +37,7 @@ struct prey {
 	uint64_t taken[MAP_WORDS]; /* claimed */
 	uint64_t kept[MAP_WORDS];  /* of them: to stay, hidden */
 	struct lm_store *store;    /* stays while there are BUSY pages */
+	struct lm_quota *quota;    /* the same */
 	uint64_t offset;           /* of start, in the store */
 	bool shared, zero;
 	struct lm_slot *slot;
@@ -129,6 +130,7 @@ static bool claim(struct prey *prey, uintptr_t start, uintptr_t end,
 		prey->left = 1;
 	} else if (prey->start < end) {
 		prey->store = area->store;
+		prey->quota = area->quota;
 		prey->offset = area->offset + (prey->start - area->start);
 		prey->shared = area->flags & LM_AREA_SHARED;
 		prey->zero = area->store->kind == LM_STORE_ZERO;
@@ -372,7 +374,7 @@ static size_t take(struct prey *prey)
 	prey->left += prey->count - gone;
 	lm_stats_add(LM_COUNT_pages_made_absent, gone);
 	lm_stats_add(LM_COUNT_pages_evicted, gone);
-	lm_resident_give(gone);
+	lm_resident_give(prey->quota, gone);
 	lm_gate_filled(prey->slot);
 	return gone;
 }

@@ -35,6 +35,7 @@ struct claim {
 	int prot, rest_prot;   /* to reveal them with */
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
+	struct lm_quota *quota; /* the same; NULL: the area has none */
 	uint64_t offset;        /* of start, in the store */
 	struct lm_slot *slot;
 };
@@ -102,7 +103,8 @@ static bool neighbours_differ(const struct lm_area *area,
 		return false;
 	if (claim->from == LM_PAGE_SWAPPED || !lm_store_direct(area->store))
 		return true;
-	return area->store == &lm_store_file && lm_resident_limited();
+	return area->store == &lm_store_file &&
+	       lm_resident_bounded(area->quota);
 }
 
 /* How far around the page a claim may reach. */
@@ -111,9 +113,9 @@ static void reach(struct lm_area *area, struct claim *claim)
 	uintptr_t cluster = claim->cluster, end;
 
 	if (claim->adaptive)
-		cluster =
-			lm_stream_cluster(&claim->slot->streams, claim->page,
-					  lm_resident_reach(), &claim->stream);
+		cluster = lm_stream_cluster(&claim->slot->streams, claim->page,
+					    lm_resident_reach(area->quota),
+					    &claim->stream);
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to)
 		cluster = LM_PAGE;
 	/* A page that is not written must not become dirty. */
@@ -122,7 +124,7 @@ static void reach(struct lm_area *area, struct claim *claim)
 	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
 	claim->end =
 		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
-	if (claim->wide && !lm_resident_limited()) {
+	if (claim->wide && !lm_resident_bounded(area->quota)) {
 		claim->start = lm_max(claim->page - lm_min(claim->page, WIDE),
 				      area->start);
 		claim->end = lm_min(claim->page + WIDE, area->end);
@@ -135,8 +137,9 @@ static void reach(struct lm_area *area, struct claim *claim)
 		claim->start = claim->page;
 		claim->end = claim->page + LM_PAGE;
 	}
-	if (lm_resident_limited())
-		end = lm_min(end, claim->page + lm_resident_cluster());
+	if (lm_resident_bounded(area->quota))
+		end = lm_min(end,
+			     claim->page + lm_resident_cluster(area->quota));
 	claim->end = lm_max(claim->end, end);
 }
 
@@ -222,7 +225,9 @@ static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 	} while (!lm_page_claim(*word, &seen));
 	claim->from = LM_PAGE_STATE(seen);
 	claim->to = next_state(area, claim->from, claim->access);
-	claim->cluster = lm_min(area->cluster, lm_resident_cluster());
+	claim->quota = area->quota;
+	claim->cluster =
+		lm_min(area->cluster, lm_resident_cluster(area->quota));
 	claim->adaptive = area->flags & LM_AREA_ADAPTIVE && !claim->until &&
 			  !lm_page_resident(claim->from);
 	claim->stream = false;
@@ -329,8 +334,8 @@ static void settle(const struct claim *claim, enum lm_page_state page,
 	if (!lm_page_resident(claim->from) && page >= LM_PAGE_CLEAN)
 		count_in(claim, pages);
 	if (page >= LM_PAGE_CLEAN && claim->from != claim->to)
-		lm_resident_came(claim->start, claim->end, claim->cluster,
-				 claim->sequential);
+		lm_resident_came(claim->quota, claim->start, claim->end,
+				 claim->cluster, claim->sequential);
 	lm_gate_filled(claim->slot);
 }
 
@@ -453,7 +458,7 @@ static int bring(const struct claim *claim)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
 	bool resident = lm_page_resident(claim->from);
-	int ret = resident ? 0 : lm_resident_take(pages);
+	int ret = resident ? 0 : lm_resident_take(claim->quota, pages);
 
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
@@ -472,7 +477,7 @@ static int bring(const struct claim *claim)
 	}
 	lm_step(LM_STEP_REVEALED, claim->page);
 	if (ret < 0 && !resident)
-		lm_resident_give(pages);
+		lm_resident_give(claim->quota, pages);
 	return ret;
 }
 
@@ -493,7 +498,8 @@ static enum lm_served fail(const struct claim *claim, int error)
 {
 	const char *what = "the kernel refused to reveal a page";
 
-	if (error == -ENOMEM && lm_options.strict > 0 && lm_resident_limited())
+	if (error == -ENOMEM && lm_options.strict > 0 &&
+	    lm_resident_bounded(claim->quota))
 		what = "a page finds no room under the resident limit";
 	else if (claim->from == LM_PAGE_SWAPPED)
 		what = "a page could not be brought back from swap";
@@ -510,7 +516,7 @@ static enum lm_served fail(const struct claim *claim, int error)
  * evicting, or by revealing the pages around, up to where it did. */
 static bool may_join(const struct claim *claim)
 {
-	if (lm_resident_limited())
+	if (lm_resident_bounded(claim->quota))
 		return lm_options.strict <= 0;
 	return lm_store_direct(claim->store);
 }
@@ -534,8 +540,9 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 			if (ret == -ENOMEM && !claim.wide && may_join(&claim)) {
 				settle(&claim, claim.from, claim.from);
 				claim.wide = true;
-				if (lm_resident_limited())
-					lm_resident_shed(LM_BLOCK_PAGES);
+				if (lm_resident_bounded(claim.quota))
+					lm_resident_shed(claim.quota,
+							 LM_BLOCK_PAGES);
 				continue;
 			}
 			if (ret < 0)
@@ -550,7 +557,8 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 			settle(&claim, claim.to, claim.rest);
 			lm_step(LM_STEP_SETTLED, claim.page);
 			if (claim.from != claim.to)
-				lm_widen_note(claim.slot, claim.page);
+				lm_widen_note(claim.slot, claim.page,
+					      claim.quota);
 			return LM_SERVED;
 		case WAIT:
 			lm_stats_add(LM_COUNT_faults_waited, 1);

@@ -61,8 +61,7 @@ static void settle_areas(void)
 			continue;
 		if (lm_area_reserve_inside() < 0)
 			continue; /* its faults fail as they should */
-		lm_change_forget(area->start, area->end);
-		lm_area_carve(area->start, area->end);
+		lm_change_clear(area->start, area->end);
 	}
 }
 
@@ -77,7 +76,6 @@ static bool forked(void)
 	lm_stats_forked();
 	fewer = lm_page_forked();
 	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
-	lm_resident_give(fewer);
 	lm_resident_forked();
 	lm_place_forked();
 	lm_locked_forked();

@@ -276,6 +276,29 @@ int lazymap_unpin(const void *start, size_t len);
  */
 int lazymap_limit(size_t bytes);
 
+/*
+ * Let the lazy areas of [start, start + len), together, hold at most `bytes`
+ * (0: no limit of their own any more) of what the process may hold. What is
+ * touched there beyond it drives out other pages of theirs and of nobody else;
+ * all that lazymap_limit() says of its limit is true of this one.
+ *
+ * start is page-aligned, len is rounded up to pages; areas that lie there in
+ * part are split, and what is not lazy is left alone. A limit that they had
+ * before is replaced; what is outside the range keeps it. It goes with the
+ * memory: areas that are split later (munmap, mprotect, madvise, mlock), moved
+ * or grown (mremap) share it, and it ends with the last of them; what is mapped
+ * there afterwards has none. After fork() the child's areas have one of the
+ * same size of their own.
+ *
+ *   EINVAL  start is not page-aligned; len is 0; less than 256 KiB for each
+ *           thread that runs now (and the error callback says so),
+ *   ENOMEM  nothing lazy is there, or no memory for the tables,
+ *   ENOENT  as lazymap_limit().
+ * Nothing is changed by a call that fails. When it returns, what the areas hold
+ * is within the limit, as far as pages are not locked or pinned.
+ */
+int lazymap_limit_area(void *start, size_t len, size_t bytes);
+
 /* -- What happened ---------------------------------------------------------- */
 
 /* Counters of the process since the start (or since fork, in a child). */

@@ -18,20 +18,30 @@
 
 #define ADDRESS_END ((uintptr_t)1 << LM_ADDRESS_BITS)
 
+static int kernel_lock(const void *start, size_t len, int flags)
+{
+	return (int)(flags ? lm_sys(SYS_mlock2, start, len, flags)
+			   : lm_sys(SYS_mlock, start, len));
+}
+
 int lazymap_lock(const void *start, size_t len, int flags)
 {
 	uintptr_t first = lm_page_down((uintptr_t)start);
 	uintptr_t end = lm_page_up((uintptr_t)start + len);
 	int ret, error;
 
-	if (end > first && !(flags & MLOCK_ONFAULT) &&
-	    lm_area_overlaps(first, end))
-		lm_fault_range(first, end, LM_READ, false, &error);
-	ret = (int)(flags ? lm_sys(SYS_mlock2, start, len, flags)
-			  : lm_sys(SYS_mlock, start, len));
-	if (!ret && end > first && lm_area_overlaps(first, end))
-		lm_advise_flags(first, end, LM_AREA_LOCKED);
-	return lm_return(ret);
+	if (end <= first || !lm_area_overlaps(first, end))
+		return lm_return(kernel_lock(start, len, flags));
+	/* What comes must stay from then on: at a resident limit it would be
+	 * driven out by what comes after it, before the kernel can lock it. */
+	ret = kernel_lock(start, len, flags | MLOCK_ONFAULT);
+	if (ret < 0)
+		return lm_return(ret);
+	lm_advise_flags(first, end, LM_AREA_LOCKED);
+	if (flags & MLOCK_ONFAULT)
+		return 0;
+	lm_fault_range(first, end, LM_READ, false, &error);
+	return lm_return(kernel_lock(start, len, flags));
 }
 
 /* What mlockall(MCL_FUTURE) asked for; atomic. The kernel has its own note. */

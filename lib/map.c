@@ -212,10 +212,8 @@ static uintptr_t map_lazily(struct request *request)
 
 	if (lm_os_failed(at))
 		return at;
-	if (fixed(request)) {
-		lm_area_carve(at, at + request->len);
-		lm_change_forget(at, at + request->len);
-	}
+	if (fixed(request))
+		lm_change_clear(at, at + request->len);
 	if (area->store == &lm_store_file && request->prot != PROT_NONE)
 		ret = lm_os_mprotect(at, request->len, PROT_NONE);
 	else if (!lm_store_direct(area->store) && lm_place->attach)
@@ -233,7 +231,7 @@ static uintptr_t map_lazily(struct request *request)
 	area->end = at + request->len;
 	if (area->store != &lm_store_zero || area->flags & LM_AREA_SHARED)
 		area->object = atomic_fetch_add(&next_object, 1);
-	lm_store_hold(area->store);
+	lm_area_hold(area);
 	lm_area_insert(area);
 	return at;
 }
@@ -244,10 +242,8 @@ static uintptr_t map_by_kernel(const struct request *request, size_t len)
 	uintptr_t at = lm_os_mmap(request->start, len, request->prot,
 				  request->flags, request->fd, request->offset);
 
-	if (!lm_os_failed(at) && request->flags & MAP_FIXED) {
-		lm_area_carve(at, at + request->len);
-		lm_change_forget(at, at + request->len);
-	}
+	if (!lm_os_failed(at) && request->flags & MAP_FIXED)
+		lm_change_clear(at, at + request->len);
 	return at;
 }
 
@@ -449,8 +445,7 @@ static int unmap(uintptr_t start, uintptr_t end)
 
 	if (ret < 0)
 		return ret;
-	lm_area_carve(start, end);
-	lm_change_forget(start, end);
+	lm_change_clear(start, end);
 	return 0;
 }
 

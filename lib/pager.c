@@ -77,9 +77,9 @@ void lm_pager_start(void)
 {
 	uint32_t seen = NONE;
 
-	if (lm_options.threads < 0 || !lm_resident_limited() ||
+	if (lm_options.threads < 0 || !lm_resident_bounded(NULL) ||
 	    atomic_load_explicit(&state, memory_order_relaxed) != NONE ||
-	    lm_area_bytes() <= lm_resident_max * LM_PAGE)
+	    lm_area_bytes() <= lm_quota_process.max * LM_PAGE)
 		return;
 	if (atomic_compare_exchange_strong(&state, &seen, RUNNING) && spawn())
 		atomic_store(&state, NONE);

@@ -68,7 +68,7 @@ static void extend_area(uintptr_t at, size_t more)
 	area.offset += area.end - area.start;
 	area.start = area.end;
 	area.end += more;
-	lm_store_hold(area.store);
+	lm_area_hold(&area);
 	lm_area_insert(&area);
 }
 
@@ -90,13 +90,6 @@ static uintptr_t reserve_room(const struct move *move, uint64_t phase)
 			return got;
 	}
 	return lm_os_mmap(0, move->new_len, PROT_NONE, flags, -1, 0);
-}
-
-/* Cut out and forget what MREMAP_FIXED replaces. */
-static void clear_target(uintptr_t start, uintptr_t end)
-{
-	lm_area_carve(start, end);
-	lm_change_forget(start, end);
 }
 
 static int move_back(const struct move *move, size_t moved)
@@ -121,7 +114,7 @@ static uintptr_t do_move(struct move *move)
 		return room;
 	move->new = room;
 	if (move->flags & MREMAP_FIXED)
-		clear_target(room, room + move->new_len);
+		lm_change_clear(room, room + move->new_len);
 	ret = lm_change_promise(room, move->new_len);
 	if (!ret)
 		ret = lm_page_make_for_move(move->old, room, len);
@@ -144,16 +137,16 @@ static uintptr_t do_move(struct move *move)
 	area.offset += move->old - area.start;
 	area.start = room;
 	area.end = room + move->new_len;
-	lm_resident_forget(move->old, move->old + len);
+	lm_resident_forget(area.quota, move->old, move->old + len);
 	lm_page_move(move->old, room, len);
 	lm_resident_moved(&area, room, room + len);
+	/* Before it goes: it may be the last that its quota has. */
+	lm_area_hold(&area);
 	if (!keep) {
 		if (move->old_len > len)
 			lm_os_munmap(move->old + len, move->old_len - len);
-		lm_area_carve(move->old, move->old + move->old_len);
-		lm_change_forget(move->old, move->old + move->old_len);
+		lm_change_clear(move->old, move->old + move->old_len);
 	}
-	lm_store_hold(area.store);
 	lm_area_insert(&area);
 	lm_change_reprotect(&area, room, room + len);
 	return room;
@@ -171,12 +164,13 @@ static uintptr_t duplicate(struct move *move)
 	if (lm_os_failed((uintptr_t)at))
 		return (uintptr_t)at;
 	if (move->flags & MREMAP_FIXED)
-		clear_target((uintptr_t)at, (uintptr_t)at + move->new_len);
+		lm_change_clear((uintptr_t)at, (uintptr_t)at + move->new_len);
 	if (lm_os_mprotect((uintptr_t)at, move->new_len, PROT_NONE) < 0)
 		return (uintptr_t)at; /* then it is the kernel's, and visible */
 	area.offset += move->old - area.start;
 	area.start = (uintptr_t)at;
 	area.end = area.start + move->new_len;
+	lm_area_hold(&area);
 	lm_area_insert(&area);
 	return (uintptr_t)at;
 }
@@ -207,7 +201,7 @@ static uintptr_t move_several(const struct move *all)
 						      move.new_len, move.flags,
 						      move.new);
 			if (!lm_os_failed(ret))
-				clear_target(ret, ret + move.new_len);
+				lm_change_clear(ret, ret + move.new_len);
 			else if (ret == (uintptr_t)-EFAULT && moved)
 				ret = 0; /* a hole */
 		}
@@ -253,7 +247,7 @@ static uintptr_t remap(struct move *move)
 		at = (uintptr_t)kernel_remap(move->old, move->old_len,
 					     move->new_len, move->flags, 0);
 		if (!lm_os_failed(at))
-			clear_target(move->old + move->new_len, end);
+			lm_change_clear(move->old + move->new_len, end);
 		return at;
 	}
 	if (area && end <= area->end)
@@ -323,7 +317,7 @@ void *lazymap_remap(void *start, size_t old_len, size_t new_len, int flags,
 		at = (uintptr_t)kernel_remap(move.old, old_len, new_len, flags,
 					     move.new);
 		if (!lm_os_failed(at))
-			clear_target(move.new, new_end);
+			lm_change_clear(move.new, new_end);
 	}
 	lm_change_end(&change);
 out:

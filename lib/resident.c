@@ -1,10 +1,6 @@
 /*
- * resident.c -- the limit, and who goes when it is reached. See resident.h.
- *
- * Lock order: after all others. The lock guards the policy's frames only; the
- * count is one atomic. Where a frame stands in the policy and whether it is
- * in place may differ for a moment: a frame without pages is passed over, and
- * pages without a frame get one when they are next touched or walked over.
+ * resident.c -- the limits, and making room when one is reached. See
+ * resident.h. The counts are atomics; who goes next, quota.c says.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,10 +11,7 @@
 #include "evict.h"
 #include "fault.h"
 #include "gate.h"
-#include "lock.h"
-#include "meta.h"
 #include "pager.h"
-#include "policy/policy.h"
 #include "start.h"
 #include "swap/swap.h"
 
@@ -43,25 +36,28 @@
 
 _Atomic size_t lm_resident_max;
 
-static _Atomic size_t used;       /* frames counted; with a limit only */
-static _Atomic uint32_t given;    /* changes when frames are given back */
-static _Atomic uint32_t waiting;  /* threads that wait for that */
-static _Atomic uint64_t pause_to; /* when to try to evict again */
-static _Atomic int said_over;
+static _Atomic uint32_t given;   /* changes when frames are given back */
+static _Atomic uint32_t waiting; /* threads that wait for that */
 
-static struct lm_lock lock;
-static struct lm_frames frames;        /* guarded by lock */
-static void *memory;                   /* of frames; guarded by the map lock */
-static size_t memory_size;             /* the same */
-static const struct lm_policy *policy; /* immutable after the start */
-static bool announced;                 /* a fork; guarded by the map lock */
-static uint64_t swap_bytes;            /* there may be; the same */
-static bool swap_ready;                /* guarded by the map lock */
+static bool announced;      /* a fork; guarded by the map lock */
+static uint64_t swap_bytes; /* there may be; the same */
+static bool swap_ready;     /* the same */
 
-size_t lm_resident_cluster(void)
+/* The smaller of the two limits; 0: there is none. */
+static size_t max_of(const struct lm_quota *quota)
 {
-	size_t max =
-		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
+	size_t max = atomic_load_explicit(&lm_quota_process.max,
+					  memory_order_relaxed);
+	size_t own =
+		quota ? atomic_load_explicit(&quota->max, memory_order_relaxed)
+		      : 0;
+
+	return own && (!max || own < max) ? own : max;
+}
+
+size_t lm_resident_cluster(const struct lm_quota *quota)
+{
+	size_t max = max_of(quota);
 	size_t cluster = LM_BLOCK;
 
 	/* Many clusters must fit at once, or they drive each other out. */
@@ -71,10 +67,9 @@ size_t lm_resident_cluster(void)
 	return cluster;
 }
 
-size_t lm_resident_reach(void)
+size_t lm_resident_reach(const struct lm_quota *quota)
 {
-	size_t max =
-		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
+	size_t max = max_of(quota);
 	size_t reach = LM_BLOCK;
 
 	while (max && reach > LM_PAGE && reach > (max << LM_PAGE_SHIFT) / 16)
@@ -84,113 +79,65 @@ size_t lm_resident_reach(void)
 
 /* -- The policy's frames ---------------------------------------------------------- */
 
-void lm_resident_came(uintptr_t start, uintptr_t end, size_t cluster, bool cold)
+void lm_resident_came(struct lm_quota *quota, uintptr_t start, uintptr_t end,
+		      size_t cluster, bool cold)
 {
-	if (!lm_resident_limited())
-		return;
-	cluster = lm_min(cluster, lm_resident_cluster());
-	lm_lock_take(&lock);
-	for (start &= ~(cluster - 1); start < end; start += cluster)
-		lm_frames_came(&frames, policy, start, cluster >> LM_PAGE_SHIFT,
-			       cold);
-	lm_lock_drop(&lock);
+	if (lm_resident_bounded(quota))
+		lm_quota_came(quota, start, end,
+			      lm_min(cluster, lm_resident_cluster(quota)),
+			      cold);
 }
 
-void lm_resident_forget(uintptr_t start, uintptr_t end)
+void lm_resident_forget(struct lm_quota *quota, uintptr_t start, uintptr_t end)
 {
-	uint32_t id;
-
-	if (!lm_resident_limited())
-		return;
-	lm_lock_take(&lock);
-	for (; (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)
-		if ((id = lm_frames_find(&frames, start)))
-			lm_frames_remove(&frames, id, false);
-	lm_lock_drop(&lock);
+	if (lm_resident_bounded(quota))
+		lm_quota_forget(quota, start, end);
 }
 
-void lm_resident_moved(const struct lm_area *area, uintptr_t start,
-		       uintptr_t end)
+size_t lm_resident_moved(const struct lm_area *area, uintptr_t start,
+			 uintptr_t end)
 {
-	if (!lm_resident_limited())
-		return;
+	size_t count = 0;
+
 	for (; (start = lm_page_next_block(start, end)) < end;
 	     start += LM_PAGE) {
 		uint64_t word = atomic_load_explicit(lm_page_word_of(start),
 						     memory_order_relaxed);
 
-		if (lm_page_resident(LM_PAGE_STATE(word)))
-			lm_resident_came(start, start + LM_PAGE, area->cluster,
-					 area->flags & LM_AREA_SEQUENTIAL);
+		if (!lm_page_resident(LM_PAGE_STATE(word)))
+			continue;
+		count++;
+		lm_resident_came(area->quota, start, start + LM_PAGE,
+				 area->cluster,
+				 area->flags & LM_AREA_SEQUENTIAL);
 	}
+	return count;
 }
 
-void lm_resident_cool(uintptr_t start, uintptr_t end)
+void lm_resident_cool(struct lm_quota *quota, uintptr_t start, uintptr_t end)
 {
-	uint32_t id;
-
-	if (!lm_resident_limited())
-		return;
-	lm_lock_take(&lock);
-	for (; (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)
-		if ((id = lm_frames_find(&frames, start)))
-			lm_frames_move(&frames, id, LM_LIST_COLD);
-	lm_lock_drop(&lock);
+	if (lm_resident_bounded(quota))
+		lm_quota_cool(quota, start, end);
 }
 
 /* -- Making room -------------------------------------------------------------------- */
 
-static bool next_victim(struct lm_victim *victim, uint32_t *count)
-{
-	bool any;
-
-	lm_lock_take(&lock);
-	any = lm_frames_next(&frames, policy, victim);
-	*count = frames.count;
-	lm_lock_drop(&lock);
-	return any;
-}
-
-/* The frame next to it in time lies next to it in space: both at once. */
-static void take_neighbour(struct lm_victim *victim)
-{
-	uintptr_t end = victim->start + (victim->pages << LM_PAGE_SHIFT);
-	uint32_t id;
-
-	while (victim->neighbour == end && end & (LM_BLOCK - 1) &&
-	       end - victim->start < lm_resident_reach() / 2) {
-		lm_lock_take(&lock);
-		id = lm_frames_find(&frames, end);
-		if (id) {
-			size_t pages = frames.frame[id].pages;
-
-			victim->neighbour =
-				frames.frame[frames.frame[id].next].start;
-			lm_frames_remove(&frames, id, true);
-			victim->pages += pages;
-			end += pages << LM_PAGE_SHIFT;
-		}
-		lm_lock_drop(&lock);
-		if (!id)
-			return;
-	}
-}
-
-static size_t evict(struct lm_victim *victim)
+static size_t evict(struct lm_quota *from, struct lm_victim *victim)
 {
 	uintptr_t end = victim->start + (victim->pages << LM_PAGE_SHIFT);
 	size_t left, gone = lm_evict(victim->start, end, &left);
 
 	/* As new: its turn comes again when others have had theirs. */
 	if (left)
-		lm_resident_came(victim->start, end,
+		lm_resident_came(from, victim->start, end,
 				 victim->pages << LM_PAGE_SHIFT, false);
 	return gone;
 }
 
 /* Evict at least n frames. Returns false if it cannot now. */
-static bool make_room(size_t n)
+static bool make_room(struct lm_quota *quota, size_t n)
 {
+	struct lm_quota *from;
 	uint32_t count, in_vain = 0;
 	struct lm_victim victim;
 	size_t gone = 0;
@@ -198,7 +145,8 @@ static bool make_room(size_t n)
 	while (gone < n) {
 		size_t more;
 
-		if (!next_victim(&victim, &count) || in_vain > 2 * count + 16)
+		if (!lm_quota_next(quota, &from, &victim, &count) ||
+		    in_vain > 2 * count + 16)
 			return gone;
 		if (victim.hide) {
 			lm_evict_hide(victim.start,
@@ -207,39 +155,50 @@ static bool make_room(size_t n)
 			in_vain++;
 			continue;
 		}
-		take_neighbour(&victim);
-		more = evict(&victim);
+		lm_quota_join(from, &victim, lm_resident_reach(from) / 2);
+		more = evict(from, &victim);
 		in_vain = more ? 0 : in_vain + 1;
 		gone += more;
 	}
 	return true;
 }
 
-static bool count_in(size_t n, size_t max)
+static bool count_in(struct lm_quota *quota, size_t n, size_t max)
 {
-	size_t now = atomic_load_explicit(&used, memory_order_relaxed);
+	size_t now = atomic_load_explicit(&quota->used, memory_order_relaxed);
 
 	while (now + n <= max)
-		if (atomic_compare_exchange_weak_explicit(&used, &now, now + n,
-							  memory_order_relaxed,
-							  memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(
+			    &quota->used, &now, now + n, memory_order_relaxed,
+			    memory_order_relaxed))
 			return true;
 	return false;
 }
 
-static int go_over(size_t n)
+static const char *why_over(const struct lm_quota *quota)
+{
+	bool swap = lm_evict_error();
+
+	if (quota == &lm_quota_process)
+		return swap ? "the resident limit is exceeded: swap takes no "
+			      "more pages"
+			    : "the resident limit is exceeded: all pages are "
+			      "locked or in use";
+	return swap ? "an area's resident limit is exceeded: swap takes no "
+		      "more pages"
+		    : "an area's resident limit is exceeded: all its pages "
+		      "are locked or in use";
+}
+
+static int go_over(struct lm_quota *quota, size_t n)
 {
 	if (lm_options.strict > 0)
 		return -ENOMEM;
-	atomic_fetch_add_explicit(&used, n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&quota->used, n, memory_order_relaxed);
 	lm_stats_add(LM_COUNT_pages_over_limit, n);
-	if (!atomic_exchange(&said_over, 1))
+	if (!atomic_exchange(&quota->said_over, 1))
 		lm_error_report(LAZYMAP_ERROR_LIMIT, -lm_evict_error(), 0,
-				lm_evict_error()
-					? "the resident limit is exceeded: "
-					  "swap takes no more pages"
-					: "the resident limit is exceeded: all "
-					  "pages are locked or in use");
+				why_over(quota));
 	return 0;
 }
 
@@ -252,36 +211,39 @@ static size_t reserve(size_t max)
 
 bool lm_resident_low(void)
 {
-	size_t max =
-		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
+	struct lm_quota *all = &lm_quota_process;
+	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
 
-	return max && atomic_load(&used) + reserve(max) > max &&
-	       lm_os_now_ns() >= atomic_load(&pause_to);
+	return max && atomic_load(&all->used) + reserve(max) > max &&
+	       lm_os_now_ns() >= atomic_load(&all->pause_to);
 }
 
 int lm_resident_reserve(void)
 {
+	struct lm_quota *all = &lm_quota_process;
 	uint64_t mask = lm_os_block_signals();
-	size_t max =
-		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
-	int ret = max && atomic_load(&used) + 2 * reserve(max) > max;
+	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
+	int ret = max && atomic_load(&all->used) + 2 * reserve(max) > max;
 
-	if (ret && !make_room(1))
+	if (ret && !make_room(all, 1))
 		ret = -EBUSY;
 	lm_os_restore_signals(mask);
 	return ret;
 }
 
-static int make_and_count(size_t n, size_t max)
+static int make_and_count(struct lm_quota *quota, size_t n, size_t max)
 {
 	int waits = 0;
 
-	while (!count_in(n, max)) {
+	while (!count_in(quota, n, max)) {
 		uint32_t seen = atomic_load(&given);
 
-		if (lm_os_now_ns() < atomic_load(&pause_to))
-			return go_over(n);
-		if (make_room(n) || count_in(0, max - lm_min(n, max)))
+		/* Who is to be let in anyway need not wait. */
+		if (lm_options.strict <= 0 &&
+		    lm_os_now_ns() < atomic_load(&quota->pause_to))
+			return go_over(quota, n);
+		if (make_room(quota, n) ||
+		    count_in(quota, 0, max - lm_min(n, max)))
 			continue;
 		if (waits++ < WAITS) {
 			atomic_fetch_add(&waiting, 1);
@@ -289,43 +251,68 @@ static int make_and_count(size_t n, size_t max)
 			atomic_fetch_sub(&waiting, 1);
 			continue;
 		}
-		atomic_store(&pause_to, lm_os_now_ns() + PAUSE_NS);
-		return go_over(n);
+		atomic_store(&quota->pause_to, lm_os_now_ns() + PAUSE_NS);
+		return go_over(quota, n);
 	}
 	return 0;
 }
 
-void lm_resident_shed(size_t n)
+void lm_resident_shed(struct lm_quota *quota, size_t n)
 {
-	make_room(n);
+	make_room(quota, n);
 }
 
-int lm_resident_take(size_t n)
+static int take(struct lm_quota *quota, size_t n, size_t max)
 {
-	size_t max =
-		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
+	int ret;
+
+	if (count_in(quota, n, max))
+		return 0;
+	/* The claim that this is for holds up whoever drains the gate: what it
+	 * takes to go on may pass. */
+	lm_gate_nested++;
+	ret = make_and_count(quota, n, max);
+	lm_gate_nested--;
+	return ret;
+}
+
+static int take_of_process(size_t n)
+{
+	struct lm_quota *all = &lm_quota_process;
+	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
 	int ret;
 
 	if (!max)
 		return 0;
-	if (count_in(n, max)) {
-		ret = 0;
-	} else {
-		/* The claim that this is for holds up whoever drains the
-		 * gate: what it takes to go on may pass. */
-		lm_gate_nested++;
-		ret = make_and_count(n, max);
-		lm_gate_nested--;
-	}
-	if (atomic_load_explicit(&used, memory_order_relaxed) + reserve(max) >
+	ret = take(all, n, max);
+	if (atomic_load_explicit(&all->used, memory_order_relaxed) +
+		    reserve(max) >
 	    max)
 		lm_pager_wake();
 	return ret;
 }
 
+int lm_resident_take(struct lm_quota *quota, size_t n)
+{
+	int ret;
+
+	if (!quota)
+		return take_of_process(n);
+	ret = take(quota, n,
+		   atomic_load_explicit(&quota->max, memory_order_relaxed));
+	if (ret)
+		return ret;
+	ret = take_of_process(n);
+	if (ret)
+		atomic_fetch_sub_explicit(&quota->used, n,
+					  memory_order_relaxed);
+	return ret;
+}
+
 int lm_resident_commit(size_t len)
 {
-	uint64_t have = atomic_load(&lm_resident_max) * LM_PAGE, need = len;
+	uint64_t have = atomic_load(&lm_quota_process.max) * LM_PAGE,
+		 need = len;
 	struct lm_area *area;
 
 	if (!have || lm_options.strict <= 0)
@@ -337,11 +324,16 @@ int lm_resident_commit(size_t len)
 	return need > have ? -ENOMEM : 0;
 }
 
-void lm_resident_give(size_t n)
+void lm_resident_give(struct lm_quota *quota, size_t n)
 {
-	if (!n || !lm_resident_limited())
+	if (!n || !lm_resident_bounded(quota))
 		return;
-	atomic_fetch_sub_explicit(&used, n, memory_order_relaxed);
+	if (quota)
+		atomic_fetch_sub_explicit(&quota->used, n,
+					  memory_order_relaxed);
+	/* Without a limit of the process nobody looks at its count. */
+	atomic_fetch_sub_explicit(&lm_quota_process.used, n,
+				  memory_order_relaxed);
 	/* Sequentially consistent, as is the pair in make_and_count(): either
 	 * we see who waits or it sees that there is news. */
 	atomic_fetch_add(&given, 1);
@@ -362,7 +354,7 @@ static size_t threads(void)
 	return st.st_nlink - 2;
 }
 
-static int check(size_t bytes)
+static int check(const char *whose, size_t bytes)
 {
 	size_t least = PAGES_A_THREAD * LM_PAGE * threads();
 	char line[160];
@@ -370,9 +362,9 @@ static int check(size_t bytes)
 	if (!bytes || bytes >= least)
 		return 0;
 	snprintf(line, sizeof(line),
-		 "resident limit: %zu KiB is less than %zu KiB, %u KiB for "
-		 "each of %zu threads",
-		 bytes >> 10, least >> 10,
+		 "%s: %zu KiB is less than %zu KiB, %u KiB for each of %zu "
+		 "threads",
+		 whose, bytes >> 10, least >> 10,
 		 (unsigned)(PAGES_A_THREAD * LM_PAGE >> 10), threads());
 	lm_error_report(LAZYMAP_ERROR_START, EINVAL, 0, line);
 	return -EINVAL;
@@ -406,53 +398,50 @@ static int ready_swap(size_t bytes)
 	return ret;
 }
 
-/* With the gate shut: every frame there is, into the new table. */
+/* With the gate drained, or nobody else here: every frame there is, counted
+ * anew and into the table that it belongs in. */
 static void walk(void)
 {
+	size_t all = 0;
 	uintptr_t at = 0;
 	struct lm_area *area;
 
-	for (; (area = lm_area_at_or_after(at)); at = area->end)
-		lm_resident_moved(area, area->start, area->end);
+	lm_quota_count_anew();
+	for (; (area = lm_area_at_or_after(at)); at = area->end) {
+		size_t n = lm_resident_moved(area, area->start, area->end);
+
+		if (area->quota)
+			atomic_fetch_add(&area->quota->used, n);
+		all += n;
+	}
+	atomic_store(&lm_quota_process.used, all);
 }
 
 static int set_limit(size_t bytes)
 {
-	size_t pages = bytes >> LM_PAGE_SHIFT, size;
-	uint32_t capacity = (uint32_t)lm_min(pages + 1024, UINT32_MAX / 4);
-	void *table = NULL;
+	size_t pages = bytes >> LM_PAGE_SHIFT;
+	struct lm_quota_table table;
+	int ret = pages ? ready_swap(bytes) : 0;
 
-	size = lm_frames_size(capacity);
-	if (pages) {
-		int ret = ready_swap(bytes);
-
-		table = ret ? NULL : lm_meta_run(size);
-		if (!table)
-			return ret ? ret : -ENOMEM;
-	}
+	if (!ret)
+		ret = lm_quota_table(&table, pages);
+	if (ret < 0)
+		return ret;
 	lm_gate_drain();
-	lm_meta_free_run(memory, memory_size);
-	memory = table;
-	memory_size = table ? size : 0;
-	if (table)
-		lm_frames_init(&frames, table, capacity);
-	atomic_store(&used, lm_stats_resident());
-	atomic_store(&pause_to, 0);
-	atomic_store(&said_over, 0);
-	atomic_store(&lm_resident_max, pages);
+	lm_quota_set(&lm_quota_process, pages, &table);
 	walk();
 	lm_gate_open();
 	return 0;
 }
 
 /* Down to a limit that was lowered. */
-static void shrink(void)
+static void shrink(struct lm_quota *quota)
 {
 	uint64_t mask = lm_os_block_signals();
-	size_t max = atomic_load(&lm_resident_max), now;
+	size_t max = atomic_load(&quota->max), now;
 
-	while (max && (now = atomic_load(&used)) > max)
-		if (!make_room(lm_min(now - max, LM_BLOCK_PAGES)))
+	while (max && (now = atomic_load(&quota->used)) > max)
+		if (!make_room(quota, lm_min(now - max, LM_BLOCK_PAGES)))
 			break;
 	lm_os_restore_signals(mask);
 }
@@ -463,25 +452,97 @@ int lazymap_limit(size_t bytes)
 	uint64_t mask;
 
 	if (!ret)
-		ret = check(bytes);
+		ret = check("resident limit", bytes);
 	if (ret < 0)
 		return lm_return(ret);
 	mask = lm_map_lock();
 	ret = set_limit(bytes);
 	lm_map_unlock(mask);
 	if (!ret) {
-		shrink();
+		shrink(&lm_quota_process);
 		lm_pager_start();
 	}
+	return lm_return(ret);
+}
+
+/* Inside a change that has drained the gate. */
+static void belong(struct lm_area *area, struct lm_quota *quota)
+{
+	struct lm_quota *before = area->quota;
+	size_t pages;
+
+	lm_resident_forget(before, area->start, area->end);
+	lm_quota_hold(quota);
+	area->quota = quota;
+	pages = lm_resident_moved(area, area->start, area->end);
+	if (before)
+		atomic_fetch_sub(&before->used, pages);
+	if (quota)
+		atomic_fetch_add(&quota->used, pages);
+	lm_quota_drop(before);
+}
+
+/* The same. 0; -ENOMEM: no memory, or nothing lazy there. */
+static int limit_areas(uintptr_t start, uintptr_t end, size_t pages,
+		       struct lm_quota **quota)
+{
+	struct lm_area *area = lm_area_at_or_after(start);
+
+	if (!area || area->start >= end)
+		return -ENOMEM;
+	if (pages && !(*quota = lm_quota_new(pages)))
+		return -ENOMEM;
+	lm_area_split(start);
+	lm_area_split(end);
+	for (uintptr_t at = start;
+	     (area = lm_area_at_or_after(at)) && area->start < end;
+	     at = area->end)
+		belong(area, *quota);
+	lm_quota_drop(*quota); /* its areas hold it now */
+	lm_area_merge(start, end);
+	return 0;
+}
+
+static int limit_area(uintptr_t start, uintptr_t end, size_t bytes)
+{
+	struct lm_quota *quota = NULL;
+	struct lm_change change;
+	uint64_t mask = lm_map_lock();
+	int ret = bytes ? ready_swap(bytes) : 0;
+
+	lm_map_unlock(mask);
+	if (!ret)
+		ret = lm_change_begin_drained(&change);
+	if (ret < 0)
+		return ret;
+	ret = limit_areas(start, end, bytes >> LM_PAGE_SHIFT, &quota);
+	lm_change_end(&change);
+	/* If its areas are gone already, it has no frames to be evicted. */
+	if (!ret && quota)
+		shrink(quota);
+	return ret;
+}
+
+int lazymap_limit_area(void *start, size_t len, size_t bytes)
+{
+	uintptr_t first, end;
+	int ret = lm_range(start, len, false, -ENOMEM, &first, &end);
+
+	if (!ret)
+		ret = lm_start();
+	if (!ret)
+		ret = check("an area's resident limit", bytes);
+	if (!ret)
+		ret = limit_area(first, end, bytes);
 	return lm_return(ret);
 }
 
 int lm_resident_start(void)
 {
 	uint64_t mask;
-	int ret = check(lm_options.resident);
+	int ret = check("resident limit", lm_options.resident);
 
-	policy = lm_policy_by_name(lm_options.policy);
+	lm_quota_start(lm_options.policy);
 	if (ret || !lm_options.resident)
 		return ret;
 	mask = lm_map_lock();
@@ -494,7 +555,7 @@ int lm_resident_start(void)
 
 void lm_resident_fork(void)
 {
-	lm_lock_take(&lock);
+	lm_quota_fork();
 	announced = true;
 	lm_swap_fork();
 }
@@ -503,20 +564,15 @@ void lm_resident_fork_parent(void)
 {
 	lm_swap_fork_parent();
 	announced = false;
-	lm_lock_drop(&lock);
+	lm_quota_fork_parent();
 }
 
 void lm_resident_forked(void)
 {
-	atomic_store(&lock.word, 0);
+	lm_quota_forked(!announced);
 	lm_pager_forked();
 	lm_swap_forked(!announced);
-	if (!announced && memory) {
-		/* Another thread may have been changing the table. Private
-		 * memory that is dropped is zeros again. */
-		lm_os_madvise((uintptr_t)memory, memory_size, MADV_DONTNEED);
-		lm_frames_init(&frames, memory, frames.capacity);
+	if (!announced && lm_resident_limited())
 		walk();
-	}
 	announced = false;
 }

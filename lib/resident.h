@@ -1,9 +1,11 @@
 /*
  * resident.h -- how many frames there may be, and making room.
  *
- * A frame is counted before it is in place and until it is gone, so the limit
- * holds at every moment. Without a limit nothing is counted here, and the
- * policy knows of no frame.
+ * A frame is counted before it is in place and until it is gone, so the limits
+ * hold at every moment: the process's, and that of the area, if it has one.
+ * Without a limit nothing is counted here, and the policy knows of no frame.
+ *
+ * A `quota` is that of the area concerned, NULL where it has none of its own.
  *
  * Async-signal-safe with all signals blocked, unless it says otherwise.
  *
@@ -14,8 +16,10 @@
 
 #include "area.h"
 #include "page.h"
+#include "quota.h"
 
-/* In pages; 0: no limit. Atomic; changed with the gate shut. */
+/* The smallest limit in force, in pages, and so what is safe to have in use at
+ * once wherever it is; 0: there is none. Atomic; changed with the gate shut. */
 extern _Atomic size_t lm_resident_max;
 
 static inline bool lm_resident_limited(void)
@@ -23,11 +27,18 @@ static inline bool lm_resident_limited(void)
 	return atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
 }
 
-/* The largest cluster that the limit leaves sensible, in bytes. */
-size_t lm_resident_cluster(void);
+/* Does any limit bound what such an area brings in? */
+static inline bool lm_resident_bounded(const struct lm_quota *quota)
+{
+	return quota || atomic_load_explicit(&lm_quota_process.max,
+					     memory_order_relaxed);
+}
+
+/* The largest cluster that the limits leave sensible, in bytes. */
+size_t lm_resident_cluster(const struct lm_quota *quota);
 
 /* The most bytes that one fault may bring in of several clusters. */
-size_t lm_resident_reach(void);
+size_t lm_resident_reach(const struct lm_quota *quota);
 
 /*
  * Count n more frames, evicting others for them where need be: outside the
@@ -35,9 +46,9 @@ size_t lm_resident_reach(void);
  * `strict`, when no room can be made. (Without it the limit is exceeded, and
  * that is said once.)
  */
-int lm_resident_take(size_t n);
+int lm_resident_take(struct lm_quota *quota, size_t n);
 /* Evict some n frames to need fewer VM areas. */
-void lm_resident_shed(size_t n);
+void lm_resident_shed(struct lm_quota *quota, size_t n);
 
 /* For the pager thread: is there less room left than there should be; and make
  * some, a step at a time: 1; 0: there is enough; -EBUSY: nothing can go. */
@@ -52,21 +63,21 @@ int lm_resident_reserve(void);
 int lm_resident_commit(size_t len);
 
 /* n frames are gone. */
-void lm_resident_give(size_t n);
+void lm_resident_give(struct lm_quota *quota, size_t n);
 
 /* Frames for [start, end) of clusters of `cluster` bytes are in place; before
  * the claim is given back. `cold`: they are to go first. */
-void lm_resident_came(uintptr_t start, uintptr_t end, size_t cluster,
-		      bool cold);
+void lm_resident_came(struct lm_quota *quota, uintptr_t start, uintptr_t end,
+		      size_t cluster, bool cold);
 
-/* With the gate shut: [start, end) has no frames any more; it has some that
- * came without a fault (mremap), of `area`. */
-void lm_resident_forget(uintptr_t start, uintptr_t end);
-void lm_resident_moved(const struct lm_area *area, uintptr_t start,
-		       uintptr_t end);
+/* With the gate shut: [start, end) of such areas has no frames any more; it has
+ * some that came without a fault (mremap), of `area`: how many. */
+void lm_resident_forget(struct lm_quota *quota, uintptr_t start, uintptr_t end);
+size_t lm_resident_moved(const struct lm_area *area, uintptr_t start,
+			 uintptr_t end);
 
 /* Advice: these go before all others (MADV_COLD). */
-void lm_resident_cool(uintptr_t start, uintptr_t end);
+void lm_resident_cool(struct lm_quota *quota, uintptr_t start, uintptr_t end);
 
 /* -- Not in handlers ----------------------------------------------------------- */
 

@@ -50,9 +50,9 @@ static void collect(struct lazymap_stats *stats)
 	stats->areas = lm_area_count();
 	stats->mapped = lm_area_bytes();
 	stats->resident = lm_stats_resident() * LM_PAGE;
-	stats->resident_limit =
-		atomic_load_explicit(&lm_resident_max, memory_order_relaxed) *
-		LM_PAGE;
+	stats->resident_limit = atomic_load_explicit(&lm_quota_process.max,
+						     memory_order_relaxed) *
+				LM_PAGE;
 	lm_swap_used(&stats->swap_pool, &stats->swap_file);
 	stats->faults_read = sum(LM_COUNT_faults_read);
 	stats->faults_write = sum(LM_COUNT_faults_write);

@@ -98,7 +98,9 @@ static void judge(const struct tally *tally)
 		atomic_store(&to_evict,
 			     own > high ? 1 + (own - budget / 2) / 2 : 0);
 		hold = own > budget / 2;
-		now = 0;
+	}
+	if (lm_resident_bounded(NULL)) {
+		now = 0; /* no page comes uncounted */
 	} else if (own > high) {
 		now = lm_min(lm_max(now * 8, LM_BLOCK), WIDTH_MAX);
 	} else if (own < budget / 4) {
@@ -168,7 +170,8 @@ static bool claim_block(struct block *block, uintptr_t addr)
 	*block = (struct block){ .slot = lm_gate_enter() };
 	area = lm_area_at_or_after(addr);
 	if (area && area->start < addr + LM_BLOCK &&
-	    lm_store_direct(area->store) && area->prot != PROT_NONE) {
+	    lm_store_direct(area->store) && !lm_resident_bounded(area->quota) &&
+	    area->prot != PROT_NONE) {
 		block->start = lm_max(addr, area->start);
 		block->end = lm_min(addr + LM_BLOCK, area->end);
 		block->prot = area->prot;
@@ -279,7 +282,7 @@ static void look(void)
 
 /* A few at a fault, so that none waits long; that two threads may both do it
  * does no harm. */
-static void evict_some(void)
+static void evict_some(struct lm_quota *quota)
 {
 	size_t left = atomic_load_explicit(&to_evict, memory_order_relaxed);
 	size_t n = lm_min(left, FRAMES_AT_ONCE);
@@ -289,10 +292,10 @@ static void evict_some(void)
 				      memory_order_relaxed);
 	n += atomic_load_explicit(&full, memory_order_relaxed);
 	if (n)
-		lm_resident_shed(n);
+		lm_resident_shed(quota, n);
 }
 
-void lm_widen_note(struct lm_slot *slot, uintptr_t addr)
+void lm_widen_note(struct lm_slot *slot, uintptr_t addr, struct lm_quota *quota)
 {
 	uintptr_t bytes;
 
@@ -303,8 +306,8 @@ void lm_widen_note(struct lm_slot *slot, uintptr_t addr)
 		    atomic_load_explicit(&due, memory_order_relaxed))
 		look();
 	bytes = atomic_load_explicit(&width, memory_order_relaxed);
-	if (bytes)
+	if (lm_resident_bounded(quota))
+		evict_some(quota);
+	else if (bytes)
 		widen(addr, bytes);
-	else
-		evict_some();
 }

@@ -17,9 +17,12 @@
 #define LM_WIDEN_H
 
 #include "gate.h"
+#include "quota.h"
 
-/* Pages at addr have just been shown. */
-void lm_widen_note(struct lm_slot *slot, uintptr_t addr);
+/* Pages at addr, of an area with this quota (NULL: none), have just been
+ * shown. */
+void lm_widen_note(struct lm_slot *slot, uintptr_t addr,
+		   struct lm_quota *quota);
 
 /* In ordinary context, once. */
 void lm_widen_start(void);

@@ -60,17 +60,24 @@ static void map_others(size_t n)
 			MAP_FAILED);
 }
 
-static void touch_isolated(size_t stride, size_t others, bool read_first)
+static unsigned char *map_single_pages(size_t len)
 {
 	struct lazymap_area_options options = { .size = sizeof(options),
 						.cluster = PAGE };
-	size_t n = touches(others), max = vm_areas_max();
 	unsigned char *at =
-		lazymap_map_with(NULL, n * stride, PROT_READ | PROT_WRITE,
+		lazymap_map_with(NULL, len, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &options);
-	struct lazymap_stats stats;
 
 	ck_assert_ptr_ne(at, LAZYMAP_FAILED);
+	return at;
+}
+
+static void touch_isolated(size_t stride, size_t others, bool read_first)
+{
+	size_t n = touches(others), max = vm_areas_max();
+	unsigned char *at = map_single_pages(n * stride);
+	struct lazymap_stats stats;
+
 	map_others(others);
 	for (size_t i = 0; i < n; i++) {
 		if (read_first)
@@ -143,6 +150,37 @@ START_TEST(isolated_pages_under_a_resident_limit)
 }
 END_TEST
 
+/* An area with a limit of its own, and room for all in it, shows no page that
+ * is not counted; others need not be evicted. */
+START_TEST(isolated_pages_of_areas_with_and_without_a_limit)
+{
+	size_t n = touches(0) / 2, stride = 2 * PAGE, shown = 0;
+	unsigned char *limited = map_single_pages(n * stride), vec[1];
+	unsigned char *other = map_single_pages(n * stride);
+
+	ck_assert_int_eq(
+		lazymap_limit_area(limited, n * stride, (size_t)1 << 30), 0);
+	for (size_t i = 0; i < n; i++) {
+		limited[i * stride] = (unsigned char)(i % 255 + 1);
+		other[i * stride] = (unsigned char)(i % 253 + 1);
+	}
+	ck_assert_uint_lt(vm_areas(), vm_areas_max() * 3 / 4);
+	for (size_t i = 0; i < n; i++) {
+		lazymap_resident(limited + i * stride + PAGE, PAGE, vec);
+		ck_assert_uint_eq(vec[0], 0);
+		lazymap_resident(other + i * stride, PAGE, vec);
+		ck_assert_uint_eq(vec[0], 1);
+		lazymap_resident(other + i * stride + PAGE, PAGE, vec);
+		shown += vec[0];
+	}
+	ck_assert_uint_gt(shown, 0);
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_uint_eq(limited[i * stride], i % 255 + 1);
+		ck_assert_uint_eq(other[i * stride], i % 253 + 1);
+	}
+}
+END_TEST
+
 /* Once shown, always right: protection, and what a fork copies. */
 START_TEST(widened_areas_keep_their_protection)
 {
@@ -205,6 +243,7 @@ int main(void)
 		tcase,
 		isolated_pages_beside_mappings_of_others_that_leave_little);
 	tcase_add_loop_test(tcase, isolated_pages_under_a_resident_limit, 0, 6);
+	tcase_add_test(tcase, isolated_pages_of_areas_with_and_without_a_limit);
 	tcase_add_test(tcase, widened_areas_keep_their_protection);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
