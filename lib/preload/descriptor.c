@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef CLOSE_RANGE_UNSHARE /* 5.9 */
@@ -134,3 +135,30 @@ LM_EXPORT int dup3(int fd, int number, int flags)
 
 FCNTL(fcntl)
 FCNTL(fcntl64)
+
+/* How programs look which descriptors they have. */
+int __fxstat(int version, int fd, struct stat *st);
+int __fxstat64(int version, int fd, struct stat64 *st);
+
+#define FSTAT(name, old_name, type)                                            \
+	static int name##_with(int fd, type *st)                               \
+	{                                                                      \
+		LM_PINNED(int, lm_call_pin(pins, SYS_fstat, LM_LONGS(fd, st)), \
+			  REAL(name)(fd, st));                                 \
+	}                                                                      \
+	LM_EXPORT int name(int fd, type *st)                                   \
+	{                                                                      \
+		return ours(fd) ? -1 : name##_with(fd, st);                    \
+	}                                                                      \
+	static int old_name##_with(int version, int fd, type *st)              \
+	{                                                                      \
+		LM_PINNED(int, lm_call_pin(pins, SYS_fstat, LM_LONGS(fd, st)), \
+			  REAL(old_name)(version, fd, st));                    \
+	}                                                                      \
+	LM_EXPORT int old_name(int version, int fd, type *st)                  \
+	{                                                                      \
+		return ours(fd) ? -1 : old_name##_with(version, fd, st);       \
+	}
+
+FSTAT(fstat, __fxstat, struct stat)
+FSTAT(fstat64, __fxstat64, struct stat64)

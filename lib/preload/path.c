@@ -74,8 +74,6 @@ LM_CALL(int, stat, SYS_stat, (const char *path, struct stat *st), path, st)
 LM_CALL(int, stat64, SYS_stat, (const char *path, struct stat64 *st), path, st)
 LM_CALL(int, lstat, SYS_lstat, (const char *path, struct stat *st), path, st)
 LM_CALL(int, lstat64, SYS_lstat, (const char *path, struct stat64 *st), path, st)
-LM_CALL(int, fstat, SYS_fstat, (int fd, struct stat *st), fd, st)
-LM_CALL(int, fstat64, SYS_fstat, (int fd, struct stat64 *st), fd, st)
 LM_CALL(int, fstatat, SYS_newfstatat, (int fd, const char *path, struct stat *st, int flags), fd, path, st, flags)
 LM_CALL(int, fstatat64, SYS_newfstatat, (int fd, const char *path, struct stat64 *st, int flags), fd, path, st, flags)
 LM_CALL(int, statx, SYS_statx, (int fd, const char *path, int flags, unsigned mask, struct statx *st), fd, path, flags, mask, st)
@@ -91,16 +89,12 @@ int __xstat(int version, const char *path, struct stat *st);
 int __xstat64(int version, const char *path, struct stat64 *st);
 int __lxstat(int version, const char *path, struct stat *st);
 int __lxstat64(int version, const char *path, struct stat64 *st);
-int __fxstat(int version, int fd, struct stat *st);
-int __fxstat64(int version, int fd, struct stat64 *st);
 int __fxstatat(int version, int fd, const char *path, struct stat *st, int flags);
 int __fxstatat64(int version, int fd, const char *path, struct stat64 *st, int flags);
 LM_CALL_AS(int, __xstat, SYS_stat, (int version, const char *path, struct stat *st), (version, path, st), path, st)
 LM_CALL_AS(int, __xstat64, SYS_stat, (int version, const char *path, struct stat64 *st), (version, path, st), path, st)
 LM_CALL_AS(int, __lxstat, SYS_lstat, (int version, const char *path, struct stat *st), (version, path, st), path, st)
 LM_CALL_AS(int, __lxstat64, SYS_lstat, (int version, const char *path, struct stat64 *st), (version, path, st), path, st)
-LM_CALL_AS(int, __fxstat, SYS_fstat, (int version, int fd, struct stat *st), (version, fd, st), fd, st)
-LM_CALL_AS(int, __fxstat64, SYS_fstat, (int version, int fd, struct stat64 *st), (version, fd, st), fd, st)
 LM_CALL_AS(int, __fxstatat, SYS_newfstatat, (int version, int fd, const char *path, struct stat *st, int flags), (version, fd, path, st, flags), fd, path, st)
 LM_CALL_AS(int, __fxstatat64, SYS_newfstatat, (int version, int fd, const char *path, struct stat64 *st, int flags), (version, fd, path, st, flags), fd, path, st)
 

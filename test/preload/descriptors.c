@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 static char *more;
@@ -34,11 +35,17 @@ static void numbers_are_those_without(void)
 	printf("again %d\n", open("/dev/null", O_RDONLY));
 }
 
-static void none_is_open_below_1024(void)
+static void none_is_open_but_the_programs_own(void)
 {
-	for (int fd = 0; fd < 1024; fd++)
+	struct stat st;
+
+	touch_next();
+	for (int fd = 0; fd < 5000; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			printf("%d is open\n", fd);
+		if (fstat(fd, &st) == 0)
+			printf("%d has a status\n", fd);
+	}
 	touch_next();
 }
 
@@ -186,7 +193,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		CASE(numbers_are_those_without),
-		CASE(none_is_open_below_1024),
+		CASE(none_is_open_but_the_programs_own),
 		CASE(loop_of_close_does_no_harm),
 		CASE(close_range_does_no_harm),
 		CASE(closefrom_does_no_harm),
