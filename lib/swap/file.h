@@ -30,9 +30,10 @@
 int lm_swap_file_start(uint64_t bytes, bool encrypt);
 
 /*
- * Write *n pages, whose memory is scratch afterwards, to a run of slots from *slot (under 2^34) on; *n becomes how
- * many fitted. 0; -ENOSPC: no room under the limit, or on the disk; -EFBIG:
- * RLIMIT_FSIZE; -ENOENT: no directory takes a file; or the write's -errno.
+ * Write *n pages, whose memory is scratch afterwards, to a run of slots from
+ * *slot (under 2^34) on; *n becomes how many fitted. 0; -ENOSPC: no room under
+ * the limit, or on the disk; -EFBIG: RLIMIT_FSIZE; -ENOENT: no directory takes
+ * a file; -ENOMEM: no memory for the tables; or the write's -errno.
  */
 int lm_swap_file_put(void *pages, const uint32_t *sums, size_t *n,
 		     uint64_t *slot);

@@ -1,0 +1,169 @@
+/*
+ * test_swap.c -- swap: what it costs, what it does when something fails, and
+ * that it does not grow.
+ *
+ * Each page's content follows from its number and a version, so that any page
+ * can be checked at any time. That the limit holds, and that no write is lost,
+ * is test_resident's.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lazymap.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "known.h"
+#include "outside.h"
+
+#define WORDS (PAGE / sizeof(uint32_t))
+#define PAGES 4096u /* 16 MiB */
+#define LIMIT (2ul << 20)
+
+static uint32_t (*area)[WORDS];
+static uint32_t version[PAGES];
+
+static uint64_t random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* Noise in the first `noise` words: what is left of it compresses to nothing,
+ * so this is how large a page is in the pool. */
+static void content(uint32_t *words, uint32_t page, uint32_t of_version,
+		    size_t noise)
+{
+	uint64_t state = ((uint64_t)page << 32 | of_version) * 2 + 1;
+
+	for (size_t i = 0; i < WORDS; i++)
+		words[i] = i < noise ? (uint32_t)random_next(&state)
+				     : page * 31 + of_version;
+}
+
+static size_t noise = WORDS;
+
+static void put(uint32_t page)
+{
+	content(area[page], page, ++version[page], noise);
+}
+
+static bool right(uint32_t page)
+{
+	uint32_t wanted[WORDS];
+
+	content(wanted, page, version[page], noise);
+	return !memcmp(area[page], wanted, PAGE);
+}
+
+static void look(uint32_t page)
+{
+	ck_assert_msg(right(page), "page %u, version %u: wrong bytes", page,
+		      version[page]);
+}
+
+static void put_all(void)
+{
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+}
+
+static void look_all(void)
+{
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+}
+
+static struct lazymap_stats stats(void)
+{
+	struct lazymap_stats stats;
+
+	ck_assert_int_eq(lazymap_stats(&stats, sizeof(stats)), 0);
+	return stats;
+}
+
+static int told;
+static char told_what[256];
+
+static int note_error(const struct lazymap_error *error, void *data)
+{
+	(void)data;
+	told++;
+	snprintf(told_what, sizeof(told_what), "%s", error->what);
+	return 1;
+}
+
+static void begin(const char *pool)
+{
+	if (pool)
+		setenv("LAZYMAP_SWAP_POOL", pool, 1);
+	lazymap_on_error(note_error, NULL);
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	area = lazymap_map(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(area, LAZYMAP_FAILED);
+}
+
+static bool sanitized(const char *why)
+{
+	const char *text = getenv("SANITIZE");
+
+	if (!text || !*text)
+		return false;
+	printf("skipped: %s\n", why);
+	return true;
+}
+
+/* -- Where there is little ----------------------------------------------------- */
+
+/* Beyond what is mapped and the tables of the limit; far less than the tables
+ * that 64 GiB of swap may need one day. */
+#define SPARE (1ul << 20)
+
+START_TEST(swap_file_needs_little_address_space)
+{
+	struct rlimit limit;
+
+	if (sanitized("a sanitizer's shadow is beyond any RLIMIT_AS"))
+		return;
+	begin("none");
+	limit.rlim_cur = limit.rlim_max =
+		(outside_status("VmSize") << 10) + SPARE;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	put_all();
+	look_all();
+	ck_assert_msg(!told, "%s", told_what);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	ck_assert_uint_gt(stats().pages_to_file, PAGES / 2);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("swap");
+	TCase *tcase = tcase_create("swap");
+	SRunner *runner;
+	int failures;
+
+	suite_add_tcase(suite, tcase);
+	tcase_set_timeout(tcase, 240);
+#define TEST(name) tcase_add_test(tcase, name)
+	TEST(swap_file_needs_little_address_space);
+#undef TEST
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failures = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failures != 0;
+}
