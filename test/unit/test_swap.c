@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lazymap.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +103,8 @@ static int note_error(const struct lazymap_error *error, void *data)
 	(void)data;
 	told++;
 	snprintf(told_what, sizeof(told_what), "%s", error->what);
-	return 1;
+	/* A page that cannot be read is SIGBUS. */
+	return error->kind != LAZYMAP_ERROR_READ;
 }
 
 static void begin(const char *pool)
@@ -149,6 +152,80 @@ START_TEST(swap_file_needs_little_address_space)
 }
 END_TEST
 
+/* -- Damage --------------------------------------------------------------------- */
+
+/* The descriptor of the swap file: the only one without a name in TESTDIR. */
+static int swap_file(void)
+{
+	char name[64], target[256];
+
+	for (int fd = 3; fd < 1 << 20; fd++) {
+		ssize_t n;
+
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		n = readlink(name, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = 0;
+		if (strstr(target, getenv("TESTDIR")) &&
+		    strstr(target, "(deleted)"))
+			return fd;
+	}
+	ck_abort_msg("no swap file");
+}
+
+/* One slot in `step`. How many. */
+static unsigned damage_file(unsigned step)
+{
+	static const char garbage[PAGE] = "garbage";
+	int fd = swap_file();
+	off_t end = lseek(fd, 0, SEEK_END);
+	unsigned n = 0;
+
+	ck_assert_int_gt(end, 0);
+	for (off_t at = 0; at < end; at += (off_t)(step * PAGE), n++)
+		ck_assert_int_eq(pwrite(fd, garbage, PAGE, at), PAGE);
+	return n;
+}
+
+static sigjmp_buf jump;
+
+static void on_bus(int signal)
+{
+	(void)signal;
+	siglongjmp(jump, 1);
+}
+
+static void catch_bus(void)
+{
+	struct sigaction action = { .sa_handler = on_bus };
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
+START_TEST(damaged_page_costs_none_of_its_neighbours)
+{
+	static volatile unsigned lost;
+	static volatile uint32_t page;
+	unsigned damaged;
+
+	setenv("LAZYMAP_SWAPDIR", getenv("TESTDIR"), 1);
+	begin("none");
+	put_all();
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	ck_assert_uint_eq(stats().swap_file, PAGES * PAGE);
+	damaged = damage_file(11);
+	catch_bus();
+	for (page = 0; page < PAGES; page++) {
+		if (sigsetjmp(jump, 1))
+			lost++;
+		else
+			look(page);
+	}
+	/* Slots that were taken, freed and taken no more may be among them. */
+	ck_assert_uint_gt(lost, damaged / 2);
+	ck_assert_uint_le(lost, damaged);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("swap");
@@ -160,6 +237,7 @@ int main(void)
 	tcase_set_timeout(tcase, 240);
 #define TEST(name) tcase_add_test(tcase, name)
 	TEST(swap_file_needs_little_address_space);
+	TEST(damaged_page_costs_none_of_its_neighbours);
 #undef TEST
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
