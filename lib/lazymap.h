@@ -331,6 +331,7 @@ struct lazymap_stats {
 	uint64_t swap_pool;        /* bytes of compressed memory now */
 	uint64_t swap_file;        /* bytes of the file in use now */
 	uint64_t pages_widened;    /* shown untouched, to need fewer VM areas */
+	uint64_t pages_demoted;    /* of pages_to_pool, moved to the file */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "resident.h"
 
 #include "change.h"
+#include "demote.h"
 #include "evict.h"
 #include "fault.h"
 #include "gate.h"
@@ -145,6 +146,7 @@ static bool make_room(struct lm_quota *quota, size_t n)
 	while (gone < n) {
 		size_t more;
 
+		lm_demote();
 		if (!lm_quota_next(quota, &from, &victim, &count) ||
 		    in_vain > 2 * count + 16)
 			return gone;
@@ -571,6 +573,7 @@ void lm_resident_forked(void)
 {
 	lm_quota_forked(!announced);
 	lm_pager_forked();
+	lm_demote_forked();
 	lm_swap_forked(!announced);
 	if (!announced && lm_resident_limited())
 		walk();

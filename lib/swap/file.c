@@ -83,6 +83,11 @@ int lm_swap_file_start(uint64_t bytes, bool encrypt)
 	return encrypt && slots_max ? load_cipher() : 0;
 }
 
+bool lm_swap_file_wanted(void)
+{
+	return slots_max;
+}
+
 static int open_somewhere(void)
 {
 	int fd = -ENOENT;

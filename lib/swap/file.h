@@ -29,6 +29,9 @@
  * context. 0; -ENOENT: the cipher's module is not installed; or -errno. */
 int lm_swap_file_start(uint64_t bytes, bool encrypt);
 
+/* May there be a file? */
+bool lm_swap_file_wanted(void);
+
 /*
  * Write *n pages, whose memory is scratch afterwards, to a run of slots from
  * *slot (under 2^34) on; *n becomes how many fitted. 0; -ENOSPC: no room under

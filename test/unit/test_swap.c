@@ -226,6 +226,66 @@ START_TEST(damaged_page_costs_none_of_its_neighbours)
 }
 END_TEST
 
+/* -- From the pool to the file -------------------------------------------------- */
+
+#define POOL (1ul << 20)
+#define HOT 64u
+
+START_TEST(pool_keeps_what_went_out_last_and_the_rest_goes_to_the_file)
+{
+	noise = WORDS / 4;
+	setenv("LAZYMAP_SWAPDIR", getenv("TESTDIR"), 1);
+	begin("1M");
+	put_all();
+	put_all();
+	/* By way of the pool, but where two threads were faster than that. */
+	ck_assert_uint_le(stats().pages_to_file, PAGES / 16);
+	ck_assert_uint_gt(stats().pages_demoted, PAGES / 2);
+	ck_assert_uint_gt(stats().swap_file, PAGES * PAGE / 2);
+	ck_assert_uint_le(stats().swap_pool, POOL);
+	ck_assert_uint_gt(stats().swap_pool, POOL / 2);
+	look_all();
+	for (uint32_t i = 0; i < HOT; i++)
+		put(i * 61);
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	for (uint32_t i = 0; i < HOT; i++)
+		put(i * 61);
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	ck_assert_uint_eq(stats().resident, 0);
+	/* Those are not read from there. */
+	damage_file(1);
+	for (uint32_t i = 0; i < HOT; i++)
+		look(i * 61);
+	ck_assert_int_eq(told, 0);
+}
+END_TEST
+
+/* The addresses that the pool knows of are those of now. */
+START_TEST(pages_that_moved_go_from_the_pool_to_the_file)
+{
+	void *moved;
+
+	noise = WORDS / 4;
+	begin("1M");
+	for (uint32_t i = 0; i < 512; i++)
+		put(i);
+	ck_assert_int_eq(lazymap_advise(area, 512 * PAGE, MADV_PAGEOUT), 0);
+	ck_assert_uint_eq(stats().pages_demoted, 0);
+	moved = lazymap_remap(area, 512 * PAGE, 600 * PAGE, MREMAP_MAYMOVE,
+			      NULL);
+	if (moved == area) /* the rest of the area is behind it */
+		ck_abort_msg("it did not move");
+	for (uint32_t i = 512; i < PAGES; i++)
+		put(i);
+	ck_assert_int_eq(lazymap_unmap(area + 512, (PAGES - 512) * PAGE), 0);
+	ck_assert_uint_ge(stats().swap_file, 500 * PAGE);
+	area = moved;
+	for (uint32_t i = 0; i < 512; i++)
+		look(i);
+	ck_assert_int_eq(told, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("swap");
@@ -237,6 +297,8 @@ int main(void)
 	tcase_set_timeout(tcase, 240);
 #define TEST(name) tcase_add_test(tcase, name)
 	TEST(swap_file_needs_little_address_space);
+	TEST(pool_keeps_what_went_out_last_and_the_rest_goes_to_the_file);
+	TEST(pages_that_moved_go_from_the_pool_to_the_file);
 	TEST(damaged_page_costs_none_of_its_neighbours);
 #undef TEST
 	runner = srunner_create(suite);
