@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "advise.h"
 
+#include "ahead.h"
 #include "change.h"
 #include "evict.h"
 #include "fault.h"
@@ -282,6 +283,9 @@ static int advise(uintptr_t start, size_t len, int advice)
 		break;
 	case MADV_PAGEOUT:
 		page_out(start, end);
+		break;
+	case MADV_WILLNEED:
+		lm_ahead(start, end);
 		break;
 	case MADV_DONTFORK:
 		lm_advise_flags(start, end, LM_AREA_DONTFORK);

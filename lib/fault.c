@@ -706,3 +706,67 @@ void lm_fault_unpin(uintptr_t start, uintptr_t end)
 	lm_gate_leave(slot);
 	lm_os_restore_signals(mask);
 }
+
+/* -- Ahead of a touch -------------------------------------------------------- */
+
+static uintptr_t next_swapped(uintptr_t at, uintptr_t end)
+{
+	struct lm_slot *slot = lm_gate_enter();
+
+	for (; (at = lm_page_next_block(at, end)) < end; at += LM_PAGE)
+		if (LM_PAGE_STATE(atomic_load_explicit(lm_page_word_of(at),
+						       memory_order_relaxed)) ==
+		    LM_PAGE_SWAPPED)
+			break;
+	lm_gate_leave(slot);
+	return lm_min(at, end);
+}
+
+/* 0; -ENOMEM: no room; or why these pages cannot be read. */
+static int bring_back(struct claim *claim)
+{
+	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
+	int ret = lm_resident_try(claim->quota, pages);
+
+	lm_step(LM_STEP_CLAIMED, claim->page);
+	if (ret < 0)
+		return ret;
+	ret = fill(claim);
+	lm_step(LM_STEP_FILLED, claim->page);
+	if (!ret) {
+		/* A fault goes first. */
+		lm_turn_wait();
+		ret = reveal(claim);
+		lm_turn_done();
+	}
+	lm_step(LM_STEP_REVEALED, claim->page);
+	if (ret < 0)
+		lm_resident_give(claim->quota, pages);
+	return ret == -ENOMEM ? -EAGAIN : ret;
+}
+
+size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most)
+{
+	struct claim claim = { .wide = false };
+	int ret;
+
+	*at = next_swapped(*at, end);
+	if (*at == end)
+		return 0;
+	if (most < (end - *at) >> LM_PAGE_SHIFT)
+		end = *at + (most << LM_PAGE_SHIFT);
+	claim.until = end;
+	/* Another thread came for it meanwhile, or it is gone. */
+	if (enter_and_claim(&claim, *at, LM_READ) != CLAIMED) {
+		*at += LM_PAGE;
+		return 0;
+	}
+	claim.until = 0;
+	ret = claim.from == LM_PAGE_SWAPPED ? bring_back(&claim) : -EAGAIN;
+	if (ret < 0)
+		settle(&claim, claim.from, claim.from);
+	else
+		settle(&claim, claim.to, claim.rest);
+	*at = ret == -ENOMEM ? UINTPTR_MAX : claim.end;
+	return ret < 0 ? 0 : (claim.end - claim.start) >> LM_PAGE_SHIFT;
+}

@@ -286,6 +286,112 @@ START_TEST(pages_that_moved_go_from_the_pool_to_the_file)
 }
 END_TEST
 
+/* -- Ahead of need ---------------------------------------------------------------- */
+
+#define WANTED 128u
+
+static bool all_back(uint32_t first, uint32_t n)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (outside_count(area[first], n * PAGE) == n)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* Without threads it is done before the call returns. */
+static const char *const threads[] = { "1", "0" };
+
+START_TEST(pages_wanted_come_back_from_swap_untouched)
+{
+	uint64_t faults;
+
+	setenv("LAZYMAP_THREADS", threads[_i % 2], 1);
+	begin(_i < 2 ? "none" : "1M");
+	put_all();
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	ck_assert_uint_eq(outside_count(area, PAGES * PAGE), 0);
+	ck_assert_int_eq(
+		lazymap_advise(area[100], WANTED * PAGE, MADV_WILLNEED), 0);
+	if (_i % 2)
+		ck_assert_uint_eq(outside_count(area[100], WANTED * PAGE),
+				  WANTED);
+	ck_assert(all_back(100, WANTED));
+	faults = stats().faults_read;
+	for (uint32_t i = 100; i < 100 + WANTED; i++)
+		look(i);
+	ck_assert_uint_eq(stats().faults_read, faults);
+	/* They kept their slots. */
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	ck_assert_uint_eq(stats().pages_evicted - stats().pages_swapped_out,
+			  stats().pages_swapped_in);
+	look_all();
+}
+END_TEST
+
+START_TEST(pages_wanted_beyond_the_limit_do_not_exceed_it)
+{
+	setenv("LAZYMAP_THREADS", threads[_i], 1);
+	begin("none");
+	put_all();
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_WILLNEED), 0);
+	for (int n = 0; n < 20; n++) {
+		ck_assert_uint_le(outside_count(area, PAGES * PAGE),
+				  LIMIT / PAGE);
+		usleep(1000);
+	}
+	/* Half of it at most, from the first on: the others are still there. */
+	ck_assert(all_back(0, LIMIT / PAGE / 2 - 16));
+	look_all();
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	ck_assert_int_eq(told, 0);
+}
+END_TEST
+
+START_TEST(pages_wanted_where_nothing_can_go_stay_in_swap)
+{
+	setenv("LAZYMAP_THREADS", threads[_i], 1);
+	begin("none");
+	put_all();
+	/* All that may be there, and there for good. */
+	ck_assert_int_eq(lazymap_pin(area, LIMIT - 16 * PAGE, LAZYMAP_READ), 0);
+	for (int n = 0; n < 10; n++)
+		ck_assert_int_eq(lazymap_advise(area + PAGES / 2,
+						PAGES / 2 * PAGE,
+						MADV_WILLNEED),
+				 0);
+	usleep(100000);
+	ck_assert_uint_le(outside_count(area, PAGES * PAGE), LIMIT / PAGE);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	ck_assert_int_eq(told, 0);
+	ck_assert_int_eq(lazymap_unpin(area, LIMIT - 16 * PAGE), 0);
+	look_all();
+}
+END_TEST
+
+START_TEST(pages_wanted_and_damaged_are_told_by_their_touch)
+{
+	setenv("LAZYMAP_THREADS", threads[_i], 1);
+	setenv("LAZYMAP_SWAPDIR", getenv("TESTDIR"), 1);
+	begin("none");
+	put_all();
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	damage_file(1);
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_WILLNEED), 0);
+	usleep(100000);
+	ck_assert_uint_eq(outside_count(area, PAGES * PAGE), 0);
+	ck_assert_int_eq(told, 0);
+	ck_assert_uint_eq(stats().resident, 0);
+	catch_bus();
+	if (!sigsetjmp(jump, 1)) {
+		look(0);
+		ck_abort_msg("damaged, and read");
+	}
+	ck_assert_int_eq(told, 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("swap");
@@ -300,6 +406,14 @@ int main(void)
 	TEST(pool_keeps_what_went_out_last_and_the_rest_goes_to_the_file);
 	TEST(pages_that_moved_go_from_the_pool_to_the_file);
 	TEST(damaged_page_costs_none_of_its_neighbours);
+	tcase_add_loop_test(tcase, pages_wanted_come_back_from_swap_untouched,
+			    0, 4);
+	tcase_add_loop_test(
+		tcase, pages_wanted_beyond_the_limit_do_not_exceed_it, 0, 2);
+	tcase_add_loop_test(
+		tcase, pages_wanted_where_nothing_can_go_stay_in_swap, 0, 2);
+	tcase_add_loop_test(
+		tcase, pages_wanted_and_damaged_are_told_by_their_touch, 0, 2);
 #undef TEST
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
