@@ -38,6 +38,8 @@ struct file {
 	unsigned char key[LM_CIPHER_KEY];
 };
 
+_Atomic(lm_swap_file_fn) lm_swap_file_hook;
+
 static const struct lm_cipher *cipher; /* immutable after the start */
 
 static struct lm_lock lock;
@@ -247,6 +249,13 @@ static int within_limit(uint64_t end)
 
 static int transfer(long nr, int fd, char *buf, size_t len, uint64_t offset)
 {
+	/* Acquire: pairs with the release of who set it, for its data. */
+	lm_swap_file_fn hook =
+		atomic_load_explicit(&lm_swap_file_hook, memory_order_acquire);
+	int ret = hook ? hook(nr == SYS_pwrite64) : 0;
+
+	if (ret < 0)
+		return ret;
 	while (len) {
 		long n = lm_sys(nr, fd, buf, len, offset);
 

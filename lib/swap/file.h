@@ -29,6 +29,11 @@
  * context. 0; -ENOENT: the cipher's module is not installed; or -errno. */
 int lm_swap_file_start(uint64_t bytes, bool encrypt);
 
+/* In tests: called before each read and write of the file; below 0, it is what
+ * that comes to. Atomic; NULL elsewhere. */
+typedef int (*lm_swap_file_fn)(bool write);
+extern _Atomic(lm_swap_file_fn) lm_swap_file_hook;
+
 /* May there be a file? */
 bool lm_swap_file_wanted(void);
 

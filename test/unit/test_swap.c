@@ -15,6 +15,7 @@
 #include <lazymap.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 
 #include "known.h"
 #include "outside.h"
+#include "swap/file.h"
 
 #define WORDS (PAGE / sizeof(uint32_t))
 #define PAGES 4096u /* 16 MiB */
@@ -71,8 +73,10 @@ static bool right(uint32_t page)
 
 static void look(uint32_t page)
 {
-	ck_assert_msg(right(page), "page %u, version %u: wrong bytes", page,
-		      version[page]);
+	/* Check writes to a pipe at each assertion: only for what is wrong. */
+	if (!right(page))
+		ck_abort_msg("page %u, version %u: wrong bytes", page,
+			     version[page]);
 }
 
 static void put_all(void)
@@ -93,6 +97,18 @@ static struct lazymap_stats stats(void)
 
 	ck_assert_int_eq(lazymap_stats(&stats, sizeof(stats)), 0);
 	return stats;
+}
+
+/* What the pager has in hand just now is passed over. */
+static void page_out_all(void)
+{
+	for (int i = 0; stats().resident && i < 1000; i++) {
+		if (i)
+			usleep(1000);
+		ck_assert_int_eq(
+			lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	}
+	ck_assert_uint_eq(stats().resident, 0);
 }
 
 static int told;
@@ -118,11 +134,16 @@ static void begin(const char *pool)
 	ck_assert_ptr_ne(area, LAZYMAP_FAILED);
 }
 
-static bool sanitized(const char *why)
+static bool sanitized_quietly(void)
 {
 	const char *text = getenv("SANITIZE");
 
-	if (!text || !*text)
+	return text && *text;
+}
+
+static bool sanitized(const char *why)
+{
+	if (!sanitized_quietly())
 		return false;
 	printf("skipped: %s\n", why);
 	return true;
@@ -210,7 +231,7 @@ START_TEST(damaged_page_costs_none_of_its_neighbours)
 	setenv("LAZYMAP_SWAPDIR", getenv("TESTDIR"), 1);
 	begin("none");
 	put_all();
-	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	page_out_all();
 	ck_assert_uint_eq(stats().swap_file, PAGES * PAGE);
 	damaged = damage_file(11);
 	catch_bus();
@@ -247,11 +268,10 @@ START_TEST(pool_keeps_what_went_out_last_and_the_rest_goes_to_the_file)
 	look_all();
 	for (uint32_t i = 0; i < HOT; i++)
 		put(i * 61);
-	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	page_out_all();
 	for (uint32_t i = 0; i < HOT; i++)
 		put(i * 61);
-	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
-	ck_assert_uint_eq(stats().resident, 0);
+	page_out_all();
 	/* Those are not read from there. */
 	damage_file(1);
 	for (uint32_t i = 0; i < HOT; i++)
@@ -310,7 +330,7 @@ START_TEST(pages_wanted_come_back_from_swap_untouched)
 	setenv("LAZYMAP_THREADS", threads[_i % 2], 1);
 	begin(_i < 2 ? "none" : "1M");
 	put_all();
-	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	page_out_all();
 	ck_assert_uint_eq(outside_count(area, PAGES * PAGE), 0);
 	ck_assert_int_eq(
 		lazymap_advise(area[100], WANTED * PAGE, MADV_WILLNEED), 0);
@@ -323,7 +343,7 @@ START_TEST(pages_wanted_come_back_from_swap_untouched)
 		look(i);
 	ck_assert_uint_eq(stats().faults_read, faults);
 	/* They kept their slots. */
-	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	page_out_all();
 	ck_assert_uint_eq(stats().pages_evicted - stats().pages_swapped_out,
 			  stats().pages_swapped_in);
 	look_all();
@@ -376,7 +396,7 @@ START_TEST(pages_wanted_and_damaged_are_told_by_their_touch)
 	setenv("LAZYMAP_SWAPDIR", getenv("TESTDIR"), 1);
 	begin("none");
 	put_all();
-	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+	page_out_all();
 	damage_file(1);
 	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_WILLNEED), 0);
 	usleep(100000);
@@ -389,6 +409,198 @@ START_TEST(pages_wanted_and_damaged_are_told_by_their_touch)
 		ck_abort_msg("damaged, and read");
 	}
 	ck_assert_int_eq(told, 1);
+}
+END_TEST
+
+/* -- What it costs ---------------------------------------------------------------- */
+
+/* Private memory that the kernel counts, without that of [start, len). */
+static size_t metadata(const void *start, size_t len)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	size_t kilobytes = 0;
+	char line[128];
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, "Anonymous:", 10))
+			kilobytes = strtoul(line + 10, NULL, 10);
+	fclose(file);
+	ck_assert_uint_gt(kilobytes, 0);
+	return (kilobytes << 10) - outside_count(start, len) * PAGE;
+}
+
+#define BLOCK (2ul << 20)
+#define MUCH 24576u /* pages: 96 MiB */
+
+/* 8 bytes for its word; 4 and 3 bits for its slot, 3 more when encrypted. */
+START_TEST(page_costs_at_most_16_bytes_when_touched_and_nothing_before)
+{
+	size_t len = 64ul << 30, before, touched = 0;
+	char *at;
+
+	if (sanitized("a sanitizer keeps books of its own"))
+		return;
+	setenv("LAZYMAP_THREADS", "0", 1);
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	setenv("LAZYMAP_SWAP_ENCRYPT", _i ? "1" : "0", 1);
+	lazymap_on_error(note_error, NULL);
+	if (lazymap_limit(LIMIT)) {
+		ck_assert_int_eq(errno, ENOENT);
+		printf("skipped: encrypted: the module is not built here\n");
+		return;
+	}
+	/* All that comes with the first eviction. */
+	begin(NULL);
+	put_all();
+	before = metadata(area, PAGES * PAGE);
+	at = lazymap_map(NULL, len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(at, LAZYMAP_FAILED);
+	/* 32768 blocks, and a few pages for the area. */
+	ck_assert_uint_le(metadata(area, PAGES * PAGE), before + 16 * PAGE);
+	before = metadata(area, PAGES * PAGE);
+	/* Whole blocks with as many between them that nobody touches. */
+	at = (char *)(((uintptr_t)at + BLOCK - 1) & ~(BLOCK - 1));
+	for (; touched < MUCH; touched++) {
+		size_t block = touched * PAGE / BLOCK * 2;
+
+		content((uint32_t *)(at + block * BLOCK +
+				     touched * PAGE % BLOCK),
+			(uint32_t)touched, 1, WORDS);
+	}
+	ck_assert_uint_gt(stats().swap_file, MUCH * PAGE);
+	before = metadata(at, 2 * MUCH * PAGE) - before;
+	printf("%.2f bytes a page\n",
+	       (double)before / (double)(MUCH + LIMIT / PAGE));
+	ck_assert_uint_le(before, (size_t)MUCH * 16);
+}
+END_TEST
+
+/* -- What fails ------------------------------------------------------------------- */
+
+#define FEW 112u /* pages */
+
+/* One run: which read or write fails, and whether all after it do; and what
+ * came of it, for the parent. */
+static struct run {
+	bool write, all;
+	int error;
+	unsigned nth;
+	unsigned passed, failed; /* calls */
+	unsigned lost;           /* touches that got SIGBUS */
+	bool skipped;
+} * run;
+
+static int fail_one(bool write)
+{
+	if (write != run->write)
+		return 0;
+	run->passed++;
+	if (run->passed < run->nth || (run->passed > run->nth && !run->all))
+		return 0;
+	run->failed++;
+	return run->error;
+}
+
+/* A touch that fails changes nothing: it can be tried again. */
+static void try(void (*touch)(uint32_t page), uint32_t page)
+{
+	uint32_t before = version[page];
+
+	if (!sigsetjmp(jump, 1)) {
+		touch(page);
+		return;
+	}
+	version[page] = before;
+	run->lost++;
+}
+
+static void use_few(void)
+{
+	for (uint32_t i = 0; i < FEW; i++)
+		try(put, i);
+	for (uint32_t i = 0; i < FEW; i++)
+		try(look, i);
+	for (uint32_t i = 0; i < FEW; i += 5)
+		try(put, i);
+	for (uint32_t i = 0; i < FEW; i++)
+		try(look, i);
+}
+
+static void run_with_failure(void)
+{
+	lazymap_on_error(note_error, NULL);
+	if (lazymap_limit(256 << 10)) {
+		run->skipped = errno == ENOENT;
+		_exit(!run->skipped);
+	}
+	area = lazymap_map(NULL, FEW * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(area, LAZYMAP_FAILED);
+	catch_bus();
+	atomic_store(&lm_swap_file_hook, fail_one);
+	use_few();
+	atomic_store(&lm_swap_file_hook, NULL);
+	/* Nothing was lost: what could not be read can be read now. */
+	for (uint32_t i = 0; i < FEW; i++)
+		look(i);
+	if (run->write) {
+		ck_assert_uint_eq(run->lost, 0);
+		/* Over the limit, said once; or there was time to go on. */
+		ck_assert_int_le(told, 1);
+		ck_assert_int_eq(told, stats().pages_over_limit != 0);
+	} else {
+		ck_assert_uint_eq(stats().pages_over_limit, 0);
+	}
+	_exit(0);
+}
+
+/* Every count, up to where nothing is left to fail. */
+static void fail_at_every_count(bool write, bool all, int error)
+{
+	unsigned step = all || sanitized_quietly() ? 17 : 1;
+
+	run->skipped = false;
+	for (unsigned nth = 1; !run->skipped; nth += step) {
+		int status;
+		pid_t child;
+
+		*run = (struct run){
+			.write = write, .all = all, .error = error, .nth = nth
+		};
+		child = fork();
+		if (!child)
+			run_with_failure();
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		ck_assert_msg(!status, "%s %u%s: status %x",
+			      write ? "write" : "read", nth,
+			      all ? " and all after it" : "", status);
+		/* One that fails is tried again, or done without. */
+		if (!write && all)
+			ck_assert_int_eq(run->lost > 0, run->failed > 1);
+		if (!run->failed && !run->skipped) {
+			ck_assert_uint_gt(nth, 10);
+			return;
+		}
+	}
+	printf("skipped: encrypted swap: the module is not built here\n");
+}
+
+START_TEST(every_failed_write_and_read_loses_nothing)
+{
+	run = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(run, MAP_FAILED);
+	/* One thread, so that counts mean something. */
+	setenv("LAZYMAP_THREADS", "0", 1);
+	setenv("LAZYMAP_SWAP_POOL", _i & 1 ? "64K" : "none", 1);
+	setenv("LAZYMAP_SWAP_ENCRYPT", _i & 2 ? "1" : "0", 1);
+	noise = _i & 1 ? WORDS / 2 : WORDS;
+	fail_at_every_count(true, false, -EIO);
+	fail_at_every_count(true, true, -ENOSPC);
+	fail_at_every_count(false, false, -EIO);
+	fail_at_every_count(false, true, -EIO);
 }
 END_TEST
 
@@ -414,6 +626,12 @@ int main(void)
 		tcase, pages_wanted_where_nothing_can_go_stay_in_swap, 0, 2);
 	tcase_add_loop_test(
 		tcase, pages_wanted_and_damaged_are_told_by_their_touch, 0, 2);
+	tcase_add_loop_test(
+		tcase,
+		page_costs_at_most_16_bytes_when_touched_and_nothing_before, 0,
+		2);
+	tcase_add_loop_test(tcase, every_failed_write_and_read_loses_nothing, 0,
+			    4);
 #undef TEST
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
