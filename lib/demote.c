@@ -18,9 +18,8 @@
 
 #define AROUND (LM_SWAP_BATCH * LM_PAGE)
 
-/* Groups at each call, which makes room for as many pages or less; and how many
- * may be found gone or BUSY. */
-#define GROUPS 2
+/* Groups at each call, at most; and how many may be found gone or BUSY. */
+#define GROUPS 8
 #define TRIES 64
 
 /* When the file took nothing: how long not to try again. */
@@ -118,6 +117,8 @@ static void demote_some(void)
 	uintptr_t at;
 
 	for (int i = 0; i < TRIES && groups < GROUPS && !ret; i++) {
+		if (!lm_swap_crowded())
+			return;
 		if (!lm_swap_oldest(&handle, &at))
 			return;
 		if (!claim(&group, at, handle))

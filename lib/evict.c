@@ -17,6 +17,7 @@
 
 #include "area.h"
 #include "bounce.h"
+#include "demote.h"
 #include "fault.h"
 #include "gate.h"
 #include "os_linux.h"
@@ -391,6 +392,7 @@ size_t lm_evict(uintptr_t start, uintptr_t end, size_t *left)
 
 	*left = 0;
 	for (; start < end; start = prey.end) {
+		lm_demote(); /* what goes now is to find room in the pool */
 		if (claim(&prey, start, end, LM_PAGE_HIDDEN_CLEAN))
 			gone += take(&prey);
 		*left += prey.left;

@@ -147,7 +147,6 @@ static bool make_room(struct lm_quota *quota, size_t n)
 	while (gone < n) {
 		size_t more;
 
-		lm_demote();
 		if (!lm_quota_next(quota, &from, &victim, &count) ||
 		    in_vain > 2 * count + 16)
 			return gone;
