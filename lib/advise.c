@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "advise.h"
 
+#include "ahead.h"
 #include "change.h"
 #include "evict.h"
 #include "fault.h"
@@ -209,12 +210,15 @@ static void cool(uintptr_t start, uintptr_t end)
 	lm_change_end(&change);
 }
 
+/* At once: as much as swap's pool makes room for before. */
+#define OUT_STEP ((uintptr_t)128 * 1024)
+
 static void page_out(uintptr_t start, uintptr_t end)
 {
 	uint64_t mask = lm_os_block_signals();
 
 	while (lm_resident_limited() && start < end) {
-		uintptr_t stop = lm_min((start | (LM_BLOCK - 1)) + 1, end);
+		uintptr_t stop = lm_min((start | (OUT_STEP - 1)) + 1, end);
 		size_t left;
 
 		lm_evict(start, stop, &left);
@@ -282,6 +286,9 @@ static int advise(uintptr_t start, size_t len, int advice)
 		break;
 	case MADV_PAGEOUT:
 		page_out(start, end);
+		break;
+	case MADV_WILLNEED:
+		lm_ahead(start, end);
 		break;
 	case MADV_DONTFORK:
 		lm_advise_flags(start, end, LM_AREA_DONTFORK);

@@ -17,12 +17,14 @@
 
 #include "area.h"
 #include "bounce.h"
+#include "demote.h"
 #include "fault.h"
 #include "gate.h"
 #include "os_linux.h"
 #include "place/place.h"
 #include "resident.h"
 #include "stats.h"
+#include "step.h"
 #include "swap/swap.h"
 #include "turn.h"
 
@@ -214,7 +216,7 @@ static int save_to_store(const struct prey *prey, uintptr_t at, char *buffer,
 static int save_to_swap(struct prey *prey, uintptr_t at, char *buffer, size_t n)
 {
 	uint64_t handles[LM_SWAP_BATCH];
-	int ret = lm_swap_out(buffer, n, handles);
+	int ret = lm_swap_out(buffer, n, at, handles);
 	size_t out = 0;
 
 	for (size_t i = 0; i < n; i++, at += LM_PAGE) {
@@ -363,13 +365,17 @@ static size_t take(struct prey *prey)
 {
 	size_t gone;
 
+	lm_step(LM_STEP_EVICT_CLAIMED, prey->start);
 	if (hide(prey) < 0) {
 		prey->left += prey->count;
 		give_up(prey);
 		return 0;
 	}
+	lm_step(LM_STEP_EVICT_HIDDEN, prey->start);
 	atomic_store_explicit(&last_error, save(prey), memory_order_relaxed);
+	lm_step(LM_STEP_EVICT_SAVED, prey->start);
 	drop(prey);
+	lm_step(LM_STEP_EVICT_DROPPED, prey->start);
 	gone = settle(prey);
 	prey->left += prey->count - gone;
 	lm_stats_add(LM_COUNT_pages_made_absent, gone);
@@ -386,6 +392,7 @@ size_t lm_evict(uintptr_t start, uintptr_t end, size_t *left)
 
 	*left = 0;
 	for (; start < end; start = prey.end) {
+		lm_demote(); /* what goes now is to find room in the pool */
 		if (claim(&prey, start, end, LM_PAGE_HIDDEN_CLEAN))
 			gone += take(&prey);
 		*left += prey.left;

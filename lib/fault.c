@@ -25,6 +25,7 @@ struct claim {
 	uintptr_t page;       /* the one that was touched */
 	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
 	bool wide;            /* all pages around that are in the same state */
+	bool alone;           /* no page around: one of them is damaged */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
 	size_t cluster;          /* bytes: of the frames */
@@ -116,7 +117,8 @@ static void reach(struct lm_area *area, struct claim *claim)
 		cluster = lm_stream_cluster(&claim->slot->streams, claim->page,
 					    lm_resident_reach(area->quota),
 					    &claim->stream);
-	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to)
+	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to ||
+	    claim->alone)
 		cluster = LM_PAGE;
 	/* A page that is not written must not become dirty. */
 	if (claim->from == LM_PAGE_CLEAN && neighbours_differ(area, claim))
@@ -129,7 +131,7 @@ static void reach(struct lm_area *area, struct claim *claim)
 				      area->start);
 		claim->end = lm_min(claim->page + WIDE, area->end);
 	}
-	if (!claim->until)
+	if (!claim->until || claim->alone)
 		return;
 	end = lm_min(area->end, claim->until);
 	/* The kernel's range is known: no guess around copied pages. */
@@ -521,6 +523,13 @@ static bool may_join(const struct claim *claim)
 	return lm_store_direct(claim->store);
 }
 
+/* It may have failed for a neighbour that nobody asked for. */
+static bool unlucky(const struct claim *claim)
+{
+	return claim->from == LM_PAGE_SWAPPED &&
+	       claim->end - claim->start > LM_PAGE;
+}
+
 /*
  * `until`: 0 for a fault; for the kernel's access, how far it goes, which is
  * worth claiming beyond the cluster.
@@ -531,7 +540,7 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 	struct claim claim;
 	int ret;
 
-	claim.wide = false;
+	claim.wide = claim.alone = false;
 	for (;;) {
 		claim.until = until;
 		switch (enter_and_claim(&claim, addr, access)) {
@@ -543,6 +552,11 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 				if (lm_resident_bounded(claim.quota))
 					lm_resident_shed(claim.quota,
 							 LM_BLOCK_PAGES);
+				continue;
+			}
+			if (ret < 0 && unlucky(&claim)) {
+				settle(&claim, claim.from, claim.from);
+				claim.alone = true;
 				continue;
 			}
 			if (ret < 0)
@@ -691,4 +705,68 @@ void lm_fault_unpin(uintptr_t start, uintptr_t end)
 	}
 	lm_gate_leave(slot);
 	lm_os_restore_signals(mask);
+}
+
+/* -- Ahead of a touch -------------------------------------------------------- */
+
+static uintptr_t next_swapped(uintptr_t at, uintptr_t end)
+{
+	struct lm_slot *slot = lm_gate_enter();
+
+	for (; (at = lm_page_next_block(at, end)) < end; at += LM_PAGE)
+		if (LM_PAGE_STATE(atomic_load_explicit(lm_page_word_of(at),
+						       memory_order_relaxed)) ==
+		    LM_PAGE_SWAPPED)
+			break;
+	lm_gate_leave(slot);
+	return lm_min(at, end);
+}
+
+/* 0; -ENOMEM: no room; or why these pages cannot be read. */
+static int bring_back(struct claim *claim)
+{
+	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
+	int ret = lm_resident_try(claim->quota, pages);
+
+	lm_step(LM_STEP_CLAIMED, claim->page);
+	if (ret < 0)
+		return ret;
+	ret = fill(claim);
+	lm_step(LM_STEP_FILLED, claim->page);
+	if (!ret) {
+		/* A fault goes first. */
+		lm_turn_wait();
+		ret = reveal(claim);
+		lm_turn_done();
+	}
+	lm_step(LM_STEP_REVEALED, claim->page);
+	if (ret < 0)
+		lm_resident_give(claim->quota, pages);
+	return ret == -ENOMEM ? -EAGAIN : ret;
+}
+
+size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most)
+{
+	struct claim claim = { .wide = false };
+	int ret;
+
+	*at = next_swapped(*at, end);
+	if (*at == end)
+		return 0;
+	if (most < (end - *at) >> LM_PAGE_SHIFT)
+		end = *at + (most << LM_PAGE_SHIFT);
+	claim.until = end;
+	/* Another thread came for it meanwhile, or it is gone. */
+	if (enter_and_claim(&claim, *at, LM_READ) != CLAIMED) {
+		*at += LM_PAGE;
+		return 0;
+	}
+	claim.until = 0;
+	ret = claim.from == LM_PAGE_SWAPPED ? bring_back(&claim) : -EAGAIN;
+	if (ret < 0)
+		settle(&claim, claim.from, claim.from);
+	else
+		settle(&claim, claim.to, claim.rest);
+	*at = ret == -ENOMEM ? UINTPTR_MAX : claim.end;
+	return ret < 0 ? 0 : (claim.end - claim.start) >> LM_PAGE_SHIFT;
 }

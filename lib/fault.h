@@ -25,6 +25,14 @@ uintptr_t lm_fault_range(uintptr_t start, uintptr_t end, enum lm_access access,
 			 bool pin, int *error);
 void lm_fault_unpin(uintptr_t start, uintptr_t end);
 
+/*
+ * Bring back from swap the next pages of [*at, end) that are there, a cluster or
+ * less, ahead of any touch: how many. *at is where to go on: end, when no more
+ * can come. Silent when it fails, which the touch will tell. All signals are
+ * blocked; not from inside the gate.
+ */
+size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most);
+
 /* What the kernel's protection of a present page is. */
 int lm_fault_prot(const struct lm_area *area, enum lm_page_state state);
 

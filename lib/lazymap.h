@@ -69,9 +69,10 @@ struct lazymap_options {
 	 * (default). */
 	int strict;
 	/* LAZYMAP_THREADS: -1 (in the environment: 0), no thread is started to
-	 * make room ahead of need, faults do it (a store that needs worker
-	 * threads has them all the same). Default: one, once more is mapped
-	 * than the resident limit lets in. */
+	 * make room and to fetch pages (MADV_WILLNEED) ahead of need, faults
+	 * and the call itself do it (a store that needs worker threads has
+	 * them all the same). Default: one, once more is mapped than the
+	 * resident limit lets in. */
 	int threads;
 	/* LAZYMAP_RESIDENT: the resident limit in bytes, see lazymap_limit().
 	 * Default: none. */
@@ -218,7 +219,10 @@ int lazymap_protect(void *start, size_t len, int prot);
 /* msync(2). Reports a store's error in writing once. */
 int lazymap_sync(void *start, size_t len, int flags);
 
-/* madvise(2), every MADV_ value that the kernel knows. */
+/* madvise(2), every MADV_ value that the kernel knows. MADV_WILLNEED brings
+ * pages back from swap, up to half of the resident limit, from the start of the
+ * range on: in the thread that makes room (options.threads) and after the call,
+ * or, where there is none, before it returns. */
 int lazymap_advise(void *start, size_t len, int advice);
 
 /* mremap(2); new_start is used only with MREMAP_FIXED or MREMAP_DONTUNMAP. */
@@ -331,6 +335,7 @@ struct lazymap_stats {
 	uint64_t swap_pool;        /* bytes of compressed memory now */
 	uint64_t swap_file;        /* bytes of the file in use now */
 	uint64_t pages_widened;    /* shown untouched, to need fewer VM areas */
+	uint64_t pages_demoted;    /* of pages_to_pool, moved to the file */
 };
 
 /*

@@ -297,6 +297,8 @@ void lm_page_move(uintptr_t from, uintptr_t to, size_t len)
 
 		atomic_store_explicit(new, *old, memory_order_relaxed);
 		/* Its swap goes with it. */
+		if (LM_PAGE_SWAP(*old))
+			lm_swap_moved(LM_PAGE_SWAP(*old), at - from + to);
 		atomic_store_explicit(old, 0, memory_order_relaxed);
 	}
 	lm_page_reset(from, end);

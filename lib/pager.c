@@ -5,6 +5,7 @@
  */
 #include "pager.h"
 
+#include "ahead.h"
 #include "area.h"
 #include "resident.h"
 #include "start.h"
@@ -31,14 +32,14 @@ static void *work(void *unused)
 
 		lm_turn_work(true);
 		more = lm_resident_reserve();
-		if (more > 0)
+		if (more > 0 || lm_ahead_step())
 			continue;
 		lm_turn_work(false);
 		if (more < 0) /* all is locked or in use, or swap is full */
 			lm_os_pause();
 		atomic_store(&state, SLEEPING);
 		/* Who took the last room before this saw us run. */
-		if (!more && lm_resident_low())
+		if ((!more && lm_resident_low()) || lm_ahead_waiting())
 			atomic_store(&state, RUNNING);
 		else
 			lm_os_wait(&state, SLEEPING);
@@ -54,6 +55,11 @@ void lm_pager_wake(void)
 		return;
 	if (atomic_compare_exchange_strong(&state, &seen, RUNNING))
 		lm_os_wake(&state, 1);
+}
+
+bool lm_pager_runs(void)
+{
+	return atomic_load_explicit(&state, memory_order_relaxed) != NONE;
 }
 
 /* It sees none of the program's signals, and counts on none. */

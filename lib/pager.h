@@ -1,5 +1,6 @@
 /*
- * pager.h -- the thread that makes room before it is needed.
+ * pager.h -- the thread that makes room before it is needed, and fetches what is
+ * said to be.
  *
  * None before there is more mapped than the limit lets in. With it, a fault
  * seldom waits for an eviction; without (options.threads -1) faults evict for
@@ -19,6 +20,9 @@ void lm_pager_start(void);
 /* There is little room left. Async-signal-safe; costs a load when it has been
  * told already, or there is no pager. */
 void lm_pager_wake(void);
+
+/* Is there one? */
+bool lm_pager_runs(void);
 
 /* In a forked child: it does not run here. */
 void lm_pager_forked(void);

@@ -7,7 +7,9 @@
 #define _GNU_SOURCE
 #include "resident.h"
 
+#include "ahead.h"
 #include "change.h"
+#include "demote.h"
 #include "evict.h"
 #include "fault.h"
 #include "gate.h"
@@ -309,6 +311,34 @@ int lm_resident_take(struct lm_quota *quota, size_t n)
 	return ret;
 }
 
+static int try(struct lm_quota *quota, size_t n)
+{
+	size_t max = atomic_load_explicit(&quota->max, memory_order_relaxed);
+	bool room;
+
+	if (!max || count_in(quota, n, max))
+		return 0;
+	if (lm_os_now_ns() < atomic_load(&quota->pause_to))
+		return -ENOMEM;
+	lm_gate_nested++;
+	room = make_room(quota, n);
+	lm_gate_nested--;
+	return room && count_in(quota, n, max) ? 0 : -ENOMEM;
+}
+
+int lm_resident_try(struct lm_quota *quota, size_t n)
+{
+	int ret = quota ? try(quota, n) : 0;
+
+	if (ret < 0)
+		return ret;
+	ret = try(&lm_quota_process, n);
+	if (ret < 0 && quota)
+		atomic_fetch_sub_explicit(&quota->used, n,
+					  memory_order_relaxed);
+	return ret;
+}
+
 int lm_resident_commit(size_t len)
 {
 	uint64_t have = atomic_load(&lm_quota_process.max) * LM_PAGE,
@@ -571,6 +601,8 @@ void lm_resident_forked(void)
 {
 	lm_quota_forked(!announced);
 	lm_pager_forked();
+	lm_ahead_forked();
+	lm_demote_forked();
 	lm_swap_forked(!announced);
 	if (!announced && lm_resident_limited())
 		walk();

@@ -47,6 +47,9 @@ size_t lm_resident_reach(const struct lm_quota *quota);
  * that is said once.)
  */
 int lm_resident_take(struct lm_quota *quota, size_t n);
+/* The same for what is only advice: -ENOMEM when there is no room and none can
+ * be made without waiting. */
+int lm_resident_try(struct lm_quota *quota, size_t n);
 /* Evict some n frames to need fewer VM areas. */
 void lm_resident_shed(struct lm_quota *quota, size_t n);
 

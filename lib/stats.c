@@ -73,6 +73,7 @@ static void collect(struct lazymap_stats *stats)
 	stats->pages_same = sum(LM_COUNT_pages_same);
 	stats->pages_to_pool = sum(LM_COUNT_pages_to_pool);
 	stats->pages_to_file = sum(LM_COUNT_pages_to_file);
+	stats->pages_demoted = sum(LM_COUNT_pages_demoted);
 	stats->pages_over_limit = sum(LM_COUNT_pages_over_limit);
 	stats->pages_widened = sum(LM_COUNT_pages_widened);
 	stats->fault_ns = sum(LM_COUNT_fault_ns);
@@ -131,6 +132,7 @@ void lm_stats_print(int fd)
 		row(fd, "  of them of one byte", stats.pages_same);
 		row(fd, "  of them compressed", stats.pages_to_pool);
 		row(fd, "  of them to the file", stats.pages_to_file);
+		row(fd, "pages moved to the file", stats.pages_demoted);
 		row(fd, "pages swapped in", stats.pages_swapped_in);
 		row(fd, "bytes in the pool at exit", stats.swap_pool);
 		row(fd, "bytes in the file at exit", stats.swap_file);

@@ -33,6 +33,7 @@
 	X(pages_to_file)                                                       \
 	X(pages_over_limit)                                                    \
 	X(pages_widened)                                                       \
+	X(pages_demoted)                                                       \
 	X(fault_ns)                                                            \
 	X(pages_made_present)                                                  \
 	X(pages_made_absent)

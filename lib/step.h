@@ -34,6 +34,18 @@
 	X(WRITE_BACK)                                                          \
 	/* written to its store, and still BUSY */                             \
 	X(WRITTEN)                                                             \
+	/* an eviction's phases (evict.c): its pages are BUSY, */              \
+	X(EVICT_CLAIMED)                                                       \
+	/* hidden, */                                                          \
+	X(EVICT_HIDDEN)                                                        \
+	/* saved, */                                                           \
+	X(EVICT_SAVED)                                                         \
+	/* dropped; next they are settled */                                   \
+	X(EVICT_DROPPED)                                                       \
+	/* pages in swap's pool are BUSY, to move to its file */               \
+	X(DEMOTE)                                                              \
+	/* written there, and still BUSY */                                    \
+	X(DEMOTED)                                                             \
 	/* a change of areas: the map lock is held, pages may be BUSY */       \
 	X(CHANGE)                                                              \
 	/* fork: the same */                                                   \

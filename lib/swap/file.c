@@ -8,10 +8,10 @@
 
 #include "fd.h"
 #include "lock.h"
-#include "meta.h"
 #include "module.h"
 #include "os_linux.h"
 #include "swap/cipher.h"
+#include "swap/slots.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -20,7 +20,7 @@
 #include <sys/resource.h>
 
 /* A slot's number: which file of our ancestry, and where in it. */
-#define INDEX_BITS 28
+#define INDEX_BITS LM_SWAP_SLOTS_BITS
 #define FILES 64
 #define INDEX(slot) ((slot) & (((uint64_t)1 << INDEX_BITS) - 1))
 
@@ -33,15 +33,14 @@
 struct file {
 	_Atomic int fd; /* -1: none (any more) */
 	uint64_t tag;   /* lm_fd_tag(); set before fd */
-	/* A bit or a number a slot; a file that is not ours changes no more. */
-	uint64_t *taken, *shared, *limbo;
-	uint32_t *sums;
-	uint64_t *nonces; /* with a cipher */
+	/* Those of a file that is not ours change no more. */
+	struct lm_swap_slots slots;
 	unsigned char key[LM_CIPHER_KEY];
 };
 
+_Atomic(lm_swap_file_fn) lm_swap_file_hook;
+
 static const struct lm_cipher *cipher; /* immutable after the start */
-static _Atomic uint64_t next_nonce;
 
 static struct lm_lock lock;
 static char dirs[DIRS][DIR_MAX]; /* immutable after the start */
@@ -51,30 +50,10 @@ static uint64_t slots_max;       /* immutable after the start */
 static struct file files[FILES];
 static unsigned mine;
 /* The rest is about our own; guarded by lock. */
-static uint64_t cursor;         /* where to look for a run */
-static uint64_t high;           /* no slot from here on was ever taken */
-static uint64_t high_fork;      /* high at the last fork: shared ends there */
-static _Atomic uint64_t in_use; /* slots that are taken, limbo and all */
-static uint64_t in_limbo;       /* slots that are free but for our children */
 static int watched[WATCHED], watching;
 static bool unwatched; /* a child that we could not watch */
 static unsigned asked; /* counts, see take_run() */
 static int fork_pipe[2] = { -1, -1 };
-
-static bool bit(const uint64_t *map, uint64_t i)
-{
-	return map[i / 64] >> (i % 64) & 1;
-}
-
-static void set_bit(uint64_t *map, uint64_t i)
-{
-	map[i / 64] |= (uint64_t)1 << (i % 64);
-}
-
-static void clear_bit(uint64_t *map, uint64_t i)
-{
-	map[i / 64] &= ~((uint64_t)1 << (i % 64));
-}
 
 /* -- Making it ---------------------------------------------------------------- */
 
@@ -106,6 +85,11 @@ int lm_swap_file_start(uint64_t bytes, bool encrypt)
 	return encrypt && slots_max ? load_cipher() : 0;
 }
 
+bool lm_swap_file_wanted(void)
+{
+	return slots_max;
+}
+
 static int open_somewhere(void)
 {
 	int fd = -ENOENT;
@@ -119,33 +103,11 @@ static int open_somewhere(void)
 	return fd;
 }
 
-static int make_tables(struct file *file)
-{
-	size_t map = (slots_max + 63) / 64 * 8;
-
-	/* Address space only, until slots are used. */
-	file->taken = lm_meta_run(map);
-	file->shared = lm_meta_run(map);
-	file->limbo = lm_meta_run(map);
-	file->sums = lm_meta_run(slots_max * sizeof(*file->sums));
-	file->nonces =
-		cipher ? lm_meta_run(slots_max * sizeof(*file->nonces)) : NULL;
-	if (file->taken && file->shared && file->limbo && file->sums &&
-	    (file->nonces || !cipher))
-		return 0;
-	lm_meta_free_run(file->nonces, slots_max * sizeof(*file->nonces));
-	lm_meta_free_run(file->taken, map);
-	lm_meta_free_run(file->shared, map);
-	lm_meta_free_run(file->limbo, map);
-	lm_meta_free_run(file->sums, slots_max * sizeof(*file->sums));
-	return -ENOMEM;
-}
-
 /* With the lock. Our file, made if there is none: 0 or -errno. */
 static int have_file(void)
 {
 	struct file *file = &files[mine];
-	int fd, ret;
+	int fd, ret = 0;
 
 	if (!slots_max || mine == FILES)
 		return -ENOSPC;
@@ -154,7 +116,8 @@ static int have_file(void)
 	fd = open_somewhere();
 	if (fd < 0)
 		return fd;
-	ret = make_tables(file);
+	if (!file->slots.chunks)
+		ret = lm_swap_slots_make(&file->slots, slots_max, cipher);
 	if (!ret && cipher &&
 	    lm_sys(SYS_getrandom, file->key, sizeof(file->key), 0) !=
 		    (long)sizeof(file->key))
@@ -165,8 +128,6 @@ static int have_file(void)
 	}
 	fd = lm_fd_hide(fd);
 	file->tag = lm_fd_tag(fd);
-	cursor = high = high_fork = in_limbo = 0;
-	in_use = 0;
 	/* Release: pairs with the acquire in lm_swap_file_read(). */
 	atomic_store_explicit(&file->fd, fd, memory_order_release);
 	lm_fd_keep(&file->fd);
@@ -199,30 +160,23 @@ static bool nobody_reads(void)
 /* With the lock: give back what waited for children, if they are gone. */
 static void reclaim(void)
 {
-	struct file *file = &files[mine];
+	struct lm_swap_slots *slots = &files[mine].slots;
 
-	if (!in_limbo || !nobody_reads())
-		return;
-	for (uint64_t i = 0; i < (high_fork + 63) / 64; i++) {
-		in_use -= (uint64_t)__builtin_popcountll(file->limbo[i]);
-		file->taken[i] &= ~file->limbo[i];
-		file->limbo[i] = file->shared[i] = 0;
-	}
-	in_limbo = 0;
-	cursor = 0;
+	if (slots->in_limbo && nobody_reads())
+		lm_swap_slots_unshare(slots);
 }
 
 void lm_swap_file_fork(void)
 {
-	struct file *file = &files[mine];
+	struct lm_swap_slots *slots = &files[mine].slots;
 	int ends[2];
 
 	fork_pipe[0] = fork_pipe[1] = -1;
-	if (mine == FILES || file->fd < 0 || in_use == in_limbo)
+	if (mine == FILES || files[mine].fd < 0 ||
+	    slots->in_use == slots->in_limbo)
 		return;
 	reclaim();
-	memcpy(file->shared, file->taken, (high + 63) / 64 * 8);
-	high_fork = high;
+	lm_swap_slots_share(slots);
 	if (watching == WATCHED || lm_sys(SYS_pipe2, ends, O_CLOEXEC) < 0) {
 		unwatched = true;
 		return;
@@ -254,69 +208,30 @@ void lm_swap_file_forked(void)
 		lm_fd_keep_number(fork_pipe[1]);
 	}
 	fork_pipe[0] = fork_pipe[1] = -1;
-	if (mine < FILES && files[mine].fd >= 0) {
+	if (mine < FILES && files[mine].fd >= 0)
 		mine++;
-		in_limbo = 0;
-		in_use = 0;
-	}
 }
 
 /* -- Slots ----------------------------------------------------------------------- */
 
-/* With the lock: a run of free slots, at most *n, from `from` on. */
-static bool find_run(const struct file *file, uint64_t from, uint64_t to,
-		     size_t *n, uint64_t *first)
-{
-	uint64_t i = from;
-	size_t run = 0;
-
-	while (i < to && bit(file->taken, i)) {
-		if (i % 64 == 0 && file->taken[i / 64] == ~(uint64_t)0)
-			i += 64;
-		else
-			i++;
-	}
-	if (i >= to)
-		return false;
-	while (run < *n && i + run < to && !bit(file->taken, i + run))
-		run++;
-	*first = i;
-	*n = run;
-	return true;
-}
-
-/* Upwards; from the beginning again once a quarter of the file is holes. */
+/* With the lock. */
 static int take_run(size_t *n, uint64_t *first)
 {
-	struct file *file = &files[mine];
-	size_t want = *n;
+	struct lm_swap_slots *slots = &files[mine].slots;
 
 	/* Now and then: it costs a system call for each child. */
-	if (in_limbo > high / 8 && ++asked % 16 == 0)
+	if (slots->in_limbo > slots->high / 8 && ++asked % 16 == 0)
 		reclaim();
-	if (cursor >= high && high >= 1024 && high - in_use >= high / 4)
-		cursor = 0;
-	if (!find_run(file, cursor, slots_max, n, first)) {
-		reclaim();
-		*n = want;
-		if (!find_run(file, 0, slots_max, n, first))
-			return -ENOSPC;
-	}
-	for (size_t i = 0; i < *n; i++)
-		set_bit(file->taken, *first + i);
-	in_use += *n;
-	cursor = *first + *n;
-	if (cursor > high)
-		high = cursor;
-	return 0;
+	if (!lm_swap_slots_take(slots, n, first))
+		return 0;
+	reclaim();
+	return lm_swap_slots_take(slots, n, first);
 }
 
 static void give_run(uint64_t first, size_t n)
 {
 	lm_lock_take(&lock);
-	for (size_t i = 0; i < n; i++)
-		clear_bit(files[mine].taken, first + i);
-	in_use -= n;
+	lm_swap_slots_give(&files[mine].slots, first, n);
 	lm_lock_drop(&lock);
 }
 
@@ -334,6 +249,13 @@ static int within_limit(uint64_t end)
 
 static int transfer(long nr, int fd, char *buf, size_t len, uint64_t offset)
 {
+	/* Acquire: pairs with the release of who set it, for its data. */
+	lm_swap_file_fn hook =
+		atomic_load_explicit(&lm_swap_file_hook, memory_order_acquire);
+	int ret = hook ? hook(nr == SYS_pwrite64) : 0;
+
+	if (ret < 0)
+		return ret;
 	while (len) {
 		long n = lm_sys(nr, fd, buf, len, offset);
 
@@ -351,13 +273,10 @@ static int transfer(long nr, int fd, char *buf, size_t len, uint64_t offset)
 /* Each page with a nonce of its own, so that slots can be read one by one. */
 static void encrypt_run(struct file *file, uint64_t first, char *page, size_t n)
 {
-	for (size_t i = 0; cipher && i < n; i++, page += LM_PAGE) {
-		uint64_t nonce = atomic_fetch_add_explicit(
-			&next_nonce, 1, memory_order_relaxed);
-
-		file->nonces[first + i] = nonce;
-		cipher->apply(page, LM_PAGE, file->key, nonce);
-	}
+	for (size_t i = 0; cipher && i < n; i++, page += LM_PAGE)
+		cipher->apply(
+			page, LM_PAGE, file->key,
+			lm_swap_slots_next_nonce(&file->slots, first + i));
 }
 
 static void decrypt_run(const struct file *file, uint64_t first, char *page,
@@ -365,7 +284,7 @@ static void decrypt_run(const struct file *file, uint64_t first, char *page,
 {
 	for (size_t i = 0; cipher && i < n; i++, page += LM_PAGE)
 		cipher->apply(page, LM_PAGE, file->key,
-			      file->nonces[first + i]);
+			      lm_swap_slots_nonce(&file->slots, first + i));
 }
 
 int lm_swap_file_put(void *pages, const uint32_t *sums, size_t *n,
@@ -392,7 +311,8 @@ int lm_swap_file_put(void *pages, const uint32_t *sums, size_t *n,
 		give_run(first, *n);
 		return ret;
 	}
-	memcpy(&file->sums[first], sums, *n * sizeof(*sums));
+	for (size_t i = 0; i < *n; i++)
+		*lm_swap_slots_sum(&file->slots, first + i) = sums[i];
 	*slot = (uint64_t)mine << INDEX_BITS | first;
 	return 0;
 }
@@ -414,30 +334,25 @@ int lm_swap_file_read(uint64_t slot, size_t n, void *buf)
 
 uint32_t lm_swap_file_sum(uint64_t slot)
 {
-	return files[slot >> INDEX_BITS].sums[INDEX(slot)];
+	return *lm_swap_slots_sum(&files[slot >> INDEX_BITS].slots,
+				  INDEX(slot));
 }
 
 void lm_swap_file_free(uint64_t slot)
 {
-	struct file *file = &files[mine];
-	uint64_t i = INDEX(slot);
-
 	/* An ancestor's slot is the ancestor's to use again. */
 	if (slot >> INDEX_BITS != mine)
 		return;
 	lm_lock_take(&lock);
-	if (i < high_fork && bit(file->shared, i)) {
-		set_bit(file->limbo, i);
-		in_limbo++;
-	} else {
-		clear_bit(file->taken, i);
-		in_use--;
-	}
+	lm_swap_slots_free(&files[mine].slots, INDEX(slot));
 	lm_lock_drop(&lock);
 }
 
 uint64_t lm_swap_file_used(void)
 {
-	return atomic_load_explicit(&in_use, memory_order_relaxed)
+	if (mine == FILES)
+		return 0;
+	return atomic_load_explicit(&files[mine].slots.in_use,
+				    memory_order_relaxed)
 	       << LM_PAGE_SHIFT;
 }

@@ -29,10 +29,19 @@
  * context. 0; -ENOENT: the cipher's module is not installed; or -errno. */
 int lm_swap_file_start(uint64_t bytes, bool encrypt);
 
+/* In tests: called before each read and write of the file; below 0, it is what
+ * that comes to. Atomic; NULL elsewhere. */
+typedef int (*lm_swap_file_fn)(bool write);
+extern _Atomic(lm_swap_file_fn) lm_swap_file_hook;
+
+/* May there be a file? */
+bool lm_swap_file_wanted(void);
+
 /*
- * Write *n pages, whose memory is scratch afterwards, to a run of slots from *slot (under 2^34) on; *n becomes how
- * many fitted. 0; -ENOSPC: no room under the limit, or on the disk; -EFBIG:
- * RLIMIT_FSIZE; -ENOENT: no directory takes a file; or the write's -errno.
+ * Write *n pages, whose memory is scratch afterwards, to a run of slots from
+ * *slot (under 2^34) on; *n becomes how many fitted. 0; -ENOSPC: no room under
+ * the limit, or on the disk; -EFBIG: RLIMIT_FSIZE; -ENOENT: no directory takes
+ * a file; -ENOMEM: no memory for the tables; or the write's -errno.
  */
 int lm_swap_file_put(void *pages, const uint32_t *sums, size_t *n,
 		     uint64_t *slot);

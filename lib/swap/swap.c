@@ -54,7 +54,8 @@ struct scratch {
 	char out[WORTH_IT];
 };
 
-static bool to_pool(const void *page, struct scratch *scratch, uint64_t *handle)
+static bool to_pool(const void *page, uintptr_t at, struct scratch *scratch,
+		    uint64_t *handle)
 {
 	uint64_t object;
 	int len;
@@ -63,8 +64,8 @@ static bool to_pool(const void *page, struct scratch *scratch, uint64_t *handle)
 		return false;
 	len = LZ4_compress_fast_extState(&scratch->state, page, scratch->out,
 					 LM_PAGE, WORTH_IT, 1);
-	if (len <= 0 ||
-	    lm_pool_put(scratch->out, (size_t)len, sum_of(page), &object) < 0)
+	if (len <= 0 || lm_pool_put(scratch->out, (size_t)len, sum_of(page),
+				    at >> LM_PAGE_SHIFT, &object) < 0)
 		return false;
 	*handle = handle_of(POOL, object);
 	return true;
@@ -90,23 +91,23 @@ static int to_file(char *pages, size_t n, uint64_t *handles)
 			break;
 		for (size_t k = 0; k < run; k++)
 			handles[i + k] = handle_of(FILE_SLOT, slot + k);
-		lm_stats_add(LM_COUNT_pages_to_file, run);
 	}
 	return ret;
 }
 
-int lm_swap_out(void *pages, size_t n, uint64_t *handles)
+int lm_swap_out(void *pages, size_t n, uintptr_t at, uint64_t *handles)
 {
 	const char *page = pages;
 	size_t size, left = 0;
 	struct scratch *scratch = lm_bounce_take(&size);
+	int ret;
 
-	for (size_t i = 0; i < n; i++, page += LM_PAGE) {
+	for (size_t i = 0; i < n; i++, page += LM_PAGE, at += LM_PAGE) {
 		handles[i] = 0;
 		if (same((const unsigned char *)page)) {
 			handles[i] = handle_of(SAME, (unsigned char)*page);
 			lm_stats_add(LM_COUNT_pages_same, 1);
-		} else if (to_pool(page, scratch, &handles[i])) {
+		} else if (to_pool(page, at, scratch, &handles[i])) {
 			lm_stats_add(LM_COUNT_pages_to_pool, 1);
 		} else {
 			left++;
@@ -114,7 +115,13 @@ int lm_swap_out(void *pages, size_t n, uint64_t *handles)
 	}
 	if (scratch)
 		lm_bounce_give(scratch);
-	return left ? to_file(pages, n, handles) : 0;
+	if (!left)
+		return 0;
+	ret = to_file(pages, n, handles);
+	for (size_t i = 0; i < n; i++)
+		lm_stats_add(LM_COUNT_pages_to_file,
+			     kind_of(handles[i]) == FILE_SLOT);
+	return ret;
 }
 
 /* -- In ---------------------------------------------------------------------- */
@@ -178,7 +185,67 @@ int lm_swap_in(const uint64_t *handles, size_t n, void *buf)
 	return ret;
 }
 
+/* -- From the pool to the file -------------------------------------------------- */
+
+bool lm_swap_crowded(void)
+{
+	return lm_pool_low() && lm_swap_file_wanted();
+}
+
+bool lm_swap_oldest(uint64_t *handle, uintptr_t *at)
+{
+	uint64_t object, owner;
+
+	if (!lm_pool_oldest(&object, &owner))
+		return false;
+	*handle = handle_of(POOL, object);
+	*at = owner << LM_PAGE_SHIFT;
+	return true;
+}
+
+bool lm_swap_old(uint64_t handle)
+{
+	return kind_of(handle) == POOL && lm_pool_old(PAYLOAD(handle));
+}
+
+/* A page that turns out to be damaged stays, for its reader to find out: the
+ * others close up. */
+static size_t collect(const uint64_t *handles, size_t n, char *buffer,
+		      size_t *which)
+{
+	size_t good = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!from_pool(PAYLOAD(handles[i]), buffer + good * LM_PAGE))
+			which[good++] = i;
+	return good;
+}
+
+int lm_swap_demote(const uint64_t *handles, size_t n, uint64_t *moved)
+{
+	uint64_t out[LM_SWAP_BATCH] = { 0 };
+	size_t size, good, which[LM_SWAP_BATCH];
+	char *buffer = lm_bounce_take(&size);
+	int ret;
+
+	memset(moved, 0, n * sizeof(*moved));
+	if (!buffer)
+		return -ENOMEM;
+	good = collect(handles, n, buffer, which);
+	ret = to_file(buffer, good, out);
+	for (size_t i = 0; i < good; i++)
+		moved[which[i]] = out[i];
+	lm_bounce_give(buffer);
+	return ret;
+}
+
 /* -- The rest ------------------------------------------------------------------ */
+
+void lm_swap_moved(uint64_t handle, uintptr_t to)
+{
+	if (kind_of(handle) == POOL)
+		lm_pool_own(PAYLOAD(handle), to >> LM_PAGE_SHIFT);
+}
 
 void lm_swap_free(uint64_t handle)
 {
@@ -204,10 +271,12 @@ void lm_swap_used(uint64_t *pool, uint64_t *file)
 void lm_swap_fork(void)
 {
 	lm_swap_file_fork();
+	lm_pool_fork();
 }
 
 void lm_swap_fork_parent(void)
 {
+	lm_pool_fork_end();
 	lm_swap_file_fork_parent();
 }
 
@@ -215,5 +284,7 @@ void lm_swap_forked(bool surprise)
 {
 	if (surprise)
 		lm_pool_freeze();
+	else
+		lm_pool_fork_end();
 	lm_swap_file_forked();
 }
