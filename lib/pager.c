@@ -9,25 +9,42 @@
 #include "area.h"
 #include "resident.h"
 #include "start.h"
+#include "thread.h"
 #include "turn.h"
 
-#include <pthread.h>
 #include <sched.h>
 
-#define STACK ((size_t)128 * 1024)
-
-enum { NONE, RUNNING, SLEEPING };
+/* ENDING: it is told to end, until it has. */
+enum { NONE, RUNNING, SLEEPING, ENDING };
 
 static _Atomic uint32_t state;
+static struct lm_thread pager; /* of whoever took the state from NONE */
 
-static void *work(void *unused)
+/* Sleep until there is something to do; not where that came just now. */
+static void sleep_here(bool not_yet)
+{
+	uint32_t seen = RUNNING;
+
+	if (!atomic_compare_exchange_strong(&state, &seen, SLEEPING))
+		return;
+	/* Who took the last room before this saw us run. */
+	if ((!not_yet && lm_resident_low()) || lm_ahead_waiting()) {
+		seen = SLEEPING;
+		atomic_compare_exchange_strong(&state, &seen, RUNNING);
+	} else {
+		lm_os_wait(&state, SLEEPING);
+	}
+	seen = SLEEPING; /* a wake for no reason */
+	atomic_compare_exchange_strong(&state, &seen, RUNNING);
+}
+
+static void work(void)
 {
 	struct sched_param none = { 0 };
 
-	(void)unused;
 	/* The fault that wakes it goes on, and does not make way for it. */
 	lm_sys(SYS_sched_setscheduler, 0, SCHED_BATCH, &none);
-	for (;;) {
+	while (atomic_load(&state) != ENDING) {
 		int more;
 
 		lm_turn_work(true);
@@ -37,14 +54,9 @@ static void *work(void *unused)
 		lm_turn_work(false);
 		if (more < 0) /* all is locked or in use, or swap is full */
 			lm_os_pause();
-		atomic_store(&state, SLEEPING);
-		/* Who took the last room before this saw us run. */
-		if ((!more && lm_resident_low()) || lm_ahead_waiting())
-			atomic_store(&state, RUNNING);
-		else
-			lm_os_wait(&state, SLEEPING);
+		sleep_here(more < 0);
 	}
-	return NULL;
+	lm_turn_work(false);
 }
 
 void lm_pager_wake(void)
@@ -66,15 +78,8 @@ bool lm_pager_runs(void)
 static int spawn(void)
 {
 	uint64_t mask = lm_os_block_signals();
-	pthread_attr_t attr;
-	pthread_t thread;
-	int ret;
+	int ret = lm_thread_start(&pager, work);
 
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK);
-	ret = pthread_create(&thread, &attr, work, NULL);
-	pthread_attr_destroy(&attr);
 	lm_os_restore_signals(mask);
 	return ret;
 }
@@ -91,8 +96,22 @@ void lm_pager_start(void)
 		atomic_store(&state, NONE);
 }
 
+void lm_pager_stop(void)
+{
+	uint32_t seen = atomic_load(&state);
+
+	while (seen == RUNNING || seen == SLEEPING)
+		if (atomic_compare_exchange_weak(&state, &seen, ENDING)) {
+			lm_os_wake(&state, 1);
+			lm_thread_join(&pager);
+			atomic_store(&state, NONE);
+			return;
+		}
+}
+
 void lm_pager_forked(void)
 {
+	atomic_store(&pager.alive, 0);
 	atomic_store(&state, NONE);
 	lm_turn_forked();
 }

@@ -17,6 +17,10 @@
  * does not run. Failure is none: faults do its work. */
 void lm_pager_start(void);
 
+/* End it, before what must hold for all threads of the process and is not asked
+ * of the kernel for each (its credentials). It can be started again. */
+void lm_pager_stop(void);
+
 /* There is little room left. Async-signal-safe; costs a load when it has been
  * told already, or there is no pager. */
 void lm_pager_wake(void);

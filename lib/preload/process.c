@@ -7,7 +7,10 @@
 #include "preload.h"
 
 #include "../os.h"
+#include "../pager.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -44,6 +47,36 @@ int lm_shim_vforked(void)
 	return owner && !atomic_compare_exchange_strong(owner, &none, self) &&
 	       none != self;
 }
+
+/* The C library changes the credentials of each thread that it knows; ours is
+ * none of them, and is made anew with those of the thread that changed them. */
+#define CREDENTIALS(name, parameters, ...)                                     \
+	LM_EXPORT int name parameters                                          \
+	{                                                                      \
+		int ret, saved;                                                \
+                                                                               \
+		if (lm_shim_off() || lm_shim_vforked())                        \
+			return REAL(name)(__VA_ARGS__);                        \
+		lm_pager_stop();                                               \
+		ret = REAL(name)(__VA_ARGS__);                                 \
+		saved = errno;                                                 \
+		lm_pager_start();                                              \
+		errno = saved;                                                 \
+		return ret;                                                    \
+	}
+
+CREDENTIALS(setuid, (uid_t id), id)
+CREDENTIALS(seteuid, (uid_t id), id)
+CREDENTIALS(setreuid, (uid_t real, uid_t effective), real, effective)
+CREDENTIALS(setresuid, (uid_t real, uid_t effective, uid_t saved_id), real,
+	    effective, saved_id)
+CREDENTIALS(setgroups, (size_t n, const gid_t *ids), n, ids)
+CREDENTIALS(initgroups, (const char *user, gid_t id), user, id)
+CREDENTIALS(setgid, (gid_t id), id)
+CREDENTIALS(setegid, (gid_t id), id)
+CREDENTIALS(setregid, (gid_t real, gid_t effective), real, effective)
+CREDENTIALS(setresgid, (gid_t real, gid_t effective, gid_t saved_id), real,
+	    effective, saved_id)
 
 LM_EXPORT __attribute__((noreturn)) void _exit(int status)
 {

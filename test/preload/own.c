@@ -1,0 +1,144 @@
+/*
+ * own.c -- a program that brings its own allocator, as jemalloc's users do: it
+ * maps with its lock held, and waits for itself if it is called back then. Once
+ * there is more than fits, lazymap wants a thread, in the midst of that.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PIECE ((size_t)1 << 20)
+#define PIECES 32
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char *room, *room_end;
+
+/* Never given back. The size stands before what is given. */
+void *malloc(size_t size)
+{
+	size_t need = (size + 31) & ~(size_t)15, more;
+	size_t *given = NULL;
+
+	pthread_mutex_lock(&lock);
+	if ((size_t)(room_end - room) < need) {
+		more = need > PIECE ? need : PIECE;
+		room = mmap(NULL, more, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		room_end = room == MAP_FAILED ? (room = NULL) : room + more;
+	}
+	if (room) {
+		given = (size_t *)room;
+		room += need;
+		*given = size;
+		given += 2;
+	}
+	pthread_mutex_unlock(&lock);
+	return given;
+}
+
+void free(void *at)
+{
+	(void)at;
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return malloc(n * size);
+}
+
+void *realloc(void *at, size_t size)
+{
+	void *new = malloc(size);
+
+	if (at && new)
+		memcpy(new, at,
+		       ((size_t *)at)[-2] < size ? ((size_t *)at)[-2] : size);
+	return new;
+}
+
+static char *piece[PIECES];
+
+static void fill(void)
+{
+	for (int i = 0; i < PIECES; i++) {
+		piece[i] = malloc(PIECE - 64);
+		for (size_t k = 0; k < PIECE - 64; k += sizeof(uint32_t))
+			*(uint32_t *)(piece[i] + k) =
+				(uint32_t)(k * 2654435761u) + (unsigned)i;
+	}
+}
+
+static size_t wrong(void)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < PIECES; i++)
+		for (size_t k = 0; k < PIECE - 64; k += sizeof(uint32_t))
+			n += *(uint32_t *)(piece[i] + k) !=
+			     (uint32_t)(k * 2654435761u) + (unsigned)i;
+	return n;
+}
+
+/* Those of every thread there is, the C library's and others. */
+static void tell_users(const char *when)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	bool same = true;
+	char line[256], all[256] = "";
+	FILE *file;
+
+	while ((task = readdir(tasks))) {
+		if (task->d_name[0] == '.')
+			continue;
+		snprintf(line, sizeof(line), "/proc/self/task/%.32s/status",
+			 task->d_name);
+		file = fopen(line, "r");
+		while (file && fgets(line, sizeof(line), file))
+			if (!strncmp(line, "Uid:", 4)) {
+				same = same && (!*all || !strcmp(all, line));
+				strcpy(all, line);
+			}
+		if (file)
+			fclose(file);
+	}
+	closedir(tasks);
+	printf("%s, the users of all threads are %s: %s", when,
+	       same ? "the same" : "not the same", all);
+}
+
+static void *rest(void *unused)
+{
+	usleep(100000);
+	printf("%zu wrong in another thread\n", wrong());
+	fflush(stdout);
+	return unused;
+}
+
+int main(void)
+{
+	pthread_t thread;
+
+	fill();
+	printf("%zu wrong\n", wrong());
+	tell_users("at first");
+	printf("setgroups %d\n", getuid() ? 0 : setgroups(0, NULL));
+	printf("setuid %d\n", setuid(getuid() ? getuid() : 65534));
+	tell_users("then");
+	printf("%zu wrong\n", wrong());
+	fflush(stdout);
+	/* The last thread that the program knows of ends the process. */
+	if (pthread_create(&thread, NULL, rest, NULL) != 0)
+		return 1;
+	pthread_exit(NULL);
+}
