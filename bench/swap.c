@@ -135,6 +135,46 @@ static void run_read(const struct bench_way *way, struct bench_result *result)
 	run_pass(way, result, true);
 }
 
+/* -- Random writes ---------------------------------------------------------------- */
+
+/* All has been written; now a word of each page, in random order: what is
+ * compared is a fault that evicts a page and brings one back, with the fault
+ * that finds all in place. */
+static void run_random(const struct bench_way *way, struct bench_result *result)
+{
+	struct view view = { .len = size,
+			     .fd = -1,
+			     .keep = size / 4,
+			     .pool = size,
+			     .cluster = way->cluster };
+	uint64_t pattern[BENCH_PAGE / 8];
+	size_t n;
+	uint32_t *page = view_order(size, BENCH_PAGE, 1, &n);
+	double from, faults = 0;
+
+	make_page(pattern);
+	if (way->how == UNPROTECT)
+		view.base = map_protected();
+	else if (view_map(&view, way->how, result) < 0)
+		return;
+	write_pass(view.base, pattern);
+	if (way->how == UNPROTECT && mprotect(view.base, size, PROT_NONE))
+		abort();
+	if (way->how == VIEW_LAZY)
+		faults = view_faults();
+	from = bench_now();
+	for (size_t i = 0; i < n; i++)
+		*(volatile uint64_t *)(view.base + page[i] * BENCH_PAGE) =
+			file_word(page[i] * BENCH_PAGE / 8);
+	from = bench_now() - from;
+	faults = way->how == VIEW_LAZY ? view_faults() - faults : (double)n;
+	result->value = from * 1e6 / faults;
+	result->more[0] = faults / (double)n;
+	if (bench_verify)
+		check_all(view.base, pattern, result);
+	free(page);
+}
+
 /* -- A working set that fits ----------------------------------------------------- */
 
 static uint64_t random_reads(const uint64_t *base, size_t n)
@@ -186,6 +226,14 @@ static void run_set(const struct bench_way *way, struct bench_result *result)
 	{ .name = "trap, unprotect", .run = fn, .how = UNPROTECT },            \
 		{ .name = "kernel", .run = fn, .how = VIEW_KERNEL },           \
 		{ .name = "lazymap", .run = fn, .how = VIEW_LAZY },            \
+		{ .name = "lazymap 4K",                                        \
+		  .run = fn,                                                   \
+		  .how = VIEW_LAZY,                                            \
+		  .cluster = BENCH_PAGE },                                     \
+		{ .name = "lazymap 64K",                                       \
+		  .run = fn,                                                   \
+		  .how = VIEW_LAZY,                                            \
+		  .cluster = 16 * BENCH_PAGE },                                \
 		{ .name = "lazymap 2M",                                        \
 		  .run = fn,                                                   \
 		  .how = VIEW_LAZY,                                            \
@@ -200,6 +248,16 @@ static void run_set(const struct bench_way *way, struct bench_result *result)
 
 static const struct bench_way write_ways[] = { PASS_WAYS(run_write) };
 static const struct bench_way read_ways[] = { PASS_WAYS(run_read) };
+
+static const struct bench_way random_ways[] = {
+	{ .name = "trap, unprotect", .run = run_random, .how = UNPROTECT },
+	{ .name = "lazymap", .run = run_random, .how = VIEW_LAZY },
+	{ .name = "lazymap 4K",
+	  .run = run_random,
+	  .how = VIEW_LAZY,
+	  .cluster = BENCH_PAGE },
+	{ 0 },
+};
 
 static const struct bench_way set_ways[] = {
 	{ .name = "kernel", .run = run_set, .how = VIEW_KERNEL },
@@ -221,12 +279,20 @@ static const struct bench_row rows[] = {
 	  .unit = "us a page",
 	  .ways = write_ways,
 	  .aims = { { "lazymap", "trap, unprotect", .target = 0.4 },
+		    { "lazymap 4K", "lazymap 64K", .bound = BENCH_AT_LEAST,
+		      .target = 3 },
 		    { "lazymap 2M", "trap, unprotect",
 		      .bound = BENCH_SHOWN } } },
 	{ .name = "sequential reads of that, back from the pool",
 	  .unit = "us a page",
 	  .ways = read_ways,
 	  .aims = { { "lazymap", "trap, unprotect", .bound = BENCH_SHOWN } } },
+	{ .name = "random writes, 4 times the limit, back from the pool",
+	  .unit = "us a fault",
+	  .ways = random_ways,
+	  .more = { "faults/page" },
+	  .aims = { { "lazymap", "trap, unprotect", .target = 3 },
+		    { "lazymap 4K", "trap, unprotect", .target = 3 } } },
 	{ .name = "random reads of a working set that fits",
 	  .unit = "ns a read",
 	  .ways = set_ways,
