@@ -118,6 +118,7 @@ int lm_thread_start(struct lm_thread *thread, void (*work)(void))
 	made = make(stack, head, &thread->alive, work);
 	if (made < 0)
 		atomic_store(&thread->alive, 0);
+	thread->id = made > 0 ? (int)made : 0;
 	return made < 0 ? (int)made : 0;
 }
 
@@ -164,9 +165,23 @@ int lm_thread_start(struct lm_thread *thread, void (*work)(void))
 
 #endif
 
+/* It uses its memory no more some moments before it is none of the process's
+ * threads. */
+static void wait_until_gone(int id)
+{
+	int self = (int)lm_sys(SYS_getpid);
+
+	for (int i = 0; id && i < 1000; i++) {
+		if (lm_sys(SYS_tgkill, self, id, 0) < 0)
+			return;
+		lm_sys(SYS_sched_yield);
+	}
+}
+
 void lm_thread_join(struct lm_thread *thread)
 {
 	/* Not a private futex: the kernel wakes it as one that may be shared. */
 	while (atomic_load(&thread->alive))
 		lm_sys(SYS_futex, &thread->alive, FUTEX_WAIT, 1, NULL);
+	wait_until_gone(thread->id);
 }

@@ -21,6 +21,7 @@ struct lm_thread {
 	uintptr_t memory; /* its stack and what is thread-local; kept */
 	size_t tls;       /* bytes of it that lie below the thread pointer */
 	_Atomic uint32_t alive; /* a futex: the kernel clears it, and wakes */
+	int id;                 /* the kernel's; 0: not known */
 };
 
 /* Run work() with all signals blocked, as they are here: 0 or -errno. It ends by
