@@ -221,10 +221,12 @@ int lm_decode(const uint8_t *at, const uint8_t *end, struct lm_insn *insn)
 							     : in.kind;
 	insn->target = NULL;
 	if (in.form & REL) {
-		memcpy(&far, in.at - 4, sizeof(far));
+		if (in.form & I1)
+			far = (int8_t)in.at[-1];
+		else
+			memcpy(&far, in.at - 4, sizeof(far));
 		insn->kind = LM_INSN_BRANCH;
-		insn->target = at + insn->len +
-			       (in.form & I1 ? (int8_t)in.at[-1] : far);
+		insn->target = at + insn->len + far;
 	}
 	return 0;
 }
