@@ -29,7 +29,7 @@
 
 /* How long to wait for frames that others are about to give back. */
 #define WAIT_NS 1000000
-#define WAITS 100 /* who holds them may have to wait for a processor */
+#define WAITS 20
 /* The most frames that the pager keeps free for the next faults. */
 #define RESERVE_MAX 2048
 

@@ -274,30 +274,6 @@ END_TEST
 
 static const char *const policies[] = { "s3fifo", "clock", "sieve", "fifo" };
 
-/* What can go goes, whatever share of the limit is pinned. */
-START_TEST(pinned_pages_do_not_keep_others_from_going)
-{
-	static const char *const names[] = { "fifo", "clock", "sieve",
-					     "s3fifo" };
-	static const size_t pinned[] = { 256, 448, 480 };
-	size_t size = pinned[_i / 4] * PAGE;
-
-	setenv("LAZYMAP_POLICY", names[_i % 4], 1);
-	begin(LIMIT);
-	for (uint32_t page = 0; page < PAGES; page++)
-		put(page);
-	ck_assert_int_eq(lazymap_pin(area, size, LAZYMAP_WRITE), 0);
-	for (uint32_t page = PAGES / 2; page < PAGES; page++)
-		put(page);
-	ck_assert_uint_eq(stats().pages_over_limit, 0);
-	ck_assert_uint_le(stats().resident, LIMIT);
-	ck_assert_int_eq(lazymap_unpin(area, size), 0);
-	for (uint32_t page = 0; page < PAGES; page++)
-		look(page);
-	ck_assert_uint_eq(stats().pages_over_limit, 0);
-}
-END_TEST
-
 START_TEST(every_policy_keeps_every_write)
 {
 	setenv("LAZYMAP_POLICY", policies[_i], 1);
@@ -991,8 +967,6 @@ int main(void)
 	TEST(anonymous_memory_of_eight_limits_keeps_every_write);
 	TEST(limit_holds_at_every_moment_with_threads);
 	tcase_add_loop_test(tcase, every_policy_keeps_every_write, 0, 4);
-	tcase_add_loop_test(tcase, pinned_pages_do_not_keep_others_from_going,
-			    0, 12);
 	TEST(limit_can_be_lowered_and_raised_and_lifted);
 	TEST(limit_below_the_least_is_einval_and_says_so);
 	TEST(clean_file_pages_are_dropped_not_swapped);
