@@ -41,17 +41,6 @@ void lm_quota_came(struct lm_quota *quota, uintptr_t start, uintptr_t end,
 	lm_lock_drop(&lock);
 }
 
-void lm_quota_stayed(struct lm_quota *quota, uintptr_t start, uintptr_t end,
-		     size_t cluster)
-{
-	lm_lock_take(&lock);
-	start &= ~(cluster - 1);
-	for (; quota->memory && start < end; start += cluster)
-		lm_frames_stayed(&quota->frames, start,
-				 cluster >> LM_PAGE_SHIFT);
-	lm_lock_drop(&lock);
-}
-
 /* With the lock: the next frame in [*at, end). 0: none. */
 static uint32_t next_frame(const struct lm_quota *quota, uintptr_t *at,
 			   uintptr_t end)

@@ -129,10 +129,10 @@ static size_t evict(struct lm_quota *from, struct lm_victim *victim)
 	uintptr_t end = victim->start + (victim->pages << LM_PAGE_SHIFT);
 	size_t left, gone = lm_evict(victim->start, end, &left);
 
+	/* As new: its turn comes again when others have had theirs. */
 	if (left)
-		lm_quota_stayed(from, victim->start, end,
-				lm_min(victim->pages << LM_PAGE_SHIFT,
-				       lm_resident_cluster(from)));
+		lm_resident_came(from, victim->start, end,
+				 victim->pages << LM_PAGE_SHIFT, false);
 	return gone;
 }
 
@@ -240,10 +240,6 @@ static int make_and_count(struct lm_quota *quota, size_t n, size_t max)
 	while (!count_in(quota, n, max)) {
 		uint32_t seen = atomic_load(&given);
 
-		if (n > 1 && make_room(quota, n))
-			continue;
-		if (n > 1)
-			return -EAGAIN;
 		/* Who is to be let in anyway need not wait. */
 		if (lm_options.strict <= 0 &&
 		    lm_os_now_ns() < atomic_load(&quota->pause_to))

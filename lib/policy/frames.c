@@ -197,8 +197,6 @@ void lm_frames_came(struct lm_frames *frames, const struct lm_policy *policy,
 	bool again;
 
 	if (id) {
-		if (frames->frame[id].list == LM_LIST_STAYED)
-			policy->came(frames, id, true);
 		if (!frames->frame[id].hidden)
 			return; /* its other pages: the same visit */
 		lm_frames_touched(frames, policy, id);
@@ -214,40 +212,12 @@ void lm_frames_came(struct lm_frames *frames, const struct lm_policy *policy,
 		policy->came(frames, id, again);
 }
 
-void lm_frames_stayed(struct lm_frames *frames, uintptr_t start, size_t pages)
-{
-	uint32_t id = lm_frames_find(frames, start);
-
-	if (id)
-		return; /* it came again meanwhile */
-	id = lm_frames_add(frames, start, pages);
-	if (id)
-		lm_frames_move(frames, id, LM_LIST_STAYED);
-}
-
 static bool cold_next(struct lm_frames *frames, uint32_t *id)
 {
 	const struct lm_list *cold = &frames->list[LM_LIST_COLD];
 
 	*id = cold->oldest;
 	return cold->count > COLD_MIN || cold->count == frames->count;
-}
-
-/* One in so many is one that could not go before: it may be able to now. */
-#define ASK_AGAIN 8
-
-static uint32_t other_next(struct lm_frames *frames,
-			   const struct lm_policy *policy,
-			   enum lm_policy_verdict *verdict)
-{
-	uint32_t stayed = frames->list[LM_LIST_STAYED].oldest, id = 0;
-
-	if (!stayed || ++frames->asked % ASK_AGAIN)
-		id = policy->next(frames, verdict);
-	if (id)
-		return id;
-	*verdict = LM_POLICY_EVICT;
-	return stayed ? stayed : frames->list[LM_LIST_COLD].oldest;
 }
 
 bool lm_frames_next(struct lm_frames *frames, const struct lm_policy *policy,
@@ -258,7 +228,7 @@ bool lm_frames_next(struct lm_frames *frames, const struct lm_policy *policy,
 	uint32_t id;
 
 	if (!cold_next(frames, &id))
-		id = other_next(frames, policy, &verdict);
+		id = policy->next(frames, &verdict);
 	if (!id)
 		return false;
 	frame = &frames->frame[id];

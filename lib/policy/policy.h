@@ -33,7 +33,6 @@ enum lm_frame_list {
 	LM_LIST_TRIAL,  /* hidden, to see whether it is touched */
 	LM_LIST_MAIN,   /* known to be used again */
 	LM_LIST_HIDDEN, /* of main, hidden */
-	LM_LIST_STAYED, /* could not go: pinned, locked, or busy */
 	LM_LISTS
 };
 
@@ -50,7 +49,6 @@ struct lm_frames {
 	struct lm_list list[LM_LISTS];
 	uint32_t count;       /* frames in all lists */
 	uint32_t hand, hides; /* sieve's */
-	uint32_t asked;       /* since there were some that stayed */
 	/* Recently evicted: a fingerprint a place, newest overwrites. */
 	uint32_t *ghost;
 	uint32_t ghost_mask;
@@ -101,8 +99,6 @@ void lm_frames_move(struct lm_frames *frames, uint32_t id,
 /* One step of a policy over frames, as the pager takes it. */
 void lm_frames_came(struct lm_frames *frames, const struct lm_policy *policy,
 		    uintptr_t start, size_t pages, bool cold);
-/* A victim could not go: others do, and it is asked again now and then. */
-void lm_frames_stayed(struct lm_frames *frames, uintptr_t start, size_t pages);
 void lm_frames_touched(struct lm_frames *frames, const struct lm_policy *policy,
 		       uint32_t id);
 /* Deal with cold frames first. The frame is removed when it is to be evicted,
