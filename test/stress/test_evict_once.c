@@ -170,8 +170,12 @@ static size_t metadata(void)
 
 static void child_changes_and_ends(void)
 {
-	for (uint32_t i = 0; i < PAGES; i++)
-		wrote[0][i] = area[i][0] = wrote[0][i] + 1;
+	for (uint32_t i = 0; i < PAGES; i++) {
+		uint32_t next = wrote[0][i] + 1;
+
+		area[i][0] = next;
+		wrote[0][i] = next;
+	}
 	check_all();
 	_exit(0);
 }
