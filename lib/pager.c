@@ -14,8 +14,8 @@
 
 #include <sched.h>
 
-/* ENDING: it is told to end, until it has. */
-enum { NONE, RUNNING, SLEEPING, ENDING };
+/* STARTING: until it runs; ENDING: it is told to end, until it has. */
+enum { NONE, STARTING, RUNNING, SLEEPING, ENDING };
 
 static _Atomic uint32_t state;
 static struct lm_thread pager; /* of whoever took the state from NONE */
@@ -42,6 +42,7 @@ static void work(void)
 {
 	struct sched_param none = { 0 };
 
+	atomic_store(&state, RUNNING);
 	/* The fault that wakes it goes on, and does not make way for it. */
 	lm_sys(SYS_sched_setscheduler, 0, SCHED_BATCH, &none);
 	while (atomic_load(&state) != ENDING) {
@@ -92,14 +93,17 @@ void lm_pager_start(void)
 	    atomic_load_explicit(&state, memory_order_relaxed) != NONE ||
 	    lm_area_bytes() <= lm_quota_process.max * LM_PAGE)
 		return;
-	if (atomic_compare_exchange_strong(&state, &seen, RUNNING) && spawn())
+	if (atomic_compare_exchange_strong(&state, &seen, STARTING) && spawn())
 		atomic_store(&state, NONE);
 }
 
 void lm_pager_stop(void)
 {
-	uint32_t seen = atomic_load(&state);
+	uint32_t seen;
 
+	/* Nobody who starts or ends it takes long. */
+	while ((seen = atomic_load(&state)) == STARTING || seen == ENDING)
+		lm_os_pause();
 	while (seen == RUNNING || seen == SLEEPING)
 		if (atomic_compare_exchange_weak(&state, &seen, ENDING)) {
 			lm_os_wake(&state, 1);

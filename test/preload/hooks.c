@@ -6,6 +6,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "expect.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,28 +23,6 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#define SIZE ((size_t)1 << 20)
-
-static int failures;
-
-#define EXPECT(what)                                                           \
-	do {                                                                   \
-		if (!(what)) {                                                 \
-			printf("FAILED: %s (line %d)\n", #what, __LINE__);     \
-			failures++;                                            \
-		}                                                              \
-	} while (0)
-
-static char *fresh(void)
-{
-	char *at = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (at == MAP_FAILED)
-		abort();
-	return at;
-}
 
 #if defined(__x86_64__)
 /* uname(at), as a compiler might have it, with all that it may count on. What

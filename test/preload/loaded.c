@@ -13,6 +13,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "expect.h"
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -25,29 +27,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SIZE ((size_t)1 << 20)
 #define COPIES 24
 
-static _Atomic int failures;
 static const char *dir;
-
-#define EXPECT(what)                                                           \
-	do {                                                                   \
-		if (!(what)) {                                                 \
-			printf("FAILED: %s (line %d)\n", #what, __LINE__);     \
-			failures++;                                            \
-		}                                                              \
-	} while (0)
-
-static char *fresh(void)
-{
-	char *at = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (at == MAP_FAILED)
-		abort();
-	return at;
-}
 
 static void *load(const char *name, int n)
 {
