@@ -59,6 +59,10 @@ const struct lm_row *lm_table_row(long nr);
 /* Does its memory name other memory? The arguments alone do not tell then. */
 bool lm_table_nested(long nr);
 
+/* Does it set or tell the program's signals: actions, masks, stacks? Then a shim
+ * that keeps some of them may want to make it. */
+bool lm_table_signals(long nr);
+
 /* Every number below this is worth asking for. */
 long lm_table_end(void);
 
