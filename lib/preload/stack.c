@@ -16,6 +16,7 @@
 
 #include "../lock.h"
 #include "../os.h"
+#include "../syscall/hook.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -86,6 +87,14 @@ static int kernel_stack(const stack_t *new, stack_t *old)
 	return (int)lm_sys(SYS_sigaltstack, new, old);
 }
 
+/* It is also what the hooks run on where the thread's own has no room. */
+static void take_ours(void)
+{
+	ours = take();
+	lm_hook_stack.start = (uintptr_t)ours;
+	lm_hook_stack.size = ours ? STACK_SIZE : 0;
+}
+
 static int use_ours(int flags)
 {
 	stack_t stack = { .ss_sp = ours,
@@ -102,7 +111,7 @@ static void begin_stack(void)
 	if (ours || kernel_stack(NULL, &now) < 0 ||
 	    !(now.ss_flags & SS_DISABLE))
 		return;
-	ours = take();
+	take_ours();
 	if (use_ours(0) < 0)
 		return;
 	/* To be told of the thread's end; not of the first one's. */
@@ -140,6 +149,7 @@ static void end(void *stack)
 	    kernel_stack(&none, NULL) < 0)
 		return; /* in use, by a handler that ended the thread */
 	ours = NULL;
+	lm_hook_stack = (struct lm_hook_stack){ 0 };
 	give(stack);
 	count_wish(0);
 }
@@ -182,13 +192,16 @@ static int ask(const stack_t *new)
 		return ret;
 	wish = *new;
 	count_wish(!(new->ss_flags &SS_DISABLE));
+	lm_hook_stack.other = (uintptr_t) new->ss_sp;
+	lm_hook_stack.other_size =
+		wished && new->ss_size >= STACK_ENOUGH ? new->ss_size : 0;
 	if (!wished) {
 		use_ours(0);
 		return 0;
 	}
 	if (new->ss_size < STACK_ENOUGH) {
 		if (!ours)
-			ours = take();
+			take_ours();
 		use_ours(new->ss_flags &AUTODISARM);
 	} else if (lm_access_lazy((uintptr_t) new->ss_sp, new->ss_size)) {
 		/* Stays so: until its owner unmaps it. */
@@ -197,18 +210,22 @@ static int ask(const stack_t *new)
 	return 0;
 }
 
+int lm_stack_alternate(const stack_t *new, stack_t *old)
+{
+	*old = seen();
+	return new ? ask(new) : 0;
+}
+
 LM_EXPORT int sigaltstack(const stack_t *new, stack_t *old)
 {
 	stack_t was, wanted;
-	int ret = 0;
+	int ret;
 
 	if (lm_shim_off())
 		return REAL(sigaltstack)(new, old);
-	was = seen();
-	if (new) {
+	if (new)
 		wanted = *new;
-		ret = ask(&wanted);
-	}
+	ret = lm_stack_alternate(new ? &wanted : NULL, &was);
 	if (ret < 0) {
 		errno = -ret;
 		return -1;
