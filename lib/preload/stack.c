@@ -27,6 +27,7 @@
 /* One that is at least as large is taken as it is, if it is not lazy: beside
  * what the program wants of it there is room for a fault. */
 #define STACK_ENOUGH ((size_t)32 * 1024)
+#define STACK_LEAST ((size_t)2048)   /* MINSIGSTKSZ, as the kernel has it */
 #define AUTODISARM ((int)(1u << 31)) /* SS_AUTODISARM, Linux 4.7 */
 /* The part of a thread's own lazy stack on which it runs with all signals
  * blocked: its control block, thread-local storage, the C library's start. */
@@ -46,6 +47,7 @@ static pthread_key_t key;    /* immutable after the start */
 static TLS void *ours;   /* this thread's stack, or NULL */
 static TLS stack_t wish; /* what the program asked for */
 static TLS int wished;   /* 0: nothing, or SS_DISABLE */
+static TLS int on_loan;  /* it was asked for on ours: see ask_from_ours() */
 
 static void *take(void)
 {
@@ -169,6 +171,31 @@ static int on_it(void)
 	       here - (uintptr_t)now.ss_sp < now.ss_size;
 }
 
+static bool on_ours(void)
+{
+	return ours && (uintptr_t)__builtin_frame_address(0) - (uintptr_t)ours <
+			       STACK_SIZE;
+}
+
+/*
+ * A handler that runs on ours, unasked, is on the thread's own stack for all
+ * that the program knows, and may ask for another one. Ours stays in use: when
+ * the handler returns the kernel goes back to the one it had when it began.
+ */
+static int ask_from_ours(const stack_t *new)
+{
+	int mode = new->ss_flags & ~AUTODISARM;
+
+	if (mode && mode != SS_DISABLE && mode != SS_ONSTACK)
+		return -EINVAL;
+	if (mode != SS_DISABLE && new->ss_size < STACK_LEAST)
+		return -ENOMEM;
+	wish = *new;
+	on_loan = mode != SS_DISABLE;
+	count_wish(on_loan);
+	return 0;
+}
+
 static stack_t seen(void)
 {
 	stack_t stack = { .ss_flags = SS_DISABLE };
@@ -177,7 +204,7 @@ static stack_t seen(void)
 		stack = wish;
 		/* Disarmed while a handler runs, as the kernel shows it. */
 		stack.ss_flags &= AUTODISARM;
-		if (on_it())
+		if (!on_loan && on_it())
 			stack.ss_flags |= SS_ONSTACK;
 	}
 	return stack;
@@ -188,6 +215,8 @@ static int ask(const stack_t *new)
 {
 	int ret = kernel_stack(new, NULL);
 
+	if (ret == -EPERM && (!wished || on_loan) && on_ours())
+		return ask_from_ours(new);
 	if (ret < 0)
 		return ret;
 	wish = *new;
@@ -212,6 +241,10 @@ static int ask(const stack_t *new)
 
 int lm_stack_alternate(const stack_t *new, stack_t *old)
 {
+	if (on_loan && !on_ours()) {
+		on_loan = 0;
+		count_wish(0);
+	}
 	*old = seen();
 	return new ? ask(new) : 0;
 }

@@ -515,7 +515,7 @@ static void show_stack(const char *what)
 
 static void use(void *memory, size_t size, int flags)
 {
-	stack_t old;
+	stack_t old = { 0 };
 
 	mine = (stack_t){ .ss_sp = memory, .ss_size = size, .ss_flags = flags };
 	tell("use", raw(SYS_sigaltstack, &mine, &old));
@@ -570,6 +570,45 @@ static void touches(int sig)
 {
 	(void)sig;
 	touch_next();
+}
+
+/* Whether one that it sets stays is not asked: its return undoes it. */
+static void asks_for_a_stack(int sig)
+{
+	size_t size = 1 << 16;
+
+	show_stack("nothing asked");
+	use(malloc(size), 100, 0);
+	use(mine.ss_sp, size, 99);
+	show_stack("wrong ones asked");
+	use(mine.ss_sp, size, 0);
+	show_stack("asked");
+	if (sig == SIGUSR1)
+		raise(SIGUSR2);
+	use(NULL, 0, SS_DISABLE);
+	show_stack("no more");
+	if (sig == SIGUSR1)
+		use(malloc(size), size, 0);
+}
+
+static void *without_a_stack(void *unused)
+{
+	show_stack("a thread");
+	raise(SIGUSR1);
+	show_stack("after");
+	raise(SIGUSR1);
+	return unused;
+}
+
+static void handlers_without_a_stack_may_ask_for_one(void)
+{
+	pthread_t thread;
+
+	use(malloc(1 << 16), 1 << 16, 0);
+	set(SIGUSR1, asks_for_a_stack, SA_ONSTACK, 0);
+	set(SIGUSR2, touches, SA_ONSTACK, 0);
+	pthread_create(&thread, NULL, without_a_stack, NULL);
+	pthread_join(thread, NULL);
 }
 
 static void small_stack_has_room_for_faults(void)
@@ -662,6 +701,7 @@ int main(int argc, char **argv)
 		CASE(exec_hands_the_mask_down),
 		CASE(child_of_vfork_has_actions_of_its_own),
 		CASE(stacks_read_back_as_they_were_set),
+		CASE(handlers_without_a_stack_may_ask_for_one),
 		CASE(small_stack_has_room_for_faults),
 		CASE(stack_overflow_is_handled_on_the_alternate_stack),
 		CASE(errno_is_left_alone),
