@@ -24,10 +24,17 @@ if [ -e "$BUILDDIR/lazymap-trap-libsigsegv.so" ]; then
 	compare "raw 1, libsigsegv" --trap libsigsegv -- "$programs/raw" 1
 fi
 
+if [ -n "$ways" ]; then
+	compare "a small stack" -- "$programs/small_stack"
+	compare "a small stack in 1M" --resident 1M --cluster 4K -- \
+		"$programs/small_stack"
+fi
+
 # That the test can fail: without the hooks nobody sees these.
 for way in $ways; do
 	"$lazymap" run --min-size 1 --no-syscall-trap -- "$programs/raw" "$way" \
 		>"$work/lazy.out" 2>&1
+	"$programs/raw" "$way" >"$work/plain.out" 2>&1
 	cmp -s "$work/lazy.out" "$work/plain.out" &&
 		fail "nothing is missed without the hooks, way $way"
 done
