@@ -1,6 +1,6 @@
 /*
- * raw.c -- signal calls that the program makes past the C library's functions:
- * by syscall(), or by a system call of its own that a hook has caught. They end
+ * raw.c -- signal calls that the program makes past the C library's functions,
+ * and its end: by syscall(), or by a system call that a hook has caught. They end
  * in what the functions end in, with the kernel's structs and the kernel's order
  * of what is refused. Where there is nothing to do for it, or it is to be
  * refused, the kernel is given the call as it is.
@@ -195,6 +195,9 @@ static bool make(long nr, const long args[6], long *result)
 	case SYS_execve:
 	case SYS_execveat:
 		return lm_exec_raw(nr, args, result);
+	case SYS_exit_group:
+		lm_shim_end();
+		return false;
 	}
 	return false;
 }
@@ -204,7 +207,7 @@ bool lm_raw_call(long nr, const long args[6], long *result)
 	int saved = errno;
 	bool made;
 
-	if (!lm_table_signals(nr) || lm_shim_off())
+	if (!lm_table_shims(nr) || lm_shim_off())
 		return false;
 	made = make(nr, args, result);
 	errno = saved;

@@ -58,7 +58,7 @@ int lm_mask_descriptor(int (*descriptor)(int fd, const sigset_t *set,
 int lm_stack_alternate(const stack_t *new, stack_t *old);
 bool lm_exec_raw(long nr, const long args[6], long *result);
 
-/* A call by its number, if it is one about signals: true and the kernel's
+/* A call by its number, if it is one of lm_table_shims(): true and the kernel's
  * result; or false, it is for the kernel as it is. Keeps errno.
  * Async-signal-safe. */
 bool lm_raw_call(long nr, const long args[6], long *result);

@@ -25,7 +25,7 @@
  * another stack of the thread's.
  *
  * Calls about signals are looked at whatever their arguments are: see
- * lm_hook_signals(). Not those inside the C library, whose functions have seen
+ * lm_hook_shim(). Not those inside the C library, whose functions have seen
  * to it.
  *
  * Why not seccomp's SECCOMP_RET_TRAP: its filter is inherited by every program
@@ -62,27 +62,27 @@ uint32_t lm_hook_frame __attribute__((visibility("hidden")));
 /* What to do at a call whose number is known only then: nothing, look at the
  * arguments, or more. Not what comes back on another stack, or never:
  * rt_sigreturn, clone, vfork, clone3. Immutable after the start. */
-enum { ALONE, ARGUMENTS, ALWAYS, SIGNALS = 4 /* beside one of these */ };
+enum { ALONE, ARGUMENTS, ALWAYS, SHIMS = 4 /* beside one of these */ };
 uint8_t lm_hook_kinds[512] __attribute__((visibility("hidden")));
 
 /* Immutable after the start. */
-static bool (*signals)(long nr, const long args[6], long *result);
+static bool (*shim)(long nr, const long args[6], long *result);
 
-struct signal_call {
+struct shim_call {
 	long nr;
 	const long *args;
 	long result;
 };
 
-static long slow_signal(long call, long b, long c)
+static long slow_shim(long call, long b, long c)
 {
-	struct signal_call *made = (struct signal_call *)call;
+	struct shim_call *made = (struct shim_call *)call;
 
 	(void)b, (void)c;
-	return signals(made->nr, made->args, &made->result);
+	return shim(made->nr, made->args, &made->result);
 }
 
-_Static_assert(LM_STUB_NESTED == 1 && LM_STUB_SIGNALS == 2 &&
+_Static_assert(LM_STUB_NESTED == 1 && LM_STUB_SHIMS == 2 &&
 		       LM_STUB_ALWAYS == 4 && LM_STUB_SMALL == 8,
 	       "known to the assembly");
 
@@ -92,10 +92,10 @@ long lm_hook_call(long nr, const long args[6], int flags)
 
 long lm_hook_call(long nr, const long args[6], int flags)
 {
-	struct signal_call call = { nr, args, 0 };
+	struct shim_call call = { nr, args, 0 };
 
-	if (flags & LM_STUB_SIGNALS && signals && lm_table_signals(nr) &&
-	    lm_hook_keeping_vectors(slow_signal, (long)&call, 0, 0))
+	if (flags & LM_STUB_SHIMS && shim && lm_table_shims(nr) &&
+	    lm_hook_keeping_vectors(slow_shim, (long)&call, 0, 0))
 		return call.result;
 	return lm_call(nr, args);
 }
@@ -472,8 +472,8 @@ static void know_kinds(void)
 		if (lm_site_wanted(nr))
 			lm_hook_kinds[nr] =
 				lm_table_nested(nr) ? ALWAYS : ARGUMENTS;
-		if (lm_table_signals(nr))
-			lm_hook_kinds[nr] |= SIGNALS;
+		if (lm_table_shims(nr))
+			lm_hook_kinds[nr] |= SHIMS;
 	}
 }
 
@@ -492,9 +492,9 @@ int lm_hook_start(void)
 	return lm_object_start();
 }
 
-void lm_hook_signals(bool (*by)(long nr, const long args[6], long *result))
+void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result))
 {
-	signals = by;
+	shim = by;
 }
 
 unsigned lm_hook_count(void)
@@ -504,7 +504,7 @@ unsigned lm_hook_count(void)
 
 #else
 
-void lm_hook_signals(bool (*by)(long nr, const long args[6], long *result))
+void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result))
 {
 	(void)by;
 }

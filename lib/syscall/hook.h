@@ -59,11 +59,11 @@ extern __thread struct lm_hook_stack lm_hook_stack
 int lm_hook_start(void);
 
 /*
- * Who makes the program's own calls of lm_table_signals(), wherever they come
+ * Who makes the program's own calls of lm_table_shims(), wherever they come
  * from: false if the kernel is to be asked as it is, or true and *result, the
  * kernel's own: >= 0 or -errno. Async-signal-safe; may use vector registers.
  */
-void lm_hook_signals(bool (*by)(long nr, const long args[6], long *result));
+void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result));
 
 /* How many are hooked; 0: not started. */
 unsigned lm_hook_count(void);

@@ -89,7 +89,8 @@ static size_t simple(const uint8_t *from)
 bool lm_site_wanted(long nr)
 {
 	/* What comes back on another stack is not for a function to make. */
-	return nr != SYS_clone && nr != SYS_clone3 && lm_table_row(nr);
+	return nr != SYS_clone && nr != SYS_clone3 &&
+	       (lm_table_row(nr) || lm_table_shims(nr));
 }
 
 /* mov $nr, %eax, of five bytes, or mov $nr, %rax, of seven. */
@@ -202,15 +203,15 @@ static bool is_syscall(const struct lm_site *site)
 	return site->copy == 5 && site->at[0] == 0x4c && site->at[1] == 0x8b;
 }
 
-/* Whose signals are they, and what does it run on? Of the C library's calls only
+/* Whose call is it, and what does it run on? Of the C library's calls only
  * those of syscall() are the program's. */
 static void mark(const struct lm_text *text, struct lm_site *site)
 {
 	site->small = text->small;
 	if (site->kind == LM_SITE_NUMBER)
-		site->signals = !text->knows && lm_table_signals(site->nr);
+		site->shims = !text->knows && lm_table_shims(site->nr);
 	else
-		site->signals = !text->knows || is_syscall(site);
+		site->shims = !text->knows || is_syscall(site);
 }
 
 /* The last 16 bytes of a text are padding, or else lost. */

@@ -28,10 +28,10 @@ struct lm_site {
 	const uint8_t *at;
 	size_t skip, copy;
 	enum lm_site_kind kind;
-	bool inner;   /* more instructions than one begin in the five bytes */
-	bool signals; /* may be a call of lm_table_signals(), of the program's */
-	bool small;   /* the stack may be too small for more than the call */
-	long nr;      /* at an LM_SITE_NUMBER */
+	bool inner; /* more instructions than one begin in the five bytes */
+	bool shims; /* may be a call of lm_table_shims(), of the program's */
+	bool small; /* the stack may be too small for more than the call */
+	long nr;    /* at an LM_SITE_NUMBER */
 };
 
 /* Executable memory, and the object's .eh_frame_hdr or NULL. */
@@ -40,8 +40,8 @@ struct lm_text {
 	size_t len;
 	const void *frames;
 	size_t frames_len;
-	/* It knows what it does with signals: the C library, whose functions
-	 * are interposed, and lazymap. */
+	/* It knows what it does with lm_table_shims(): the C library, whose
+	 * functions are interposed, and lazymap. */
 	bool knows;
 	bool small; /* it runs on stacks of its own making: Go */
 };

@@ -83,13 +83,13 @@ static int32_t flags_of(const struct lm_site *site)
 {
 	int32_t flags = 0;
 
-	if (site->signals)
-		flags |= LM_STUB_SIGNALS;
+	if (site->shims)
+		flags |= LM_STUB_SHIMS;
 	if (site->small)
 		flags |= LM_STUB_SMALL;
 	if (site->kind != LM_SITE_NUMBER)
 		return flags;
-	if (site->signals)
+	if (site->shims)
 		flags |= LM_STUB_ALWAYS;
 	if (lm_table_nested(site->nr))
 		flags |= LM_STUB_NESTED;

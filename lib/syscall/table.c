@@ -343,7 +343,7 @@ bool lm_table_nested(long nr)
 	return false;
 }
 
-bool lm_table_signals(long nr)
+bool lm_table_shims(long nr)
 {
 	switch (nr) {
 	case SYS_rt_sigaction:
@@ -360,6 +360,7 @@ bool lm_table_signals(long nr)
 	case SYS_io_pgetevents:
 	case SYS_execve:
 	case SYS_execveat:
+	case SYS_exit_group:
 #ifdef SYS_signalfd
 	case SYS_signalfd:
 #endif
