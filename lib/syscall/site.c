@@ -139,21 +139,22 @@ static bool find_number(const uint8_t *at, size_t before, size_t skip,
 
 /*
  * Endings that are known, where the number is in %rax. What syscall() ends in,
- * mov 8(%rsp), %r9; what all calls do that a thread can be cancelled in since
+ * mov n(%rsp), %r9; what all calls do that a thread can be cancelled in since
  * glibc 2.41, where they are one function, mov %r11, 8(%rsp). Go's, which has
  * no unwind table: mov n(%rsp), %rax up to 1.18, then moves from its registers
  * to the kernel's.
  */
 static size_t known_ending(const uint8_t *at, size_t before)
 {
-	static const uint8_t libc[2][5] = { { 0x4c, 0x8b, 0x4c, 0x24, 0x08 },
-					    { 0x4c, 0x89, 0x5c, 0x24, 0x08 } };
-	static const uint8_t stack[4] = { 0x48, 0x8b, 0x44, 0x24 };
+	static const uint8_t cancelled[5] = { 0x4c, 0x89, 0x5c, 0x24, 0x08 };
+	static const uint8_t to_r9[4] = { 0x4c, 0x8b, 0x4c, 0x24 };
+	static const uint8_t to_rax[4] = { 0x48, 0x8b, 0x44, 0x24 };
 	static const uint8_t go[12] = { 0x49, 0x89, 0xf2, 0x48, 0x89, 0xfa,
 					0x48, 0x89, 0xce, 0x48, 0x89, 0xdf };
 
-	if (!memcmp(at - 5, libc[0], 5) || !memcmp(at - 5, libc[1], 5) ||
-	    !memcmp(at - 5, stack, sizeof(stack)))
+	if (!memcmp(at - 5, cancelled, sizeof(cancelled)) ||
+	    !memcmp(at - 5, to_r9, sizeof(to_r9)) ||
+	    !memcmp(at - 5, to_rax, sizeof(to_rax)))
 		return 5;
 	if (before >= sizeof(go) && !memcmp(at - sizeof(go), go, sizeof(go)))
 		return 6;
@@ -197,7 +198,7 @@ static unsigned syscalls(const uint8_t *at)
 	return (unsigned)_mm_movemask_epi8(_mm_and_si128(first, second));
 }
 
-/* Is it syscall()? mov 8(%rsp), %r9 */
+/* Is it syscall()? mov n(%rsp), %r9 */
 static bool is_syscall(const struct lm_site *site)
 {
 	return site->copy == 5 && site->at[0] == 0x4c && site->at[1] == 0x8b;
