@@ -6,7 +6,8 @@
  * has an alternate stack, on which lazymap's handler runs. The program does not
  * see it: handlers of its own run on it only when it has asked for an alternate
  * stack and the one it gave is so small that a fault inside a handler would
- * have no room. It reads back the one that it asked for.
+ * have no room. It reads back the one that it asked for. The hooks of system
+ * calls run on it, too, where the thread's own stack may have no room for them.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -155,6 +155,21 @@ static bool small_stacks(const struct image *image)
 	return false;
 }
 
+/* Does it need other objects, the C library first of all? */
+static bool needs_others(const struct image *image)
+{
+	const ElfW(Dyn) *entry = NULL;
+
+	for (size_t i = 0; i < image->headers; i++)
+		if (image->header[i].p_type == PT_DYNAMIC)
+			entry = (const void *)(image->base +
+					       image->header[i].p_vaddr);
+	for (; entry && entry->d_tag != DT_NULL; entry++)
+		if (entry->d_tag == DT_NEEDED)
+			return true;
+	return false;
+}
+
 static void find_sites(const struct image *image, const struct lm_site *read,
 		       struct lm_sites *sites)
 {
@@ -184,7 +199,9 @@ static void find_sites(const struct image *image, const struct lm_site *read,
 
 /*
  * 0 or -errno. Not lazymap itself, whose own calls must not come back to it;
- * and not the dynamic linker, which copies what it is given.
+ * not the dynamic linker, which copies what it is given; and not Go that is
+ * without the C library, for there is no thread-local storage of ours in the
+ * threads that it makes, nor any lazy memory.
  */
 static int hook(const struct image *image, const struct lm_site *read,
 		int memory, struct lm_stubs *stubs)
@@ -193,7 +210,8 @@ static int hook(const struct image *image, const struct lm_site *read,
 	int ret = 0;
 
 	if (holds(image, (uintptr_t)lm_hook_start) ||
-	    (debug && holds(image, debug->r_brk)))
+	    (debug && holds(image, debug->r_brk)) ||
+	    (small_stacks(image) && !needs_others(image)))
 		return 0;
 	sites = lm_meta_run(sizeof(*sites));
 	if (!sites)

@@ -74,6 +74,12 @@ everywhere "go: raw calls" -- "$work/raw"
 everywhere "go: raw calls, then exec" -- "$work/raw" exec
 everywhere "go: a library" -- "$work/host" "$work/shared.so"
 
+# Without cgo there is no C library in it, and nothing lazy: it runs as it is.
+CGO_ENABLED=0 go build -buildmode=pie -o "$work/pure" \
+	"$SRCDIR/test/programs/go/pure.go" || fail "pure does not compile"
+readelf -lW "$work/pure" | grep -q INTERP || fail "pure is static"
+everywhere "go: without cgo" -- "$work/pure"
+
 # How it ends: a panic that nobody recovers, a fault in C. The text has
 # addresses in it.
 for end in go c; do
