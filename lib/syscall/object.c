@@ -140,10 +140,13 @@ static bool small_stacks(const struct image *image)
 	uint32_t note[3]; /* the lengths of name and content, the type */
 
 	for (size_t i = 0; i < image->headers; i++) {
-		if (image->header[i].p_type != PT_NOTE)
-			continue;
 		at = (const uint8_t *)(image->base + image->header[i].p_vaddr);
 		end = at + image->header[i].p_memsz;
+		/* Not all notes are loaded. */
+		if (image->header[i].p_type != PT_NOTE || at == end ||
+		    !holds(image, (uintptr_t)at) ||
+		    !holds(image, (uintptr_t)end - 1))
+			continue;
 		while (at + sizeof(note) + 4 <= end) {
 			memcpy(note, at, sizeof(note));
 			if (note[0] == 4 && !memcmp(at + sizeof(note), "Go", 3))
