@@ -134,7 +134,7 @@ $(BUILD)/obj/lib/%.o: OBJ_FLAGS += -U_FORTIFY_SOURCE $(CALLGRAPH)
 # alone: lib/syscall/hook.c.
 ifneq ($(findstring __x86_64__,$(shell $(CC) -dM -E -x c /dev/null)),)
 NO_VECTORS := lib/syscall/call lib/syscall/copy lib/syscall/pieces \
-	lib/syscall/special lib/syscall/table lib/page
+	lib/syscall/special lib/syscall/table lib/syscall/hook lib/page
 $(NO_VECTORS:%=$(BUILD)/obj/%.o): OBJ_FLAGS += -mgeneral-regs-only
 endif
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/tools/%.o: CPPFLAGS += \

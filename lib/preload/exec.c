@@ -189,6 +189,23 @@ static void before(struct lm_signal_exec *signals)
 	lm_signal_exec(signals);
 }
 
+/* By its number: with the environment that it is given. What it names is present
+ * before SIGSEGV may be blocked; only what is longer than others are at most is
+ * had at the kernel's word, and begins with the mask as it is. */
+bool lm_exec_raw(long nr, const long args[6], long *result)
+{
+	struct lm_signal_exec signals;
+	struct lm_call_pins pins;
+
+	lm_call_pin(&pins, nr, args);
+	lm_call_unpin(&pins);
+	before(&signals);
+	*result = lm_syscall6(nr, args[0], args[1], args[2], args[3], args[4],
+			      args[5]);
+	lm_signal_exec_failed(&signals);
+	return *result != -EFAULT;
+}
+
 #define EXEC(env, call)                                                        \
 	do {                                                                   \
 		struct lm_signal_exec signals_;                                \

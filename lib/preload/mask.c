@@ -42,12 +42,12 @@ static void put(sigset_t *set, uint64_t bits)
 	memcpy(set, &bits, sizeof(bits));
 }
 
-static uint64_t to_kernel(uint64_t bits)
+uint64_t lm_mask_to_kernel(uint64_t bits)
 {
 	return (bits & ~(STAND_IN | SEGV)) | (bits & SEGV ? STAND_IN : 0);
 }
 
-static uint64_t from_kernel(uint64_t bits)
+uint64_t lm_mask_from_kernel(uint64_t bits)
 {
 	return (bits & ~STAND_IN) | (bits & STAND_IN ? SEGV : 0);
 }
@@ -56,15 +56,14 @@ static uint64_t from_kernel(uint64_t bits)
 #define RARE                                                                   \
 	(lm_signal_bit(SIGPWR) | lm_signal_bit(SIGXFSZ) |                      \
 	 lm_signal_bit(SIGURG) | lm_signal_bit(SIGVTALRM))
-/* What glibc and the kernel take out of every set. */
-#define NEVER                                                                  \
-	(lm_signal_bit(SIGKILL) | lm_signal_bit(SIGSTOP) | lm_signal_bit(32) | \
-	 lm_signal_bit(33))
+/* What the kernel takes out of every set, and what glibc does of its own. */
+#define NEVER (lm_signal_bit(SIGKILL) | lm_signal_bit(SIGSTOP))
+#define OF_LIBC (lm_signal_bit(32) | lm_signal_bit(33))
 
 /* This thread's mask, as the program knows it. */
 static uint64_t current(uint64_t kernel)
 {
-	uint64_t bits = from_kernel(kernel);
+	uint64_t bits = lm_mask_from_kernel(kernel);
 
 	if (kernel == told)
 		bits |= hidden;
@@ -77,13 +76,13 @@ sigset_t lm_mask_in(const sigset_t *set)
 {
 	sigset_t kernel = *set;
 
-	put(&kernel, to_kernel(get(set)));
+	put(&kernel, lm_mask_to_kernel(get(set)));
 	return kernel;
 }
 
 void lm_mask_out(sigset_t *set)
 {
-	put(set, from_kernel(get(set)));
+	put(set, lm_mask_from_kernel(get(set)));
 }
 
 static uint64_t changed(int how, uint64_t from, uint64_t bits)
@@ -99,34 +98,49 @@ static uint64_t changed(int how, uint64_t from, uint64_t bits)
 static void remember(int how, uint64_t kernel, uint64_t bits)
 {
 	hidden = changed(how, current(kernel), bits) & STAND_IN;
-	told = changed(how, kernel, to_kernel(bits)) & ~NEVER;
+	told = changed(how, kernel, lm_mask_to_kernel(bits)) & ~NEVER;
+}
+
+int lm_mask_change(int how, const uint64_t *set, uint64_t *old)
+{
+	uint64_t in = set ? lm_mask_to_kernel(*set) : 0, out = 0;
+	int ret = (int)lm_sys(SYS_rt_sigprocmask, how, set ? &in : NULL, &out,
+			      sizeof(in));
+
+	if (ret < 0)
+		return ret;
+	*old = current(out);
+	if (set)
+		remember(how, out, *set);
+	return 0;
 }
 
 /* The sets may be in lazy memory, the same one or bad: touched once each, here,
  * as the kernel would, the old one last. */
-#define MASK_CALL(name)                                                        \
-	LM_EXPORT int name(int how, const sigset_t *set, sigset_t *old)        \
-	{                                                                      \
-		uint64_t bits = set ? get(set) : 0, before;                    \
-		sigset_t in, out;                                              \
-		int ret;                                                       \
-                                                                               \
-		sigemptyset(&in);                                              \
-		sigemptyset(&out);                                             \
-		put(&in, to_kernel(bits));                                     \
-		ret = REAL(name)(how, set ? &in : NULL, &out);                 \
-		if (ret)                                                       \
-			return ret;                                            \
-		before = current(get(&out));                                   \
-		if (set)                                                       \
-			remember(how, get(&out), bits);                        \
-		if (old)                                                       \
-			put(old, before);                                      \
-		return ret;                                                    \
-	}
+static int change(int how, const sigset_t *set, sigset_t *old)
+{
+	uint64_t bits = set ? get(set) & ~OF_LIBC : 0, before;
+	int ret = lm_mask_change(how, set ? &bits : NULL, &before);
 
-MASK_CALL(sigprocmask)
-MASK_CALL(pthread_sigmask)
+	if (!ret && old)
+		put(old, before);
+	return -ret;
+}
+
+LM_EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	int error = change(how, set, old);
+
+	if (!error)
+		return 0;
+	errno = error;
+	return -1;
+}
+
+LM_EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return change(how, set, old);
+}
 
 LM_EXPORT int sigpending(sigset_t *set)
 {
@@ -249,19 +263,29 @@ static sigset_t awaited(const sigset_t *set)
 
 /* A SIGSEGV that came meanwhile has ended the wait by lazymap's handler, which
  * then made it the stand-in: it is to be had now. */
-static int wait_for(const sigset_t *set, siginfo_t *info,
-		    const struct timespec *timeout)
+int lm_mask_wait(int (*wait)(const sigset_t *set, siginfo_t *info,
+			     const struct timespec *timeout),
+		 const sigset_t *set, siginfo_t *info,
+		 const struct timespec *timeout)
 {
 	static const struct timespec now;
 	sigset_t in = awaited(set);
-	int ret = REAL(sigtimedwait)(&in, info, timeout);
+	int ret = wait(&in, info, timeout);
 
-	if (ret < 0 && errno == EINTR && get(set) & SEGV) {
-		ret = REAL(sigtimedwait)(&in, info, &now);
+	if (ret == -EINTR && get(set) & SEGV) {
+		ret = wait(&in, info, &now);
 		if (ret < 0)
-			errno = EINTR;
+			ret = -EINTR;
 	}
 	return ret == LM_STAND_IN ? lm_signal_unmask(info) : ret;
+}
+
+static int wait_by_libc(const sigset_t *set, siginfo_t *info,
+			const struct timespec *timeout)
+{
+	int ret = REAL(sigtimedwait)(set, info, timeout);
+
+	return ret < 0 ? -errno : ret;
 }
 
 LM_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info,
@@ -273,8 +297,12 @@ LM_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info,
 
 	if (timeout)
 		copy = *timeout;
-	ret = wait_for(set, &mine, timeout ? &copy : NULL);
-	if (ret > 0 && info)
+	ret = lm_mask_wait(wait_by_libc, set, &mine, timeout ? &copy : NULL);
+	if (ret < 0) {
+		errno = -ret;
+		return -1;
+	}
+	if (info)
 		*info = mine;
 	return ret;
 }
@@ -290,26 +318,37 @@ LM_EXPORT int sigwait(const sigset_t *set, int *sig)
 	int saved = errno, ret;
 
 	do
-		ret = wait_for(set, &info, NULL);
-	while (ret < 0 && errno == EINTR);
+		ret = lm_mask_wait(wait_by_libc, set, &info, NULL);
+	while (ret == -EINTR);
 	if (ret > 0)
 		*sig = ret;
-	ret = ret > 0 ? 0 : errno;
 	errno = saved;
-	return ret;
+	return ret > 0 ? 0 : -ret;
 }
 
 /* There is a descriptor that is read for SIGSEGV. */
 static _Atomic int read_for_it;
 
-LM_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
+int lm_mask_descriptor(int (*descriptor)(int fd, const sigset_t *set,
+					 int flags),
+		       int fd, const sigset_t *set, int flags)
 {
 	sigset_t in = awaited(set);
-	int ret = REAL(signalfd)(fd, &in, flags);
+	int ret = descriptor(fd, &in, flags);
 
 	if (ret >= 0 && get(set) & SEGV)
 		atomic_store(&read_for_it, 1);
 	return ret;
+}
+
+static int descriptor_by_libc(int fd, const sigset_t *set, int flags)
+{
+	return REAL(signalfd)(fd, set, flags);
+}
+
+LM_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
+{
+	return lm_mask_descriptor(descriptor_by_libc, fd, set, flags);
 }
 
 void lm_mask_read(void *buf, ssize_t len)
@@ -393,6 +432,6 @@ void lm_mask_start(void)
 	uint64_t mask = lm_os_block_signals();
 
 	hidden = mask & STAND_IN;
-	told = to_kernel(mask);
+	told = lm_mask_to_kernel(mask);
 	lm_os_restore_signals(told);
 }

@@ -6,8 +6,8 @@
  */
 #define _GNU_SOURCE
 #include "call.h"
+#include "signal.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -81,16 +81,16 @@ static bool interposed(long nr, const long args[6], long *ret)
 	case SYS_dup3:
 		*ret = dup3((int)args[0], (int)args[1], (int)args[2]);
 		return true;
-	case SYS_rt_sigprocmask:
-		if (args[3] != 8)
-			break; /* EINVAL */
-		*ret = sigprocmask((int)args[0], (sigset_t *)args[1],
-				   (sigset_t *)args[2]);
-		return true;
-	case SYS_exit_group:
-		_exit((int)args[0]);
 	}
 	return false;
+}
+
+static long result(long ret)
+{
+	if (ret >= 0 || ret < -4095)
+		return ret;
+	errno = (int)-ret;
+	return -1;
 }
 
 LM_EXPORT long syscall(long nr, ...)
@@ -104,15 +104,12 @@ LM_EXPORT long syscall(long nr, ...)
 	va_end(more);
 	if (interposed(nr, args, &ret))
 		return ret;
+	if (lm_raw_call(nr, args, &ret))
+		return result(ret);
 	if (untouchable(nr) || !lm_call_any())
 		return REAL(syscall)(nr, args[0], args[1], args[2], args[3],
 				     args[4], args[5]);
-	ret = lm_call(nr, args);
-	if (ret < 0 && ret >= -4095) {
-		errno = (int)-ret;
-		ret = -1;
-	}
-	return ret;
+	return result(lm_call(nr, args));
 }
 
 /* clang-format off */

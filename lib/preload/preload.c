@@ -165,8 +165,10 @@ static void do_not_follow(void)
 __attribute__((constructor)) static void begin(void)
 {
 	start();
-	if (!lm_shim_off() && lm_options.syscall_trap >= 0)
+	if (!lm_shim_off() && lm_options.syscall_trap >= 0) {
+		lm_hook_shim(lm_raw_call);
 		lm_hook_start(); /* where it cannot be, the wrappers are */
+	}
 	open_stats();
 	lm_exec_start();
 	do_not_follow();

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#define UNSUPPORTED 0x400   /* SA_UNSUPPORTED, which Linux 5.11 takes out */
 #define RESTORER 0x04000000 /* SA_RESTORER, where there is such a thing */
 
 /* What the kernel is not told of the program's actions, a bit a signal: they
@@ -230,18 +231,31 @@ static void keep_stand_in(const struct sigaction *act, struct sigaction *old)
 		*old = was;
 }
 
-/* An action of SIGSEGV or the stand-in, which the kernel is not given: done. */
-static bool kept(int sig, const struct sigaction *act, struct sigaction *old)
+/* As it would be read back. */
+static struct sigaction accepted(const struct sigaction *act, bool raw)
 {
-	struct sigaction copy, kernel;
+	struct sigaction copy = *act, kernel;
+	uint64_t mask = bits_of(&copy.sa_mask);
+
+	mask &= ~(lm_signal_bit(SIGKILL) | lm_signal_bit(SIGSTOP));
+	memcpy(&copy.sa_mask, &mask, sizeof(mask));
+	if (raw) {
+		copy.sa_flags &= ~UNSUPPORTED;
+	} else if (!REAL(sigaction)(LM_STAND_IN, NULL, &kernel)) {
+		copy.sa_restorer = kernel.sa_restorer;
+		copy.sa_flags |= kernel.sa_flags & RESTORER;
+	}
+	return copy;
+}
+
+/* An action of SIGSEGV or the stand-in, which the kernel is not given: done. */
+static bool kept(int sig, const struct sigaction *act, struct sigaction *old,
+		 bool raw)
+{
+	struct sigaction copy;
 
 	if (act && (sig == SIGSEGV || sig == LM_STAND_IN)) {
-		/* As it would be read back from the C library. */
-		copy = *act;
-		if (!REAL(sigaction)(LM_STAND_IN, NULL, &kernel)) {
-			copy.sa_restorer = kernel.sa_restorer;
-			copy.sa_flags |= kernel.sa_flags & RESTORER;
-		}
+		copy = accepted(act, raw);
 		act = &copy;
 	}
 	if (sig == LM_STAND_IN)
@@ -253,37 +267,55 @@ static bool kept(int sig, const struct sigaction *act, struct sigaction *old)
 	return true;
 }
 
-LM_EXPORT int sigaction(int sig, const struct sigaction *act,
-			struct sigaction *old)
+static int tell(int sig, const struct sigaction *act, struct sigaction *old,
+		bool raw)
 {
-	struct sigaction kernel, was;
+	if (raw)
+		return lm_action_call(sig, act, old);
+	return REAL(sigaction)(sig, act, old) ? -errno : 0;
+}
+
+int lm_signal_action(int sig, const struct sigaction *act,
+		     struct sigaction *old, bool raw)
+{
+	struct sigaction kernel;
 	int ret, child;
 
-	if (lm_shim_off() || sig < 1 || sig > 64)
-		return REAL(sigaction)(sig, act, old);
+	if (sig < 1 || sig > 64)
+		return -EINVAL;
 	/* The memory is the parent's, and exec sets the default. */
 	child = lm_shim_vforked();
 	if (child && (sig == SIGSEGV || sig == LM_STAND_IN)) {
-		if (old)
-			*old = lm_trap_program(false);
+		*old = lm_trap_program(false);
 		return 0;
 	}
-	if (kept(sig, act, old))
+	if (kept(sig, act, old, raw))
 		return 0;
-	memset(&was, 0, sizeof(was));
-	if (old) {
-		ret = REAL(sigaction)(sig, NULL, &was);
-		if (ret)
-			return ret;
-		for_program(sig, &was);
-	}
-	if (act) {
-		kernel = for_kernel(act);
-		ret = REAL(sigaction)(sig, &kernel, NULL);
-		if (ret)
-			return ret;
-		if (!child)
-			note(sig, act);
+	ret = tell(sig, NULL, old, raw);
+	if (ret < 0)
+		return ret;
+	for_program(sig, old);
+	if (!act)
+		return 0;
+	kernel = for_kernel(act);
+	ret = tell(sig, &kernel, NULL, raw);
+	if (!ret && !child)
+		note(sig, act);
+	return ret;
+}
+
+LM_EXPORT int sigaction(int sig, const struct sigaction *act,
+			struct sigaction *old)
+{
+	struct sigaction was = { 0 };
+	int ret;
+
+	if (lm_shim_off() || sig < 1 || sig > 64)
+		return REAL(sigaction)(sig, act, old);
+	ret = lm_signal_action(sig, act, &was, false);
+	if (ret < 0) {
+		errno = -ret;
+		return -1;
 	}
 	if (old)
 		*old = was;

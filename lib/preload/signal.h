@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #define LM_STAND_IN SIGSTKFLT
 /* In si_errno, which the kernel leaves zero for every signal of Linux. */
@@ -35,6 +36,33 @@ static inline uint64_t lm_signal_bit(int sig)
 /* The mask for the kernel in place of the program's, and back. */
 sigset_t lm_mask_in(const sigset_t *set);
 void lm_mask_out(sigset_t *set);
+uint64_t lm_mask_to_kernel(uint64_t bits);
+uint64_t lm_mask_from_kernel(uint64_t bits);
+
+/*
+ * The program's calls, whichever way they come: by the C library's functions or
+ * by their numbers. `raw`: the action is given to the kernel as it is, with the
+ * program's restorer; old must not be NULL. All return the kernel's results, or
+ * what `wait` and `descriptor`, which ask it, do: >= 0 or -errno.
+ */
+int lm_signal_action(int sig, const struct sigaction *act,
+		     struct sigaction *old, bool raw);
+int lm_mask_change(int how, const uint64_t *set, uint64_t *old);
+int lm_mask_wait(int (*wait)(const sigset_t *set, siginfo_t *info,
+			     const struct timespec *timeout),
+		 const sigset_t *set, siginfo_t *info,
+		 const struct timespec *timeout);
+int lm_mask_descriptor(int (*descriptor)(int fd, const sigset_t *set,
+					 int flags),
+		       int fd, const sigset_t *set, int flags);
+int lm_stack_alternate(const stack_t *new, stack_t *old);
+bool lm_exec_raw(long nr, const long args[6], long *result);
+
+/* A call by its number, if it is one of lm_table_shims(): true and the kernel's
+ * result; or false, it is for the kernel as it is. Keeps errno.
+ * Async-signal-safe. */
+bool lm_raw_call(long nr, const long args[6], long *result);
+
 /* The mask that exec handed down. */
 void lm_mask_start(void);
 

@@ -6,7 +6,8 @@
  * has an alternate stack, on which lazymap's handler runs. The program does not
  * see it: handlers of its own run on it only when it has asked for an alternate
  * stack and the one it gave is so small that a fault inside a handler would
- * have no room. It reads back the one that it asked for.
+ * have no room. It reads back the one that it asked for. The hooks of system
+ * calls run on it, too, where the thread's own stack may have no room for them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,6 +17,7 @@
 
 #include "../lock.h"
 #include "../os.h"
+#include "../syscall/hook.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -26,6 +28,7 @@
 /* One that is at least as large is taken as it is, if it is not lazy: beside
  * what the program wants of it there is room for a fault. */
 #define STACK_ENOUGH ((size_t)32 * 1024)
+#define STACK_LEAST ((size_t)2048)   /* MINSIGSTKSZ, as the kernel has it */
 #define AUTODISARM ((int)(1u << 31)) /* SS_AUTODISARM, Linux 4.7 */
 /* The part of a thread's own lazy stack on which it runs with all signals
  * blocked: its control block, thread-local storage, the C library's start. */
@@ -45,6 +48,7 @@ static pthread_key_t key;    /* immutable after the start */
 static TLS void *ours;   /* this thread's stack, or NULL */
 static TLS stack_t wish; /* what the program asked for */
 static TLS int wished;   /* 0: nothing, or SS_DISABLE */
+static TLS int on_loan;  /* it was asked for on ours: see ask_from_ours() */
 
 static void *take(void)
 {
@@ -86,6 +90,14 @@ static int kernel_stack(const stack_t *new, stack_t *old)
 	return (int)lm_sys(SYS_sigaltstack, new, old);
 }
 
+/* It is also what the hooks run on where the thread's own has no room. */
+static void take_ours(void)
+{
+	ours = take();
+	lm_hook_stack.start = (uintptr_t)ours;
+	lm_hook_stack.size = ours ? STACK_SIZE : 0;
+}
+
 static int use_ours(int flags)
 {
 	stack_t stack = { .ss_sp = ours,
@@ -102,7 +114,7 @@ static void begin_stack(void)
 	if (ours || kernel_stack(NULL, &now) < 0 ||
 	    !(now.ss_flags & SS_DISABLE))
 		return;
-	ours = take();
+	take_ours();
 	if (use_ours(0) < 0)
 		return;
 	/* To be told of the thread's end; not of the first one's. */
@@ -140,6 +152,7 @@ static void end(void *stack)
 	    kernel_stack(&none, NULL) < 0)
 		return; /* in use, by a handler that ended the thread */
 	ours = NULL;
+	lm_hook_stack = (struct lm_hook_stack){ 0 };
 	give(stack);
 	count_wish(0);
 }
@@ -159,6 +172,31 @@ static int on_it(void)
 	       here - (uintptr_t)now.ss_sp < now.ss_size;
 }
 
+static bool on_ours(void)
+{
+	return ours && (uintptr_t)__builtin_frame_address(0) - (uintptr_t)ours <
+			       STACK_SIZE;
+}
+
+/*
+ * A handler that runs on ours, unasked, is on the thread's own stack for all
+ * that the program knows, and may ask for another one. Ours stays in use: when
+ * the handler returns the kernel goes back to the one it had when it began.
+ */
+static int ask_from_ours(const stack_t *new)
+{
+	int mode = new->ss_flags & ~AUTODISARM;
+
+	if (mode && mode != SS_DISABLE && mode != SS_ONSTACK)
+		return -EINVAL;
+	if (mode != SS_DISABLE && new->ss_size < STACK_LEAST)
+		return -ENOMEM;
+	wish = *new;
+	on_loan = mode != SS_DISABLE;
+	count_wish(on_loan);
+	return 0;
+}
+
 static stack_t seen(void)
 {
 	stack_t stack = { .ss_flags = SS_DISABLE };
@@ -167,7 +205,7 @@ static stack_t seen(void)
 		stack = wish;
 		/* Disarmed while a handler runs, as the kernel shows it. */
 		stack.ss_flags &= AUTODISARM;
-		if (on_it())
+		if (!on_loan && on_it())
 			stack.ss_flags |= SS_ONSTACK;
 	}
 	return stack;
@@ -178,17 +216,22 @@ static int ask(const stack_t *new)
 {
 	int ret = kernel_stack(new, NULL);
 
+	if (ret == -EPERM && (!wished || on_loan) && on_ours())
+		return ask_from_ours(new);
 	if (ret < 0)
 		return ret;
 	wish = *new;
 	count_wish(!(new->ss_flags &SS_DISABLE));
+	lm_hook_stack.other = (uintptr_t) new->ss_sp;
+	lm_hook_stack.other_size =
+		wished && new->ss_size >= STACK_ENOUGH ? new->ss_size : 0;
 	if (!wished) {
 		use_ours(0);
 		return 0;
 	}
 	if (new->ss_size < STACK_ENOUGH) {
 		if (!ours)
-			ours = take();
+			take_ours();
 		use_ours(new->ss_flags &AUTODISARM);
 	} else if (lm_access_lazy((uintptr_t) new->ss_sp, new->ss_size)) {
 		/* Stays so: until its owner unmaps it. */
@@ -197,18 +240,26 @@ static int ask(const stack_t *new)
 	return 0;
 }
 
+int lm_stack_alternate(const stack_t *new, stack_t *old)
+{
+	if (on_loan && !on_ours()) {
+		on_loan = 0;
+		count_wish(0);
+	}
+	*old = seen();
+	return new ? ask(new) : 0;
+}
+
 LM_EXPORT int sigaltstack(const stack_t *new, stack_t *old)
 {
 	stack_t was, wanted;
-	int ret = 0;
+	int ret;
 
 	if (lm_shim_off())
 		return REAL(sigaltstack)(new, old);
-	was = seen();
-	if (new) {
+	if (new)
 		wanted = *new;
-		ret = ask(&wanted);
-	}
+	ret = lm_stack_alternate(new ? &wanted : NULL, &was);
 	if (ret < 0) {
 		errno = -ret;
 		return -1;

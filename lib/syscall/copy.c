@@ -66,21 +66,34 @@ static int by_instruction(void *to, uintptr_t from, size_t len)
 #endif
 
 /* Where faults do not come to us (the trap `none`). */
-static int by_kernel(void *to, uintptr_t from, size_t len)
+static int by_kernel(long nr, void *ours, uintptr_t theirs, size_t len)
 {
-	struct iovec mine = { to, len }, theirs = { (void *)from, len };
-	long ret = lm_sys(SYS_process_vm_readv, lm_sys(SYS_getpid), &mine, 1,
-			  &theirs, 1, 0);
+	struct iovec mine = { ours, len }, other = { (void *)theirs, len };
+	long ret = lm_sys(nr, lm_sys(SYS_getpid), &mine, 1, &other, 1, 0);
 
 	return ret == (long)len ? 0 : -EFAULT;
 }
 
+static bool possible(uintptr_t at, size_t len)
+{
+	return !(at >> LM_ADDRESS_BITS) &&
+	       len <= ((uintptr_t)1 << LM_ADDRESS_BITS) - at;
+}
+
 int lm_copy(void *to, uintptr_t from, size_t len)
 {
-	if (from >> LM_ADDRESS_BITS ||
-	    len > ((uintptr_t)1 << LM_ADDRESS_BITS) - from)
+	if (!possible(from, len))
 		return -EFAULT;
 	if (BY_INSTRUCTION && lm_trap_installed())
 		return by_instruction(to, from, len);
-	return by_kernel(to, from, len);
+	return by_kernel(SYS_process_vm_readv, to, from, len);
+}
+
+int lm_copy_out(uintptr_t to, const void *from, size_t len)
+{
+	if (!possible(to, len))
+		return -EFAULT;
+	if (BY_INSTRUCTION && lm_trap_installed())
+		return by_instruction((void *)to, (uintptr_t)from, len);
+	return by_kernel(SYS_process_vm_writev, (void *)from, to, len);
 }

@@ -15,6 +15,10 @@
 /* 0; or -EFAULT, and `to` is garbage. Async-signal-safe. */
 int lm_copy(void *to, uintptr_t from, size_t len);
 
+/* The other way: what was asked for, to where the program wants it. 0; or
+ * -EFAULT, perhaps after a part. Async-signal-safe. */
+int lm_copy_out(uintptr_t to, const void *from, size_t len);
+
 /* A SIGSEGV or SIGBUS that is nobody's, at instruction *pc: was it lm_copy()'s?
  * Then *pc is where to go on. 0 or 1. Async-signal-safe. */
 int lm_copy_fault(uintptr_t *pc);

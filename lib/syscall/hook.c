@@ -20,6 +20,14 @@
  * are replaced, which takes more of a look at the code (window.c), and the stub
  * finds the number in %rax.
  *
+ * Go runs on stacks of a few KiB that it makes itself, and knows to the byte what
+ * a system call leaves of them: in its objects the way from the stub goes on on
+ * another stack of the thread's.
+ *
+ * Calls about signals are looked at whatever their arguments are: see
+ * lm_hook_shim(). Not those inside the C library, whose functions have seen
+ * to it.
+ *
  * Why not seccomp's SECCOMP_RET_TRAP: its filter is inherited by every program
  * that is executed, whether it has a handler for the SIGSYS or not, and needs
  * no_new_privs, which takes setuid programs' privileges away. The text of a
@@ -38,6 +46,9 @@
 #include "object.h"
 #include "pins.h"
 #include "site.h"
+#include "stub.h"
+
+__thread struct lm_hook_stack lm_hook_stack;
 
 #if LM_HOOKS
 
@@ -51,14 +62,41 @@ uint32_t lm_hook_frame __attribute__((visibility("hidden")));
 /* What to do at a call whose number is known only then: nothing, look at the
  * arguments, or more. Not what comes back on another stack, or never:
  * rt_sigreturn, clone, vfork, clone3. Immutable after the start. */
-enum { ALONE, ARGUMENTS, ALWAYS };
+enum { ALONE, ARGUMENTS, ALWAYS, SHIMS = 4 /* beside one of these */ };
 uint8_t lm_hook_kinds[512] __attribute__((visibility("hidden")));
 
-long lm_hook_call(long nr, const long args[6])
+/* Immutable after the start. */
+static bool (*shim)(long nr, const long args[6], long *result);
+
+struct shim_call {
+	long nr;
+	const long *args;
+	long result;
+};
+
+static long slow_shim(long call, long b, long c)
+{
+	struct shim_call *made = (struct shim_call *)call;
+
+	(void)b, (void)c;
+	return shim(made->nr, made->args, &made->result);
+}
+
+_Static_assert(LM_STUB_NESTED == 1 && LM_STUB_SHIMS == 2 &&
+		       LM_STUB_ALWAYS == 4 && LM_STUB_SMALL == 8,
+	       "known to the assembly");
+
+/* The stub's flags. */
+long lm_hook_call(long nr, const long args[6], int flags)
 	__attribute__((visibility("hidden")));
 
-long lm_hook_call(long nr, const long args[6])
+long lm_hook_call(long nr, const long args[6], int flags)
 {
+	struct shim_call call = { nr, args, 0 };
+
+	if (flags & LM_STUB_SHIMS && shim && lm_table_shims(nr) &&
+	    lm_hook_keeping_vectors(slow_shim, (long)&call, 0, 0))
+		return call.result;
 	return lm_call(nr, args);
 }
 
@@ -117,10 +155,12 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	".cfi_startproc\n"
 	".cfi_def_cfa rsp, 0\n"
 	".cfi_undefined rip\n"
+	"testb $4, 44(%r11)\n"
+	"jnz 3f\n"
 	"cmpb $0, lm_area_marked(%rip)\n"
 	"je 2f\n"
-	"cmpl $0, 44(%r11)\n"
-	"jne 3f\n"
+	"testb $1, 44(%r11)\n"
+	"jnz 3f\n"
 	"lea lm_area_marks(%rip), %rax\n"
 	/* clang-format off */
 	LOOK_ALL("3f")
@@ -131,12 +171,18 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	/* The number is in %rax, and kept above the stub's address while %rax
 	 * is needed. */
 	"lm_hook_enter_any:\n"
-	"cmpb $0, lm_area_marked(%rip)\n"
-	"je 6f\n"
 	"cmp $512, %rax\n"
 	"jae 6f\n"
 	"lea lm_hook_kinds(%rip), %rcx\n"
 	"movzbl (%rcx,%rax), %ecx\n"
+	"test $4, %ecx\n"
+	"jz 8f\n"
+	"testb $2, 44(%r11)\n"
+	"jnz 7f\n"
+	"8:\n"
+	"cmpb $0, lm_area_marked(%rip)\n"
+	"je 6f\n"
+	"and $3, %ecx\n"
 	"cmp $1, %ecx\n"
 	"jb 6f\n"
 	"ja 7f\n"
@@ -164,6 +210,9 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"3:\n"
 	"movslq 40(%r11), %rax\n"
 	"7:\n"
+	"testb $8, 44(%r11)\n"
+	"jnz lm_hook_small\n"
+	"lm_hook_here:\n"
 	"mov 32(%r11), %rcx\n"
 	"add $2, %rcx\n"
 	"lea -128(%rsp), %rsp\n"
@@ -184,6 +233,7 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"push %rdi\n"
 	"mov %rsp, %rsi\n"
 	"mov %rax, %rdi\n"
+	"mov 44(%r11), %edx\n"
 	"and $-16, %rsp\n"
 	"call lm_hook_call\n"
 	"lea -48(%rbp), %rsp\n"
@@ -204,6 +254,87 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"jmp *%rcx\n"
 	".cfi_endproc\n"
 	".size lm_hook_enter, .-lm_hook_enter\n"
+	/*
+	 * With a frame on the thread's own stack: not a byte of the other is
+	 * touched. The number is above the stub's address while %rax is needed.
+	 * sigaltstack stays, for where it is made is what the kernel looks at.
+	 */
+	".type lm_hook_small,@function\n"
+	"lm_hook_small:\n"
+	".cfi_startproc\n"
+	".cfi_def_cfa rsp, 0\n"
+	".cfi_undefined rip\n"
+	"cmp $131, %rax\n"
+	"je lm_hook_here\n"
+	"shl $48, %rax\n"
+	"or %rax, %r11\n"
+	"mov lm_hook_stack@gottpoff(%rip), %rcx\n"
+	"mov %rsp, %rax\n"
+	"sub %fs:(%rcx), %rax\n"
+	"cmp %fs:8(%rcx), %rax\n"
+	"jb 1f\n"
+	"mov %rsp, %rax\n"
+	"sub %fs:16(%rcx), %rax\n"
+	"cmp %fs:24(%rcx), %rax\n"
+	"jb 1f\n"
+	"mov %fs:8(%rcx), %rax\n"
+	"mov %fs:(%rcx), %rcx\n"
+	"add %rax, %rcx\n"
+	"jz 1f\n"
+	"mov %r11, %rax\n"
+	"shr $48, %rax\n"
+	"shl $16, %r11\n"
+	"shr $16, %r11\n"
+	"xchg %rsp, %rcx\n"
+	".cfi_def_cfa rcx, 0\n"
+	"push %rcx\n"
+	".cfi_escape 0x0f, 3, 0x77, 0, 0x06\n" /* the frame: *(%rsp) */
+	"mov 32(%r11), %rcx\n"
+	"add $2, %rcx\n"
+	"push %rcx\n"
+	".cfi_escape 0x0f, 3, 0x77, 8, 0x06\n"
+	"push %rbp\n"
+	".cfi_escape 0x0f, 3, 0x77, 16, 0x06\n"
+	"mov %rsp, %rbp\n"
+	/* The caller's frame is at *(%rbp + 16); %rip, %rbp: at 8, 0. */
+	".cfi_escape 0x0f, 3, 0x76, 16, 0x06\n"
+	".cfi_escape 0x10, 16, 2, 0x76, 8\n"
+	".cfi_escape 0x10, 6, 2, 0x76, 0\n"
+	"push %r9\n"
+	"push %r8\n"
+	"push %r10\n"
+	"push %rdx\n"
+	"push %rsi\n"
+	"push %rdi\n"
+	"mov %rsp, %rsi\n"
+	"mov %rax, %rdi\n"
+	"mov 44(%r11), %edx\n"
+	"and $-16, %rsp\n"
+	"call lm_hook_call\n"
+	"lea -48(%rbp), %rsp\n"
+	"pop %rdi\n"
+	"pop %rsi\n"
+	"pop %rdx\n"
+	"pop %r10\n"
+	"pop %r8\n"
+	"pop %r9\n"
+	"pop %rbp\n"
+	".cfi_escape 0x0f, 3, 0x77, 8, 0x06\n"
+	".cfi_same_value rbp\n"
+	".cfi_undefined rip\n"
+	"pop %rcx\n"
+	".cfi_escape 0x0f, 3, 0x77, 0, 0x06\n"
+	"pop %rsp\n"
+	".cfi_def_cfa rsp, 0\n"
+	"jmp *%rcx\n"
+	"1:\n"
+	"mov %r11, %rax\n"
+	"shr $48, %rax\n"
+	"shl $16, %r11\n"
+	"shr $16, %r11\n"
+	"jmp lm_hook_here\n"
+	".cfi_endproc\n"
+	".size lm_hook_small, .-lm_hook_small\n"
 	/* A function's first instruction: the stub has it, with a jump behind
 	 * it, and that is the function as it was. */
 	".hidden lm_hook_enter_read\n.globl lm_hook_enter_read\n"
@@ -337,10 +468,13 @@ static uint32_t vectors(void)
 
 static void know_kinds(void)
 {
-	for (long nr = 0; nr < (long)sizeof(lm_hook_kinds); nr++)
+	for (long nr = 0; nr < (long)sizeof(lm_hook_kinds); nr++) {
 		if (lm_site_wanted(nr))
 			lm_hook_kinds[nr] =
 				lm_table_nested(nr) ? ALWAYS : ARGUMENTS;
+		if (lm_table_shims(nr))
+			lm_hook_kinds[nr] |= SHIMS;
+	}
 }
 
 int lm_hook_start(void)
@@ -358,12 +492,22 @@ int lm_hook_start(void)
 	return lm_object_start();
 }
 
+void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result))
+{
+	shim = by;
+}
+
 unsigned lm_hook_count(void)
 {
 	return lm_object_hooked();
 }
 
 #else
+
+void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result))
+{
+	(void)by;
+}
 
 int lm_hook_start(void)
 {

@@ -7,6 +7,9 @@
 #ifndef LM_SYSCALL_HOOK_H
 #define LM_SYSCALL_HOOK_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define LM_HOOKS 0
 #elif defined(__has_feature)
@@ -32,6 +35,19 @@ void lm_hook_enter_loaded(void) __attribute__((visibility("hidden")));
 #endif
 
 /*
+ * Where code goes on whose stack may have room for the system call and little
+ * more: a stack of this thread's, from its top. Not while the thread is on it
+ * already, or on the other one, where the program's handlers may have
+ * interrupted a call that is there. Sizes are 0 where there is none. The
+ * assembly knows the offsets.
+ */
+struct lm_hook_stack {
+	uintptr_t start, size, other, other_size;
+};
+extern __thread struct lm_hook_stack lm_hook_stack
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/*
  * Make the system calls in the text of every object that is loaded, now or by
  * dlopen later, pass through lm_call() when they name lazy memory. Once, while the process has one
  * thread; not async-signal-safe. 0, or -errno and nothing is changed:
@@ -41,6 +57,13 @@ void lm_hook_enter_loaded(void) __attribute__((visibility("hidden")));
  *            memory can be had near it.
  */
 int lm_hook_start(void);
+
+/*
+ * Who makes the program's own calls of lm_table_shims(), wherever they come
+ * from: false if the kernel is to be asked as it is, or true and *result, the
+ * kernel's own: >= 0 or -errno. Async-signal-safe; may use vector registers.
+ */
+void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result));
 
 /* How many are hooked; 0: not started. */
 unsigned lm_hook_count(void);

@@ -37,6 +37,7 @@ struct image {
 	uintptr_t base;
 	const ElfW(Phdr) * header;
 	size_t headers;
+	const char *name; /* its file's; may be empty */
 };
 
 /* One that has been looked at. */
@@ -72,7 +73,11 @@ static bool find_read(struct lm_site *site)
 		return false;
 	if (!memcmp(at, endbr, sizeof(endbr)))
 		at += sizeof(endbr);
-	*site = (struct lm_site){ at, 2, LM_SITE_READ, false, SYS_read };
+	*site = (struct lm_site){ .at = at,
+				  .skip = 5,
+				  .copy = 2,
+				  .kind = LM_SITE_READ,
+				  .nr = SYS_read };
 	return at[0] == 0x80 && at[1] == 0x3d && at[6] == 0;
 }
 
@@ -99,10 +104,81 @@ static uintptr_t first_of(const struct image *image)
 	return lm_page_down(first);
 }
 
+/* Something of each of the C library's files: before glibc 2.34 it was several.
+ * Immutable after the start. */
+#define LIBRARY 3
+static uintptr_t library[LIBRARY];
+
+/* Behind this object: the program may have a name's address in its own text. */
+static void find_library(void)
+{
+	static const char *const names[LIBRARY] = { "__libc_start_main",
+						    "pthread_kill",
+						    "timer_create" };
+
+	for (size_t i = 0; i < LIBRARY; i++)
+		library[i] = (uintptr_t)dlsym(RTLD_NEXT, names[i]);
+}
+
+/* Does it know what it does with signals? The C library's functions are
+ * interposed: what these do inside is not the program's wish. */
+static bool knows(const struct image *image)
+{
+	const char *file = strrchr(image->name, '/');
+
+	for (size_t i = 0; i < LIBRARY; i++)
+		if (library[i] && holds(image, library[i]))
+			return true;
+	return strstr(file ? file : image->name, "lazymap-") != NULL;
+}
+
+/* Is it Go's? Its stacks are small and lie in its heap. Its linker says so in a
+ * note. */
+static bool small_stacks(const struct image *image)
+{
+	const uint8_t *at, *end;
+	uint32_t note[3]; /* the lengths of name and content, the type */
+
+	for (size_t i = 0; i < image->headers; i++) {
+		at = (const uint8_t *)(image->base + image->header[i].p_vaddr);
+		end = at + image->header[i].p_memsz;
+		/* Not all notes are loaded. */
+		if (image->header[i].p_type != PT_NOTE || at == end ||
+		    !holds(image, (uintptr_t)at) ||
+		    !holds(image, (uintptr_t)end - 1))
+			continue;
+		while (at + sizeof(note) + 4 <= end) {
+			memcpy(note, at, sizeof(note));
+			if (note[0] == 4 && !memcmp(at + sizeof(note), "Go", 3))
+				return true;
+			at += sizeof(note) + ((note[0] + 3) & ~3u) +
+			      ((note[1] + 3) & ~3u);
+		}
+	}
+	return false;
+}
+
+/* Does it need other objects, the C library first of all? */
+static bool needs_others(const struct image *image)
+{
+	const ElfW(Dyn) *entry = NULL;
+
+	for (size_t i = 0; i < image->headers; i++)
+		if (image->header[i].p_type == PT_DYNAMIC)
+			entry = (const void *)(image->base +
+					       image->header[i].p_vaddr);
+	for (; entry && entry->d_tag != DT_NULL; entry++)
+		if (entry->d_tag == DT_NEEDED)
+			return true;
+	return false;
+}
+
 static void find_sites(const struct image *image, const struct lm_site *read,
 		       struct lm_sites *sites)
 {
-	struct lm_text text = { .frames = NULL };
+	struct lm_text text = { .frames = NULL,
+				.knows = knows(image),
+				.small = small_stacks(image) };
 
 	for (size_t i = 0; i < image->headers; i++)
 		if (image->header[i].p_type == PT_GNU_EH_FRAME) {
@@ -126,7 +202,9 @@ static void find_sites(const struct image *image, const struct lm_site *read,
 
 /*
  * 0 or -errno. Not lazymap itself, whose own calls must not come back to it;
- * and not the dynamic linker, which copies what it is given.
+ * not the dynamic linker, which copies what it is given; and not Go that is
+ * without the C library, for there is no thread-local storage of ours in the
+ * threads that it makes, nor any lazy memory.
  */
 static int hook(const struct image *image, const struct lm_site *read,
 		int memory, struct lm_stubs *stubs)
@@ -135,7 +213,8 @@ static int hook(const struct image *image, const struct lm_site *read,
 	int ret = 0;
 
 	if (holds(image, (uintptr_t)lm_hook_start) ||
-	    (debug && holds(image, debug->r_brk)))
+	    (debug && holds(image, debug->r_brk)) ||
+	    (small_stacks(image) && !needs_others(image)))
 		return 0;
 	sites = lm_meta_run(sizeof(*sites));
 	if (!sites)
@@ -157,7 +236,7 @@ static void hook_new(struct object *object, int memory)
 {
 	ElfW(Phdr) ph[HEADERS];
 	ElfW(Ehdr) elf;
-	struct image image = { object->base, ph, 0 };
+	struct image image = { object->base, ph, 0, object->map->l_name };
 	long len;
 
 	if (lm_sys(SYS_pread64, memory, &elf, sizeof(elf), object->base) !=
@@ -305,7 +384,8 @@ static int watch(int memory)
 	if (!sites)
 		return -ENOMEM;
 	sites->count = 1;
-	sites->site[0] = (struct lm_site){ at, 0, LM_SITE_LOADED, false, 0 };
+	sites->site[0] =
+		(struct lm_site){ .at = at, .skip = 5, .kind = LM_SITE_LOADED };
 	ret = lm_stub_make(lm_page_down((uintptr_t)at), sites, memory, &stubs);
 	lm_meta_free_run(sites, sizeof(*sites));
 	return ret;
@@ -324,7 +404,7 @@ struct start {
 static int visit(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct image image = { info->dlpi_addr, info->dlpi_phdr,
-			       info->dlpi_phnum };
+			       info->dlpi_phnum, info->dlpi_name };
 	struct start *start = data;
 	struct lm_stubs stubs;
 	int ret;
@@ -346,6 +426,7 @@ int lm_object_start(void)
 	if (start.memory < 0)
 		return start.memory;
 	debug = dlsym(RTLD_DEFAULT, "_r_debug");
+	find_library();
 	if (!find_read(&start.read))
 		start.read.at = NULL;
 	failed = 0;

@@ -89,16 +89,19 @@ static size_t simple(const uint8_t *from)
 bool lm_site_wanted(long nr)
 {
 	/* What comes back on another stack is not for a function to make. */
-	return nr != SYS_clone && nr != SYS_clone3 && lm_table_row(nr);
+	return nr != SYS_clone && nr != SYS_clone3 &&
+	       (lm_table_row(nr) || lm_table_shims(nr));
 }
 
-static bool number(const uint8_t *at, long *nr)
+/* mov $nr, %eax, of five bytes, or mov $nr, %rax, of seven. */
+static bool number(const uint8_t *at, size_t len, long *nr)
 {
+	static const uint8_t rax[3] = { 0x48, 0xc7, 0xc0 };
 	uint32_t n;
 
-	if (*at != 0xb8)
+	if (len == 5 ? *at != 0xb8 : memcmp(at, rax, sizeof(rax)) != 0)
 		return false;
-	memcpy(&n, at + 1, sizeof(n));
+	memcpy(&n, at + len - sizeof(n), sizeof(n));
 	*nr = n;
 	return n <= 4095 && lm_site_wanted(n);
 }
@@ -117,32 +120,67 @@ static bool leads(const uint8_t *at, const uint8_t *end)
 	return at == end;
 }
 
+/* With `skip` bytes of mov, the nearest. */
+static bool find_number(const uint8_t *at, size_t before, size_t skip,
+			struct lm_site *site)
+{
+	for (size_t copy = 0; copy <= LM_SITE_COPY && copy + skip <= before;
+	     copy++) {
+		*site = (struct lm_site){ .at = at - copy - skip,
+					  .skip = skip,
+					  .copy = copy,
+					  .kind = LM_SITE_NUMBER };
+		if (number(site->at, skip, &site->nr) &&
+		    leads(site->at + skip, at))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Endings that are known, where the number is in %rax. What syscall() ends in,
+ * mov n(%rsp), %r9; what all calls do that a thread can be cancelled in since
+ * glibc 2.41, where they are one function, mov %r11, 8(%rsp). Go's, which has
+ * no unwind table: mov n(%rsp), %rax up to 1.18, then moves from its registers
+ * to the kernel's.
+ */
+static size_t known_ending(const uint8_t *at, size_t before)
+{
+	static const uint8_t cancelled[5] = { 0x4c, 0x89, 0x5c, 0x24, 0x08 };
+	static const uint8_t to_r9[4] = { 0x4c, 0x8b, 0x4c, 0x24 };
+	static const uint8_t to_rax[4] = { 0x48, 0x8b, 0x44, 0x24 };
+	static const uint8_t go[12] = { 0x49, 0x89, 0xf2, 0x48, 0x89, 0xfa,
+					0x48, 0x89, 0xce, 0x48, 0x89, 0xdf };
+
+	if (!memcmp(at - 5, cancelled, sizeof(cancelled)) ||
+	    !memcmp(at - 5, to_r9, sizeof(to_r9)) ||
+	    !memcmp(at - 5, to_rax, sizeof(to_rax)))
+		return 5;
+	if (before >= sizeof(go) && !memcmp(at - sizeof(go), go, sizeof(go)))
+		return 6;
+	return 0;
+}
+
 /* The site of the syscall instruction at `at`, with `before` bytes of text in
  * front of it: the nearest. */
 static bool find_site(const struct lm_text *text, size_t before,
 		      struct lm_site *site)
 {
 	const uint8_t *at = text->at + before;
-	/* What syscall() ends in, mov 8(%rsp), %r9; and what all calls do
-	 * that a thread can be cancelled in since glibc 2.41, where they are
-	 * one function, mov %r11, 8(%rsp). */
-	static const uint8_t last[2][5] = { { 0x4c, 0x8b, 0x4c, 0x24, 0x08 },
-					    { 0x4c, 0x89, 0x5c, 0x24, 0x08 } };
+	size_t ending;
 
 	if (before < 5)
 		return false;
-	*site = (struct lm_site){ .kind = LM_SITE_NUMBER };
-	if (!memcmp(at - 5, last[0], 5) || !memcmp(at - 5, last[1], 5)) {
-		*site = (struct lm_site){ at - 5, 5, LM_SITE_ANY, false, 0 };
+	ending = known_ending(at, before);
+	if (ending) {
+		*site = (struct lm_site){ .at = at - ending,
+					  .copy = ending,
+					  .kind = LM_SITE_ANY };
 		return true;
 	}
-	for (size_t copy = 0; copy <= LM_SITE_COPY && copy + 5 <= before;
-	     copy++) {
-		site->at = at - copy - 5;
-		site->copy = copy;
-		if (number(site->at, &site->nr) && leads(site->at + 5, at))
-			return true;
-	}
+	if (find_number(at, before, 5, site) ||
+	    find_number(at, before, 7, site))
+		return true;
 	/* Most of the others have a number without memory. */
 	if (at[-5] == 0xb8 && !at[-2] && !at[-1])
 		return false;
@@ -160,6 +198,23 @@ static unsigned syscalls(const uint8_t *at)
 	return (unsigned)_mm_movemask_epi8(_mm_and_si128(first, second));
 }
 
+/* Is it syscall()? mov n(%rsp), %r9 */
+static bool is_syscall(const struct lm_site *site)
+{
+	return site->copy == 5 && site->at[0] == 0x4c && site->at[1] == 0x8b;
+}
+
+/* Whose call is it, and what does it run on? Of the C library's calls only
+ * those of syscall() are the program's. */
+static void mark(const struct lm_text *text, struct lm_site *site)
+{
+	site->small = text->small;
+	if (site->kind == LM_SITE_NUMBER)
+		site->shims = !text->knows && lm_table_shims(site->nr);
+	else
+		site->shims = !text->knows || is_syscall(site);
+}
+
 /* The last 16 bytes of a text are padding, or else lost. */
 void lm_site_find(const struct lm_text *text, struct lm_sites *sites)
 {
@@ -172,7 +227,7 @@ void lm_site_find(const struct lm_text *text, struct lm_sites *sites)
 
 			if (sites->count < LM_SITES - 1 &&
 			    find_site(text, before, &sites->site[sites->count]))
-				sites->count++;
+				mark(text, &sites->site[sites->count++]);
 		}
 	lm_window_check(text, sites, first);
 }

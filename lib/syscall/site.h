@@ -21,13 +21,16 @@ enum lm_site_kind {
 /* The most bytes that are copied. */
 #define LM_SITE_COPY 19
 
-/* What is hooked: five bytes at `at`; what the stub gets a copy of: what follows
- * them up to the syscall, or at an LM_SITE_ANY all of it. */
+/* What is hooked: the first five of `skip` bytes at `at`; what the stub gets a
+ * copy of: what follows them up to the syscall, or at an LM_SITE_ANY, which
+ * skips nothing, all of it. */
 struct lm_site {
 	const uint8_t *at;
-	size_t copy;
+	size_t skip, copy;
 	enum lm_site_kind kind;
 	bool inner; /* more instructions than one begin in the five bytes */
+	bool shims; /* may be a call of lm_table_shims(), of the program's */
+	bool small; /* the stack may be too small for more than the call */
 	long nr;    /* at an LM_SITE_NUMBER */
 };
 
@@ -37,6 +40,10 @@ struct lm_text {
 	size_t len;
 	const void *frames;
 	size_t frames_len;
+	/* It knows what it does with lm_table_shims(): the C library, whose
+	 * functions are interposed, and lazymap. */
+	bool knows;
+	bool small; /* it runs on stacks of its own making: Go */
 };
 
 /* More than any object has: the C library has some hundred. */

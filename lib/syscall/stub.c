@@ -37,7 +37,7 @@ struct stub {
 	uint8_t code[32]; /* copies; lea stub(%rip), %r11; jmp *enter(%rip) */
 	uintptr_t back;   /* 32: the syscall */
 	int32_t nr;       /* 40: at an LM_SITE_NUMBER */
-	int32_t nested;   /* 44: look whatever the arguments are */
+	int32_t flags;    /* 44: LM_STUB_... */
 };
 
 _Static_assert(sizeof(struct stub) == 48, "known to the assembly");
@@ -79,6 +79,23 @@ static uint8_t *put_relative(uint8_t *at, const void *code, size_t len,
 	return put(put(at, code, len), &distance, sizeof(distance));
 }
 
+static int32_t flags_of(const struct lm_site *site)
+{
+	int32_t flags = 0;
+
+	if (site->shims)
+		flags |= LM_STUB_SHIMS;
+	if (site->small)
+		flags |= LM_STUB_SMALL;
+	if (site->kind != LM_SITE_NUMBER)
+		return flags;
+	if (site->shims)
+		flags |= LM_STUB_ALWAYS;
+	if (lm_table_nested(site->nr))
+		flags |= LM_STUB_NESTED;
+	return flags;
+}
+
 static void make_stub(struct block *block, struct stub *stub,
 		      const struct lm_site *site)
 {
@@ -91,7 +108,7 @@ static void make_stub(struct block *block, struct stub *stub,
 	if (site->kind == LM_SITE_ANY)
 		at = put(at, site->at, site->copy);
 	else if (site->kind == LM_SITE_NUMBER)
-		at = put(at, site->at + 5, site->copy);
+		at = put(at, site->at + site->skip, site->copy);
 	at = put_relative(at, lea, sizeof(lea), stub);
 	at = put_relative(at, jump, sizeof(jump), &block->enter[site->kind]);
 	if (site->kind == LM_SITE_READ) {
@@ -101,11 +118,9 @@ static void make_stub(struct block *block, struct stub *stub,
 		put(put(put(at, site->at, 2), &distance, 4), "", 1);
 		put_relative(at + 7, jump, sizeof(jump), &stub->back);
 	}
-	stub->back = (uintptr_t)site->at + site->copy +
-		     (site->kind == LM_SITE_ANY ? 0 : 5);
+	stub->back = (uintptr_t)site->at + site->skip + site->copy;
 	stub->nr = (int32_t)site->nr;
-	stub->nested =
-		site->kind == LM_SITE_NUMBER && lm_table_nested(site->nr);
+	stub->flags = flags_of(site);
 }
 
 /* What is written in one go: some sites, and the text between them. */

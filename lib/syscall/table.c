@@ -343,6 +343,32 @@ bool lm_table_nested(long nr)
 	return false;
 }
 
+bool lm_table_shims(long nr)
+{
+	switch (nr) {
+	case SYS_rt_sigaction:
+	case SYS_rt_sigprocmask:
+	case SYS_rt_sigpending:
+	case SYS_rt_sigsuspend:
+	case SYS_rt_sigtimedwait:
+	case SYS_sigaltstack:
+	case SYS_signalfd4:
+	case SYS_ppoll:
+	case SYS_pselect6:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_io_pgetevents:
+	case SYS_execve:
+	case SYS_execveat:
+	case SYS_exit_group:
+#ifdef SYS_signalfd
+	case SYS_signalfd:
+#endif
+		return true;
+	}
+	return false;
+}
+
 long lm_table_end(void)
 {
 	return (long)(sizeof(rows) / sizeof(rows[0]));

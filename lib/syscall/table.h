@@ -59,6 +59,10 @@ const struct lm_row *lm_table_row(long nr);
 /* Does its memory name other memory? The arguments alone do not tell then. */
 bool lm_table_nested(long nr);
 
+/* Is it one that a shim may want to make: does it set or tell the program's
+ * signals, some of which it keeps; or end the process? */
+bool lm_table_shims(long nr);
+
 /* Every number below this is worth asking for. */
 long lm_table_end(void);
 

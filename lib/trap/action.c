@@ -11,21 +11,13 @@
 #include <errno.h>
 #include <string.h>
 
-/* The kernel's struct sigaction (x86-64, aarch64 and most others). */
-struct kernel_action {
-	void *handler;
-	unsigned long flags;
-	void *restorer;
-	uint64_t mask;
-};
-
-static int get(int sig, struct kernel_action *action)
+static int get(int sig, struct lm_action *action)
 {
 	memset(action, 0, sizeof(*action));
 	return (int)lm_sys(SYS_rt_sigaction, sig, NULL, action, 8);
 }
 
-static int set(int sig, const struct kernel_action *action)
+static int set(int sig, const struct lm_action *action)
 {
 	return (int)lm_sys(SYS_rt_sigaction, sig, action, NULL, 8);
 }
@@ -52,18 +44,41 @@ static uint64_t bit(int sig)
 	return (uint64_t)1 << (sig - 1);
 }
 
-static void to_libc(const struct kernel_action *from, struct sigaction *to)
+void lm_action_to_libc(const struct lm_action *from, struct sigaction *to)
 {
 	memset(to, 0, sizeof(*to));
-	to->sa_flags = (int)(from->flags & ~RESTORER_FLAG);
+	to->sa_flags = (int)from->flags;
 	to->sa_sigaction = from->handler;
+	to->sa_restorer = (void (*)(void))from->restorer;
 	memcpy(&to->sa_mask, &from->mask, sizeof(from->mask));
+}
+
+void lm_action_from_libc(const struct sigaction *from, struct lm_action *to)
+{
+	to->handler = from->sa_sigaction;
+	to->flags = (unsigned)from->sa_flags;
+	to->restorer = (void *)from->sa_restorer;
+	memcpy(&to->mask, &from->sa_mask, sizeof(to->mask));
+}
+
+int lm_action_call(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct lm_action new, was;
+	int ret;
+
+	if (act)
+		lm_action_from_libc(act, &new);
+	ret = (int)lm_sys(SYS_rt_sigaction, sig, act ? &new : NULL,
+			  old ? &was : NULL, sizeof(new.mask));
+	if (!ret && old)
+		lm_action_to_libc(&was, old);
+	return ret;
 }
 
 int lm_action_install(int sig, void (*handler)(int, siginfo_t *, void *),
 		      struct sigaction *previous)
 {
-	struct kernel_action old, new = {
+	struct lm_action old, new = {
 		.handler = handler,
 		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER_FLAG,
 		.restorer = lm_action_restorer,
@@ -74,13 +89,14 @@ int lm_action_install(int sig, void (*handler)(int, siginfo_t *, void *),
 
 	if (ret < 0)
 		return ret;
-	to_libc(&old, previous);
+	lm_action_to_libc(&old, previous);
+	previous->sa_flags &= (int)~RESTORER_FLAG;
 	return set(sig, &new);
 }
 
 void lm_action_restore(int sig, const struct sigaction *action)
 {
-	struct kernel_action old = {
+	struct lm_action old = {
 		.handler = action->sa_sigaction,
 		.flags = (unsigned long)action->sa_flags | RESTORER_FLAG,
 		.restorer = lm_action_restorer,
@@ -93,14 +109,14 @@ void lm_action_restore(int sig, const struct sigaction *action)
 
 void lm_action_default(int sig)
 {
-	struct kernel_action action = { .handler = SIG_DFL };
+	struct lm_action action = { .handler = SIG_DFL };
 
 	set(sig, &action);
 }
 
 void lm_action_restart(int sig, int restart)
 {
-	struct kernel_action action;
+	struct lm_action action;
 
 	if (get(sig, &action) < 0)
 		return;
@@ -113,14 +129,14 @@ void lm_action_restart(int sig, int restart)
 
 int lm_action_ignored(int sig)
 {
-	struct kernel_action action;
+	struct lm_action action;
 
 	return get(sig, &action) == 0 && action.handler == (void *)SIG_IGN;
 }
 
 void lm_action_ignore(int sig, uint64_t before[4])
 {
-	struct kernel_action action;
+	struct lm_action action;
 
 	_Static_assert(sizeof(action) <= 4 * sizeof(uint64_t), "no room");
 	if (get(sig, &action) < 0)
@@ -132,7 +148,7 @@ void lm_action_ignore(int sig, uint64_t before[4])
 
 void lm_action_give_back(int sig, const uint64_t before[4])
 {
-	struct kernel_action action;
+	struct lm_action action;
 
 	memcpy(&action, before, sizeof(action));
 	set(sig, &action);

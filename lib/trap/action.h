@@ -9,6 +9,22 @@
 #include <signal.h>
 #include <stdint.h>
 
+/* The kernel's struct sigaction (x86-64, aarch64 and most others). */
+struct lm_action {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
+
+/* The C library's struct has room for all of it. */
+void lm_action_to_libc(const struct lm_action *from, struct sigaction *to);
+void lm_action_from_libc(const struct sigaction *from, struct lm_action *to);
+
+/* rt_sigaction: the restorer is the caller's, and told. 0 or -errno.
+ * Async-signal-safe. */
+int lm_action_call(int sig, const struct sigaction *act, struct sigaction *old);
+
 /* Install a handler that runs with every signal blocked except those that an
  * instruction raises (a store may touch other lazy memory), on the alternate
  * stack where there is one. *previous: what was there. 0 or -errno. */

@@ -73,7 +73,7 @@ static bool is_syscall(const uint8_t *at, const struct lm_insn *insn)
 
 static const uint8_t *call_of(const struct lm_site *site)
 {
-	return site->at + site->copy + (site->kind == LM_SITE_ANY ? 0 : 5);
+	return site->at + site->skip + site->copy;
 }
 
 static bool covered(const struct lm_sites *sites, const uint8_t *call)
