@@ -7,7 +7,7 @@
 set -u
 
 BUILDDIR=$(cd "${BUILDDIR:-build}" && pwd) || exit 1
-matrix=$BUILDDIR/test/preload/syscalls
+matrix=$BUILDDIR/test/syscalls/syscalls
 lazymap=$BUILDDIR/lazymap
 failures=0
 
