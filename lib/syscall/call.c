@@ -165,7 +165,7 @@ void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
 	at = reach(start, end, write);
 	/* Where the kernel may not write it still may read: a time-out that it
 	 * cannot update, for one, it leaves alone. */
-	if (at < end && dir == LM_ARG_INOUT)
+	if (at < end && (dir == LM_ARG_INOUT || dir == LM_ARG_KEEP))
 		at = lm_max(at, reach(at, end, false));
 	if (at <= start)
 		return;
