@@ -139,7 +139,7 @@ $(BUILD)/obj/lib/%.o: OBJ_FLAGS += -U_FORTIFY_SOURCE $(CALLGRAPH)
 # alone: lib/syscall/hook.c.
 ifneq ($(findstring __x86_64__,$(shell $(CC) -dM -E -x c /dev/null)),)
 NO_VECTORS := lib/syscall/call lib/syscall/copy lib/syscall/pieces \
-	lib/syscall/special lib/syscall/table lib/page
+	lib/syscall/special lib/syscall/command lib/syscall/table lib/page
 $(NO_VECTORS:%=$(BUILD)/obj/%.o): OBJ_FLAGS += -mgeneral-regs-only
 endif
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/tools/%.o: CPPFLAGS += \
@@ -266,7 +266,8 @@ $(BUILD)/test/semantics/semantics-library: $(LIBRARY_OBJ) $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS)
 
-$(BUILD)/test/syscalls/syscalls: $(call obj,$(SYSCALLS_SRC))
+# It reads the table that it is a test of.
+$(BUILD)/test/syscalls/syscalls: $(call obj,$(SYSCALLS_SRC) lib/syscall/table.c)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS)
 
