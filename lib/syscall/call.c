@@ -419,7 +419,7 @@ long lm_call(long nr, const long args[6])
 		return raw(nr, args);
 	if (nr == SYS_execve || nr == SYS_execveat)
 		return call_exec(nr, args);
-	if (row->arg[0].kind == LM_ARG_RANGE) {
+	if (lm_memory_wanted(nr)) {
 		struct memory_call call = { nr, args, 0 };
 
 		if (lm_hook_keeping_vectors(slow_memory, (long)&call, 0, 0))

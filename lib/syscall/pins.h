@@ -44,7 +44,8 @@ bool lm_call_pinned(long nr, const long args[6]);
 /* Pin, make the call, unpin. */
 long lm_call_once(long nr, const long args[6]);
 
-/* The calls about memory itself: true if lazymap has done it. */
+/* The calls about memory itself: is this one; true if lazymap has done it. */
+bool lm_memory_wanted(long nr);
 bool lm_memory_call(long nr, const long args[6], long *result);
 
 #endif
