@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <linux/filter.h>
 
 /* One datagram waits, and another one behind it: which is left? */
 static void two_datagrams(int fds[2])
@@ -266,6 +267,84 @@ static long c_recvmmsg(char *p[PARAMS], bool raw)
 	POINTERS(sizeof(struct msghdr)), POINTERS(2 * sizeof(struct iovec)),   \
 		OUT(5000), OUT(4000), OUT(64), OUT(128)
 
+static long c_accept4(char *p[PARAMS], bool raw)
+{
+	int to = named("to", SOCK_STREAM), from = named("from", SOCK_STREAM);
+	struct sockaddr_un sun;
+
+	name_of(to, &sun);
+	if (listen(to, 4) < 0 ||
+	    connect(from, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		abort();
+	return CALL(accept4(to, (struct sockaddr *)p[0], (socklen_t *)p[1], 0),
+		    SYS_accept4, to, p[0], p[1], 0);
+}
+
+static long c_getpeername(char *p[PARAMS], bool raw)
+{
+	int to = named("to", SOCK_DGRAM), fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct sockaddr_un sun;
+
+	name_of(to, &sun);
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		abort();
+	return CALL(getpeername(fd, (struct sockaddr *)p[0], (socklen_t *)p[1]),
+		    SYS_getpeername, fd, p[0], p[1]);
+}
+
+/* A filter that lets all pass; and back. */
+static const struct sock_filter pass[2] = { { 0x28, 0, 0, 0 },
+					    { 0x06, 0, 0, 0x40000 } };
+
+static void prepare_filter(char *c[PARAMS], char *p[PARAMS])
+{
+	struct sock_fprog program = { 2, (struct sock_filter *)p[1] };
+
+	memcpy(c[0], &program, sizeof(program));
+}
+
+static long c_attach_filter(char *p[PARAMS], bool raw)
+{
+	int fds[2];
+
+	pair(SOCK_DGRAM, fds);
+	return CALL(setsockopt(fds[0], SOL_SOCKET, SO_ATTACH_FILTER, p[0], 16),
+		    SYS_setsockopt, fds[0], SOL_SOCKET, SO_ATTACH_FILTER, p[0],
+		    16);
+}
+
+static const socklen_t two = 2;
+static long c_get_filter(char *p[PARAMS], bool raw)
+{
+	struct sock_fprog program = { 2, (struct sock_filter *)pass };
+	int fds[2];
+
+	pair(SOCK_DGRAM, fds);
+	setsockopt(fds[0], SOL_SOCKET, SO_ATTACH_FILTER, &program,
+		   sizeof(program));
+	return CALL(getsockopt(fds[0], SOL_SOCKET, SO_GET_FILTER, p[0],
+			       (socklen_t *)p[1]),
+		    SYS_getsockopt, fds[0], SOL_SOCKET, SO_GET_FILTER, p[0],
+		    p[1]);
+}
+
+/* Two come, a third does not: it is waited for. p[4]: how long. */
+static void prepare_mmsg_moment(char *c[PARAMS], char *p[PARAMS])
+{
+	prepare_mmsg(c, p);
+	memset(c[4], 0, sizeof(struct timespec));
+}
+
+static long c_recvmmsg_moment(char *p[PARAMS], bool raw)
+{
+	int fds[2];
+
+	two_datagrams(fds);
+	return CALL(recvmmsg(fds[0], (struct mmsghdr *)p[0], 2, 0,
+			     (struct timespec *)p[4]),
+		    SYS_recvmmsg, fds[0], p[0], 2, 0, p[4]);
+}
+
 /* clang-format off */
 const struct test sockets_tests[] = {
 	T(recv, OUT(9000)),
@@ -283,6 +362,11 @@ const struct test sockets_tests[] = {
 	TP(recvmsg, msg, MSG),
 	TP(sendmmsg, mmsg, POINTERS(128), POINTERS(32), OUT(9000), OUT(4000)),
 	TP(recvmmsg, mmsg, POINTERS(128), POINTERS(32), OUT(9000), OUT(4000)),
+	T(accept4, OUT(128), STRUCT(name_len)),
+	T(getpeername, OUT(128), STRUCT(name_len)),
+	TP(attach_filter, filter, POINTERS(16), STRUCT(pass)),
+	T(get_filter, OUT(16), STRUCT(two)),
+	TP(recvmmsg_moment, mmsg_moment, POINTERS(128), POINTERS(32), OUT(9000), OUT(4000), TIME(16)),
 	END_OF_TESTS,
 };
 /* clang-format on */

@@ -35,21 +35,31 @@ int known_file(void)
 	return fd;
 }
 
-/* A sum of what is in a file now, and where it stands. */
-void note_file(int fd)
+void note_sum(int fd, long *to)
 {
-	struct stat st;
 	static char back[BIG];
 	uint32_t sum = 1;
 	ssize_t n;
 
-	extra[0] = lseek(fd, 0, SEEK_CUR);
-	fstat(fd, &st);
-	extra[1] = st.st_size;
 	n = pread(fd, back, sizeof(back), 0);
 	for (ssize_t i = 0; i < n; i++)
 		sum = sum * 31 + (unsigned char)back[i];
-	extra[2] = sum;
+	*to = sum;
+}
+
+void note_file(int fd)
+{
+	struct stat st;
+
+	extra[0] = lseek(fd, 0, SEEK_CUR);
+	fstat(fd, &st);
+	extra[1] = st.st_size;
+	note_sum(fd, &extra[2]);
+}
+
+char *page_of(char *at)
+{
+	return (char *)((uintptr_t)at & ~4095UL);
 }
 
 const struct timespec moment = { 0, 1000 };
@@ -83,7 +93,7 @@ void note_output(pid_t pid, int fd)
 /* Out with what the case itself has just put there, where it goes out. */
 void away(char *at)
 {
-	madvise((void *)((uintptr_t)at & ~4095UL), 4096, MADV_PAGEOUT);
+	madvise(page_of(at), 4096, MADV_PAGEOUT);
 }
 
 int named(const char *name, int type)

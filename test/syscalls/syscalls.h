@@ -27,6 +27,7 @@
 enum compare {
 	SAME,    /* byte for byte */
 	CHANGED, /* is it what was put in, or not? (times, addresses) */
+	IGNORED, /* not at all: the case looks at it itself */
 };
 
 struct param {
@@ -50,13 +51,51 @@ struct test {
 /* One table a file; each ends with END_OF_TESTS. */
 extern const struct test transfer_tests[], sockets_tests[], waiting_tests[],
 	files_tests[], process_tests[], time_tests[], signals_tests[],
-	ipc_tests[], programs_tests[], library_tests[];
+	ipc_tests[], memory_tests[], security_tests[], programs_tests[],
+	library_tests[];
 
 /* What else a case found out, compared exactly. */
 extern long extra[4];
 
+#define LONGS_(a, b, c, d, e, f, ...)                                          \
+	(const long[6])                                                        \
+	{                                                                      \
+		(long)(a), (long)(b), (long)(c), (long)(d), (long)(e),         \
+			(long)(f)                                              \
+	}
+/* The call itself. */
+#define RAW(nr, ...) raw_call(nr, LONGS_(__VA_ARGS__, 0, 0, 0, 0, 0, 0))
+long raw_call(long nr, const long args[6]);
+
 /* The libc function, or the call itself. */
-#define CALL(libc, nr, ...) (raw ? syscall(nr, __VA_ARGS__) : (long)(libc))
+#define CALL(libc, nr, ...) (raw ? RAW(nr, __VA_ARGS__) : (long)(libc))
+
+/* Cases that are no more than that. */
+#define CASE(name, libc, nr, ...)                                              \
+	static long c_##name(char *p[PARAMS], bool raw)                        \
+	{                                                                      \
+		return CALL(libc, nr, __VA_ARGS__);                            \
+	}
+#define CASE_RAW(name, nr, ...)                                                \
+	static long c_##name(char *p[PARAMS], bool raw)                        \
+	{                                                                      \
+		(void)raw;                                                     \
+		return RAW(nr, __VA_ARGS__);                                   \
+	}
+
+/* -- Of coverage.c -------------------------------------------------------------- */
+
+void cover_start(void);
+/* A run of a case begins, with its pieces at `map`, of `size` bytes each. */
+void cover_run(char *const map[PARAMS], size_t size);
+/* A call is about to be made. Also in a child. */
+void cover_call(long nr, const long args[6]);
+/* Of the last run: did what is in this piece make a difference? Or else, were
+ * its calls refused, as ones of another kernel or another user? */
+void cover_piece(int piece, bool used, bool refused);
+/* Every row of lib/syscall/table.c has been run, or has a reason not to be.
+ * How many have neither. */
+int cover_report(void);
 
 /* -- Of support.c --------------------------------------------------------------- */
 
@@ -68,12 +107,16 @@ void fill_bytes(void);
 int known_file(void);
 /* To extra[0..2]: where a file stands, its size, a sum of its bytes. */
 void note_file(int fd);
+/* A sum of them. */
+void note_sum(int fd, long *to);
 
 /* A pipe with one byte in it: descriptors 3 and 4. */
 void pipe_3_4(void);
 /* To extra[0..1]: a sum of what comes from fd, and how the child ended. */
 void note_output(pid_t pid, int fd);
-/* Out with the page, where pages go out. */
+/* The page that this is in. */
+char *page_of(char *at);
+/* Out with it, where pages go out. */
 void away(char *at);
 
 /* Sockets: with a name of the process's own, and that name; a pair. */

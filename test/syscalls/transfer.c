@@ -202,6 +202,90 @@ static const int64_t zero;
 
 #define IOV POINTERS(2 * sizeof(struct iovec)), OUT(5000), OUT(9000)
 
+static long c_preadv(char *p[PARAMS], bool raw)
+{
+	int fd = known_file();
+
+	return CALL(preadv(fd, (struct iovec *)p[0], 2, 3), SYS_preadv, fd,
+		    p[0], 2, 3, 0);
+}
+
+static long c_pwritev2(char *p[PARAMS], bool raw)
+{
+	int fd = known_file();
+	long ret = CALL(pwritev2(fd, (struct iovec *)p[0], 2, 3, 0),
+			SYS_pwritev2, fd, p[0], 2, 3, 0, 0);
+
+	note_file(fd);
+	return ret;
+}
+
+/* From a pipe to a place in a file. */
+static long c_splice_to(char *p[PARAMS], bool raw)
+{
+	int to, fds[2];
+	long ret;
+
+	if (pipe(fds) < 0 || write(fds[1], "hello", 5) != 5)
+		abort();
+	to = memfd_create("to", 0);
+	ret = CALL(splice(fds[0], NULL, to, (off64_t *)p[0], 5, 0), SYS_splice,
+		   fds[0], NULL, to, p[0], 5, 0);
+	note_file(to);
+	return ret;
+}
+
+/* To a pipe, which has the pages then; and from it. */
+static long c_vmsplice(char *p[PARAMS], bool raw)
+{
+	static char back[14000];
+	uint32_t sum = 1;
+	int fds[2];
+	long ret;
+
+	if (pipe(fds) < 0)
+		abort();
+	ret = CALL(vmsplice(fds[1], (struct iovec *)p[0], 2, 0), SYS_vmsplice,
+		   fds[1], p[0], 2, 0);
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	extra[0] = read(fds[0], back, sizeof(back));
+	for (long i = 0; i < extra[0]; i++)
+		sum = sum * 31 + (unsigned char)back[i];
+	extra[1] = sum;
+	return ret;
+}
+
+static long c_vmsplice_from(char *p[PARAMS], bool raw)
+{
+	int fds[2];
+
+	fill_bytes();
+	if (pipe(fds) < 0 || write(fds[1], bytes, 14000) != 14000)
+		abort();
+	return CALL(vmsplice(fds[0], (struct iovec *)p[0], 2, 0), SYS_vmsplice,
+		    fds[0], p[0], 2, 0);
+}
+
+/* Of this process: p: iovec, two buffers, iovec, two buffers. */
+static void prepare_two_iov(char *c[PARAMS], char *p[PARAMS])
+{
+	struct iovec iov[2] = { { p[1], 5000 }, { p[2], 9000 } };
+
+	memcpy(c[0], iov, sizeof(iov));
+	iov[0] = (struct iovec){ p[4], 9000 };
+	iov[1] = (struct iovec){ p[5], 5000 };
+	memcpy(c[3], iov, sizeof(iov));
+}
+
+CASE(process_vm_readv,
+     process_vm_readv(getpid(), (struct iovec *)p[0], 2, (struct iovec *)p[3],
+		      2, 0),
+     SYS_process_vm_readv, getpid(), p[0], 2, p[3], 2, 0)
+CASE(process_vm_writev,
+     process_vm_writev(getpid(), (struct iovec *)p[0], 2, (struct iovec *)p[3],
+		       2, 0),
+     SYS_process_vm_writev, getpid(), p[0], 2, p[3], 2, 0)
+
 /* clang-format off */
 const struct test transfer_tests[] = {
 	T(read, OUT(BIG)),
@@ -221,6 +305,11 @@ const struct test transfer_tests[] = {
 	T(splice, STRUCT(zero)),
 	T(copy_file_range, STRUCT(zero), STRUCT(zero)),
 	T(getrandom, TIME(9000)),
+	TP(preadv, iov, IOV), TP(pwritev2, iov, IOV),
+	T(splice_to, STRUCT(zero)),
+	TP(vmsplice, iov, IOV), TP(vmsplice_from, iov, IOV),
+	TP(process_vm_readv, two_iov, POINTERS(32), OUT(5000), OUT(9000), POINTERS(32), OUT(9000), OUT(5000)),
+	TP(process_vm_writev, two_iov, POINTERS(32), OUT(5000), OUT(9000), POINTERS(32), OUT(9000), OUT(5000)),
 	END_OF_TESTS,
 };
 /* clang-format on */
