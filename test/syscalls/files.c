@@ -300,7 +300,7 @@ CASE_RAW(openat2, SYS_openat2, AT_FDCWD, p[0], p[1], 24)
 
 /* -- Handles, marks, mounts ------------------------------------------------------ */
 
-static const uint32_t handle[2] = { 128, 0 };
+static const uint32_t handle[34] = { 128, 0 };
 CASE(name_to_handle,
      name_to_handle_at(AT_FDCWD, p[0], (struct file_handle *)p[1], (int *)p[2],
 		       0),
@@ -507,7 +507,7 @@ const struct test files_tests[] = {
 	T(utimensat, NAME(OLD), STRUCT(times)),
 	T(fstatfs, OUT(sizeof(struct statfs))), TR(ustat, OUT(32)),
 	TR(old_getdents, OUT(9000)), TR(openat2, NAME(PASSWD), STRUCT(how)),
-	T(name_to_handle, NAME("."), { 136, handle, SAME }, OUT(4)),
+	T(name_to_handle, NAME("."), STRUCT(handle), OUT(4)),
 	TP(open_by_handle, handle, OUT(136)), T(fanotify, NAME(".")),
 	T(chroot, MISSING), T(acct, MISSING), T(swapon, MISSING),
 	T(swapoff, MISSING),
