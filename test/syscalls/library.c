@@ -197,6 +197,74 @@ static long c_shared_mutex(char *p[PARAMS], bool raw)
 	return pthread_mutex_destroy(mutex);
 }
 
+/* How one goes that cannot say good-bye. */
+enum end { KILLED, EXECUTED };
+
+static void hold_and_wait(char *p[PARAMS], int fd, enum end end)
+{
+	signal(SIGSEGV, SIG_DFL);
+	for (int i = 0; i < 2; i++)
+		pthread_mutex_lock((pthread_mutex_t *)p[i]);
+	/* Had, let go and had again; and over a wait. */
+	pthread_mutex_unlock((pthread_mutex_t *)p[1]);
+	extra[0] = pthread_mutex_trylock((pthread_mutex_t *)p[1]);
+	away(p[0]);
+	away(p[1]);
+	if (end == EXECUTED)
+		execl("/bin/true", "true", NULL);
+	if (write(fd, "x", 1) == 1)
+		pause();
+	_exit(1);
+}
+
+/* What the other one is told; nothing, if the kernel did not find them. */
+static long after(char *p[PARAMS], enum end end)
+{
+	pthread_mutexattr_t attr;
+	struct timespec soon;
+	int fds[2];
+	char c;
+	pid_t pid;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	for (int i = 0; i < 2; i++)
+		pthread_mutex_init((pthread_mutex_t *)p[i], &attr);
+	if (pipe(fds) < 0)
+		abort();
+	pid = fork();
+	if (pid == 0)
+		hold_and_wait(p, fds[1], end);
+	close(fds[1]);
+	if (end == KILLED && read(fds[0], &c, 1) == 1)
+		kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	clock_gettime(CLOCK_REALTIME, &soon);
+	soon.tv_sec++;
+	for (int i = 0; i < 2; i++) {
+		pthread_mutex_t *mutex = (pthread_mutex_t *)p[i];
+
+		extra[i] = pthread_mutex_timedlock(mutex, &soon);
+		if (extra[i] == EOWNERDEAD)
+			pthread_mutex_consistent(mutex);
+		extra[i + 2] = pthread_mutex_unlock(mutex);
+	}
+	return 0;
+}
+
+static long c_killed_owner(char *p[PARAMS], bool raw)
+{
+	(void)raw;
+	return after(p, KILLED);
+}
+
+static long c_executed_owner(char *p[PARAMS], bool raw)
+{
+	(void)raw;
+	return after(p, EXECUTED);
+}
+
 static void *hold(void *argument)
 {
 	pthread_mutex_lock(argument);
@@ -328,6 +396,8 @@ const struct test library_tests[] = {
 	TL(barrier, TIME(sizeof(pthread_barrier_t))),
 	TL(rwlock, TIME(sizeof(pthread_rwlock_t))),
 	TL(robust_mutex, TIME(sizeof(pthread_mutex_t)), TIME(sizeof(pthread_mutex_t))),
+	TL(killed_owner, TIME(sizeof(pthread_mutex_t)), TIME(sizeof(pthread_mutex_t))),
+	TL(executed_owner, TIME(sizeof(pthread_mutex_t)), TIME(sizeof(pthread_mutex_t))),
 	TL(shared_mutex, TIME(sizeof(pthread_mutex_t))),
 	TL(getaddrinfo, NAME("127.0.0.1"), NAME("80"), TIME(sizeof(struct addrinfo)), TIME(sizeof(void *))),
 	TL(getnameinfo, TIME(sizeof(struct sockaddr_in)), OUT(64), OUT(32)),
