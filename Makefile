@@ -63,10 +63,12 @@ BENCH_SUPPORT_SRC := $(sort $(wildcard bench/support/*.c))
 SUPPORT_SRC := $(sort $(wildcard test/support/*.c))
 # test_*.c is a test; any other .c beside it is a program that tests run.
 TEST_SRC := $(sort $(filter-out test/support/%,$(wildcard test/*/test_*.c)))
-HELPER_SRC := $(filter-out $(TEST_SRC) test/support/% test/semantics/%,\
-	$(sort $(wildcard test/*/*.c)))
+HELPER_SRC := $(filter-out $(TEST_SRC) test/support/% test/semantics/% \
+	test/syscalls/%,$(sort $(wildcard test/*/*.c)))
 # One program of several sources, built twice: see test/semantics/semantics.h.
 SEMANTICS_SRC := $(sort $(wildcard test/semantics/*.c))
+# And one that is built once.
+SYSCALLS_SRC := $(sort $(wildcard test/syscalls/*.c))
 SCRIPTS := $(filter-out test/programs/%,$(sort $(wildcard test/*/test_*.sh)))
 PROGRAM_SCRIPTS := $(sort $(wildcard test/programs/test_*.sh))
 FORMAT_SRC = $(shell find lib tools examples test bench -name '*.[ch]' \
@@ -83,7 +85,8 @@ HEAP_OBJ := $(call obj,$(HEAP_SRC))
 ALL_SRC := $(CORE_SRC) $(PRELOAD_SRC) $(HEAP_SRC) $(wildcard lib/trap/libsigsegv.c) \
 	lib/swap/sodium.c \
 	$(TOOL_SRC) $(EXAMPLE_SRC) $(BENCH_SRC) $(BENCH_SUPPORT_SRC) \
-	$(SUPPORT_SRC) $(TEST_SRC) $(HELPER_SRC) $(SEMANTICS_SRC)
+	$(SUPPORT_SRC) $(TEST_SRC) $(HELPER_SRC) $(SEMANTICS_SRC) \
+	$(SYSCALLS_SRC)
 
 # -- What is made ------------------------------------------------------------
 
@@ -108,9 +111,11 @@ endif
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_SRC))
 SEMANTICS := $(if $(SEMANTICS_SRC),$(addprefix $(BUILD)/test/semantics/,\
 	semantics semantics-library))
+SYSCALLS := $(if $(SYSCALLS_SRC),$(BUILD)/test/syscalls/syscalls)
 
 all: $(LIBRARIES) $(SHIM) $(MODULES) $(TOOL) $(EXAMPLES) $(BUILD)/lazymap.pc
-tests: all $(if $(CHECK_LIBS),$(TESTS)) $(HELPERS) $(SEMANTICS)
+tests: all $(if $(CHECK_LIBS),$(TESTS)) $(HELPERS) $(SEMANTICS) \
+	$(SYSCALLS)
 	@:
 benches: all $(BENCHES)
 	@:
@@ -134,7 +139,8 @@ $(BUILD)/obj/lib/%.o: OBJ_FLAGS += -U_FORTIFY_SOURCE $(CALLGRAPH)
 # alone: lib/syscall/hook.c.
 ifneq ($(findstring __x86_64__,$(shell $(CC) -dM -E -x c /dev/null)),)
 NO_VECTORS := lib/syscall/call lib/syscall/copy lib/syscall/pieces \
-	lib/syscall/special lib/syscall/table lib/syscall/hook lib/page
+	lib/syscall/special lib/syscall/command lib/syscall/table \
+	lib/syscall/hook lib/page
 $(NO_VECTORS:%=$(BUILD)/obj/%.o): OBJ_FLAGS += -mgeneral-regs-only
 endif
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/tools/%.o: CPPFLAGS += \
@@ -258,6 +264,11 @@ $(BUILD)/test/semantics/semantics: $(call obj,$(SEMANTICS_SRC))
 	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS)
 
 $(BUILD)/test/semantics/semantics-library: $(LIBRARY_OBJ) $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS)
+
+# It reads the table that it is a test of.
+$(BUILD)/test/syscalls/syscalls: $(call obj,$(SYSCALLS_SRC) lib/syscall/table.c)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS)
 

@@ -18,6 +18,7 @@ static struct lm_lock map_lock;
 static _Atomic uint32_t shut;
 
 __thread unsigned lm_gate_nested;
+_Atomic uint64_t lm_map_changes;
 
 static void wait_open(uint32_t seen)
 {
@@ -68,6 +69,7 @@ uint64_t lm_map_lock(void)
 	uint64_t mask = lm_os_block_signals();
 
 	lm_lock_take(&map_lock);
+	atomic_fetch_add_explicit(&lm_map_changes, 1, memory_order_relaxed);
 	return mask;
 }
 

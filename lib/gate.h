@@ -57,6 +57,10 @@ void lm_gate_leave(struct lm_slot *slot);
 void lm_gate_filling(struct lm_slot *slot);
 void lm_gate_filled(struct lm_slot *slot);
 
+/* How often it was taken: while this is the same, no area and no page of one
+ * was given up. Atomic. */
+extern _Atomic uint64_t lm_map_changes;
+
 /* The map lock: blocks all signals and returns the mask to give back. */
 uint64_t lm_map_lock(void);
 void lm_map_unlock(uint64_t mask);

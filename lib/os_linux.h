@@ -73,13 +73,42 @@
 #endif
 
 /* Numbers that are the same on every architecture. */
+#ifndef SYS_cachestat /* 6.5 */
+#define SYS_cachestat 451
+#endif
 #ifndef SYS_fchmodat2 /* 6.6 */
 #define SYS_fchmodat2 452
+#endif
+#ifndef SYS_map_shadow_stack /* 6.6 */
+#define SYS_map_shadow_stack 453
 #endif
 #ifndef SYS_futex_wake /* 6.7 */
 #define SYS_futex_wake 454
 #define SYS_futex_wait 455
 #define SYS_futex_requeue 456
+#endif
+#ifndef SYS_statmount /* 6.8 */
+#define SYS_statmount 457
+#define SYS_listmount 458
+#define SYS_lsm_get_self_attr 459
+#define SYS_lsm_set_self_attr 460
+#define SYS_lsm_list_modules 461
+#endif
+#ifndef SYS_mseal /* 6.10 */
+#define SYS_mseal 462
+#endif
+#ifndef SYS_setxattrat /* 6.13 */
+#define SYS_setxattrat 463
+#define SYS_getxattrat 464
+#define SYS_listxattrat 465
+#define SYS_removexattrat 466
+#endif
+#ifndef SYS_open_tree_attr /* 6.15 */
+#define SYS_open_tree_attr 467
+#endif
+#ifndef SYS_file_getattr /* 6.17 */
+#define SYS_file_getattr 468
+#define SYS_file_setattr 469
 #endif
 
 #endif

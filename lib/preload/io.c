@@ -66,24 +66,5 @@ LM_CALL(ssize_t, splice, SYS_splice, (int in, off64_t *in_at, int out, off64_t *
 LM_CALL(ssize_t, copy_file_range, SYS_copy_file_range, (int in, off64_t *in_at, int out, off64_t *out_at, size_t len, unsigned flags), in, in_at, out, out_at, len, flags)
 
 /* One end is another process, which may well be this one. */
-static void pin_two(struct lm_call_pins *pins, long nr, pid_t pid, const struct iovec *here, unsigned long here_count, const struct iovec *there, unsigned long there_count)
-{
-	int dir = nr == SYS_readv ? LM_IN : LM_OUT;
-
-	lm_call_pin(pins, nr, LM_LONGS(0, here, here_count));
-	lm_call_add(pins, (uintptr_t)there, there_count * sizeof(*there), LM_IN);
-	for (unsigned long i = 0; pid == getpid() && i < there_count; i++)
-		lm_call_add(pins, (uintptr_t)there[i].iov_base, there[i].iov_len, dir);
-}
-
-LM_EXPORT ssize_t process_vm_readv(pid_t pid, const struct iovec *here, unsigned long here_count, const struct iovec *there, unsigned long there_count, unsigned long flags)
-{
-	LM_PINNED(ssize_t, pin_two(pins, SYS_readv, pid, here, here_count, there, there_count),
-		  REAL(process_vm_readv)(pid, here, here_count, there, there_count, flags));
-}
-
-LM_EXPORT ssize_t process_vm_writev(pid_t pid, const struct iovec *here, unsigned long here_count, const struct iovec *there, unsigned long there_count, unsigned long flags)
-{
-	LM_PINNED(ssize_t, pin_two(pins, SYS_writev, pid, here, here_count, there, there_count),
-		  REAL(process_vm_writev)(pid, here, here_count, there, there_count, flags));
-}
+LM_CALL(ssize_t, process_vm_readv, SYS_process_vm_readv, (pid_t pid, const struct iovec *here, unsigned long here_count, const struct iovec *there, unsigned long there_count, unsigned long flags), pid, here, here_count, there, there_count, flags)
+LM_CALL(ssize_t, process_vm_writev, SYS_process_vm_writev, (pid_t pid, const struct iovec *here, unsigned long here_count, const struct iovec *there, unsigned long there_count, unsigned long flags), pid, here, here_count, there, there_count, flags)

@@ -4,10 +4,9 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
-#include "preload.h"
+#include "call.h"
 
 #include "../area.h"
-#include "../change.h"
 #include "../os.h"
 #include "../os_linux.h"
 
@@ -139,22 +138,14 @@ LM_EXPORT int munlockall(void)
 LM_EXPORT int remap_file_pages(void *start, size_t len, int prot, size_t page,
 			       int flags)
 {
-	return lm_return(
-		lm_remap_file_pages((uintptr_t)start, len, prot, page, flags));
+	return (int)result(lm_call(SYS_remap_file_pages,
+				   LM_LONGS(start, len, prot, page, flags)));
 }
 
 LM_EXPORT int pkey_mprotect(void *start, size_t len, int prot, int key)
 {
-	int ret;
-
-	if (key == -1)
-		return lazymap_protect(start, len, prot);
-	if (!lm_access_lazy((uintptr_t)start, len))
-		return (int)result(
-			lm_sys(SYS_pkey_mprotect, start, len, prot, key));
-	/* The key stays with the mapping when its protection changes. */
-	ret = (int)lm_sys(SYS_pkey_mprotect, start, len, PROT_NONE, key);
-	return ret < 0 ? lm_return(ret) : lazymap_protect(start, len, prot);
+	return (int)result(
+		lm_call(SYS_pkey_mprotect, LM_LONGS(start, len, prot, key)));
 }
 
 static bool is_myself(int pidfd)
@@ -190,12 +181,5 @@ LM_EXPORT ssize_t process_madvise(int pidfd, const struct iovec *iov,
 
 LM_EXPORT void *shmat(int id, const void *at, int flags)
 {
-	struct shmid_ds ds;
-
-	/* It replaces what is there. */
-	if (at && flags & SHM_REMAP && shmctl(id, IPC_STAT, &ds) == 0 &&
-	    lm_access_lazy((uintptr_t)at, ds.shm_segsz) &&
-	    lazymap_unmap((void *)(uintptr_t)at, ds.shm_segsz) < 0)
-		return (void *)-1;
-	return REAL(shmat)(id, at, flags);
+	return (void *)result(lm_call(SYS_shmat, LM_LONGS(id, at, flags)));
 }

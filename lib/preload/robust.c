@@ -2,6 +2,10 @@
  * robust.c -- mutexes that a thread holds when it ends: the kernel looks at
  * those that are robust, to tell their next owner, and does not fault them in.
  *
+ * It may end any time, by a signal or by exec: so while one is held, its page
+ * stays. Other mutexes cost one look at their kind. What was locked past the
+ * functions here (before lazymap started) is pinned at an end that is seen.
+ *
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
@@ -10,6 +14,7 @@
 #include "../area.h"
 
 #include <linux/futex.h>
+#include <pthread.h>
 
 /* As many as the kernel follows. */
 #define MOST 2048
@@ -38,4 +43,58 @@ void lm_robust_pin(void)
 		pin_entry(head, entry);
 		entry = (uintptr_t)((struct robust_list *)entry)->next;
 	}
+}
+
+/* -- While they are held ---------------------------------------------------------- */
+
+/* PTHREAD_MUTEX_ROBUST_NORMAL_NP of glibc's kinds. */
+static bool robust(const pthread_mutex_t *mutex)
+{
+#ifdef __GLIBC__
+	return mutex->__data.__kind & 16;
+#else
+	(void)mutex;
+	return false;
+#endif
+}
+
+/* Each lock has a pin of its own: some are recursive. */
+static int held(pthread_mutex_t *mutex, int ret)
+{
+	if (robust(mutex) && (!ret || ret == EOWNERDEAD) && lm_area_ever())
+		lm_access_pin((uintptr_t)mutex, sizeof(*mutex), 1);
+	return ret;
+}
+
+LM_EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	return held(mutex, REAL(pthread_mutex_lock)(mutex));
+}
+
+LM_EXPORT int pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	return held(mutex, REAL(pthread_mutex_trylock)(mutex));
+}
+
+LM_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex,
+				      const struct timespec *until)
+{
+	return held(mutex, REAL(pthread_mutex_timedlock)(mutex, until));
+}
+
+LM_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+				      const struct timespec *until)
+{
+	return held(mutex, REAL(pthread_mutex_clocklock)(mutex, clock, until));
+}
+
+LM_EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	/* Who unlocks it may end it, or unmap it, right after. */
+	bool was = robust(mutex);
+	int ret = REAL(pthread_mutex_unlock)(mutex);
+
+	if (was && !ret && lm_area_ever())
+		lm_access_unpin((uintptr_t)mutex, sizeof(*mutex));
+	return ret;
 }

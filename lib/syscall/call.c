@@ -7,6 +7,7 @@
 #include "call.h"
 
 #include "../area.h"
+#include "../gate.h"
 #include "../meta.h"
 #include "../page.h"
 #include "access.h"
@@ -37,16 +38,24 @@ struct lm_call_more {
  * going to be, but for arguments that are no memory's. */
 static __thread struct {
 	const struct lm_call_pins *pins; /* NULL: nothing */
+	uint64_t changes;
 	long nr, args[3];
 } made __attribute__((tls_model("initial-exec")));
 
+static uint64_t changes(void)
+{
+	return atomic_load_explicit(&lm_map_changes, memory_order_relaxed);
+}
+
 /* It counts only while the function that pinned runs (whose `pins` lies further
  * up on the stack), and not in a handler that interrupts it, unless for the very
- * same memory. */
+ * same memory. Where that function was left by a jump what it pinned stays so,
+ * until the memory is given up. */
 bool lm_call_pinned(long nr, const long args[6])
 {
 	return made.pins && made.nr == nr && made.args[0] == args[0] &&
 	       made.args[1] == args[1] && made.args[2] == args[2] &&
+	       made.changes == changes() &&
 	       (uintptr_t)made.pins > (uintptr_t)__builtin_frame_address(0);
 }
 
@@ -56,6 +65,7 @@ static void note_pinned(const struct lm_call_pins *pins, long nr,
 	made.pins = NULL; /* nothing, for a handler between the lines */
 	atomic_signal_fence(memory_order_seq_cst);
 	made.nr = nr;
+	made.changes = changes();
 	for (int i = 0; i < 3; i++)
 		made.args[i] = args[i];
 	atomic_signal_fence(memory_order_seq_cst);
@@ -155,7 +165,7 @@ void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
 	at = reach(start, end, write);
 	/* Where the kernel may not write it still may read: a time-out that it
 	 * cannot update, for one, it leaves alone. */
-	if (at < end && dir == LM_ARG_INOUT)
+	if (at < end && (dir == LM_ARG_INOUT || dir == LM_ARG_KEEP))
 		at = lm_max(at, reach(at, end, false));
 	if (at <= start)
 		return;
@@ -409,7 +419,7 @@ long lm_call(long nr, const long args[6])
 		return raw(nr, args);
 	if (nr == SYS_execve || nr == SYS_execveat)
 		return call_exec(nr, args);
-	if (row->arg[0].kind == LM_ARG_RANGE) {
+	if (lm_memory_wanted(nr)) {
 		struct memory_call call = { nr, args, 0 };
 
 		if (lm_hook_keeping_vectors(slow_memory, (long)&call, 0, 0))

@@ -8,9 +8,13 @@
 #include "pins.h"
 
 #include "../area.h"
+#include "../change.h"
 #include "../lazymap.h"
 #include "../os.h"
 #include "../os_linux.h"
+
+#include <sys/ipc.h>
+#include <sys/shm.h>
 
 static long of(int ret)
 {
@@ -42,6 +46,32 @@ static long remap(const long args[6])
 	return at == LAZYMAP_FAILED ? -errno : (long)at;
 }
 
+/* The key stays with the mapping when its protection changes. */
+static long protect_with(const long args[6])
+{
+	long ret;
+
+	if (args[3] != -1) {
+		ret = lm_sys(SYS_pkey_mprotect, args[0], args[1], PROT_NONE,
+			     args[3]);
+		if (ret < 0)
+			return ret;
+	}
+	return of(lazymap_protect((void *)args[0], (size_t)args[1],
+				  (int)args[2]));
+}
+
+/* It replaces what is there. */
+static long attach(const long args[6])
+{
+	struct shmid_ds ds;
+
+	if (lm_sys(SYS_shmctl, args[0], IPC_STAT, &ds) == 0 &&
+	    lazymap_unmap((void *)args[1], ds.shm_segsz) < 0)
+		return -errno;
+	return lm_sys(SYS_shmat, args[0], args[1], args[2]);
+}
+
 static long call(long nr, const long args[6])
 {
 	void *start = (void *)args[0];
@@ -69,42 +99,69 @@ static long call(long nr, const long args[6])
 		return of(lazymap_lock(start, len, (int)args[2]));
 	case SYS_munlock:
 		return of(lazymap_unlock(start, len));
+	case SYS_pkey_mprotect:
+		return protect_with(args);
+	case SYS_remap_file_pages:
+		return lm_remap_file_pages((uintptr_t)args[0], len,
+					   (int)args[2], (size_t)args[3],
+					   (int)args[4]);
+	case SYS_shmat:
+		return attach(args);
+	case SYS_mseal:
+		/* No page could come in any more. */
+		return -ENOSYS;
 	}
 	return -ENOSYS;
 }
 
-bool lm_memory_call(long nr, const long args[6], long *result)
+/* What is replaced by it, for those that put something in place. */
+static bool replaces(long nr, const long args[6])
 {
-	int saved = errno;
+	struct shmid_ds ds;
 
 	switch (nr) {
 	case SYS_mmap:
-		if (!((int)args[3] & MAP_FIXED))
-			return false;
-		break;
+		return (int)args[3] & MAP_FIXED && lazy(args);
 	case SYS_mremap:
-		if ((int)args[3] & MREMAP_FIXED) {
-			const long to[6] = { args[4], args[2] };
+		return ((int)args[3] & MREMAP_FIXED &&
+			lazy((const long[6]){ args[4], args[2] })) ||
+		       lazy(args);
+	case SYS_shmat:
+		return args[1] && (int)args[2] & SHM_REMAP &&
+		       lm_sys(SYS_shmctl, args[0], IPC_STAT, &ds) == 0 &&
+		       lazy((const long[6]){ args[1], (long)ds.shm_segsz });
+	}
+	return lazy(args);
+}
 
-			if (lazy(to))
-				goto ours;
-		}
-		break;
+bool lm_memory_wanted(long nr)
+{
+	switch (nr) {
+	case SYS_mmap:
+	case SYS_mremap:
 	case SYS_munmap:
 	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+	case SYS_remap_file_pages:
 	case SYS_msync:
 	case SYS_madvise:
 	case SYS_mincore:
 	case SYS_mlock:
 	case SYS_mlock2:
 	case SYS_munlock:
-		break;
-	default:
-		return false;
+	case SYS_shmat:
+	case SYS_mseal:
+		return true;
 	}
-	if (!lazy(args))
+	return false;
+}
+
+bool lm_memory_call(long nr, const long args[6], long *result)
+{
+	int saved = errno;
+
+	if (!replaces(nr, args))
 		return false;
-ours:
 	*result = call(nr, args);
 	errno = saved;
 	return true;

@@ -20,6 +20,14 @@ void lm_pins_strings(struct lm_call_pins *pins, uintptr_t list);
 void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 		     int i);
 
+/* Those with commands of their own: command.c. */
+void lm_pins_prctl(struct lm_call_pins *pins, const long args[6], int i);
+void lm_pins_key(struct lm_call_pins *pins, const long args[6], int i);
+void lm_pins_trace(struct lm_call_pins *pins, const long args[6], int i);
+void lm_pins_ring(struct lm_call_pins *pins, long nr, const long args[6]);
+/* struct sock_fprog, and the filter. */
+void lm_pins_filter(struct lm_call_pins *pins, uintptr_t at);
+
 /* Read a struct of the program's, which is pinned first. 0 or -EFAULT. */
 int lm_pins_read(struct lm_call_pins *pins, void *to, uintptr_t from,
 		 size_t len, int dir);
@@ -36,7 +44,8 @@ bool lm_call_pinned(long nr, const long args[6]);
 /* Pin, make the call, unpin. */
 long lm_call_once(long nr, const long args[6]);
 
-/* The calls about memory itself: true if lazymap has done it. */
+/* The calls about memory itself: is this one; true if lazymap has done it. */
+bool lm_memory_wanted(long nr);
 bool lm_memory_call(long nr, const long args[6], long *result);
 
 #endif

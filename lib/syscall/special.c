@@ -10,12 +10,14 @@
 #include "../os.h"
 #include "../os_linux.h"
 
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <linux/sockios.h>
 
 #define IN LM_ARG_IN
@@ -42,19 +44,6 @@ static const struct command fcntl_commands[] = {
 	{ 1036 /* F_SET_RW_HINT */, 8, IN },
 	{ 1037 /* F_GET_FILE_RW_HINT */, 8, OUT },
 	{ 1038 /* F_SET_FILE_RW_HINT */, 8, IN },
-};
-
-static const struct command prctl_commands[] = {
-	{ PR_GET_PDEATHSIG, 4, OUT },
-	{ PR_GET_UNALIGN, 4, OUT },
-	{ PR_GET_FPEMU, 4, OUT },
-	{ PR_GET_FPEXC, 4, OUT },
-	{ PR_GET_ENDIAN, 4, OUT },
-	{ PR_GET_TSC, 4, OUT },
-	{ PR_SET_NAME, 16, IN },
-	{ PR_GET_NAME, 16, OUT },
-	{ PR_GET_CHILD_SUBREAPER, 4, OUT },
-	{ PR_GET_TID_ADDRESS, 8, OUT },
 };
 
 /* Those from before sizes were part of the number: kernel structs. */
@@ -92,6 +81,29 @@ static void pin_command(struct lm_call_pins *pins,
 		lm_call_add(pins, at, command->size, command->dir);
 }
 
+/* Structs with an array behind them, that their number does not count. */
+static void pin_array(struct lm_call_pins *pins, uint32_t request, uintptr_t at)
+{
+	union {
+		struct {
+			uint64_t start, len;
+			uint32_t flags, mapped, count;
+		} map;
+		struct {
+			uint64_t start, len;
+			uint16_t count;
+		} range;
+	} head;
+
+	if (request == 0xc020660b /* FS_IOC_FIEMAP */ &&
+	    lm_pins_read(pins, &head, at, sizeof(head.map), INOUT) == 0)
+		lm_call_add(pins, at, 32 + (size_t)head.map.count * 56, INOUT);
+	if (request == 0xc0189436 /* FIDEDUPERANGE */ &&
+	    lm_pins_read(pins, &head, at, sizeof(head.range), INOUT) == 0)
+		lm_call_add(pins, at, 24 + (size_t)head.range.count * 32,
+			    INOUT);
+}
+
 static void pin_ioctl(struct lm_call_pins *pins, uint32_t request, uintptr_t at)
 {
 	const struct command *known = find(ROWS(ioctl_commands), request);
@@ -120,6 +132,7 @@ static void pin_ioctl(struct lm_call_pins *pins, uint32_t request, uintptr_t at)
 	if (_IOC_DIR(request) & _IOC_WRITE)
 		dir |= IN;
 	lm_call_add(pins, at, _IOC_SIZE(request), dir ? dir : INOUT);
+	pin_array(pins, request, at);
 }
 
 static void pin_futex(struct lm_call_pins *pins, const long args[6])
@@ -155,7 +168,19 @@ static void pin_futex(struct lm_call_pins *pins, const long args[6])
 		lm_call_add(pins, (uintptr_t)args[3], 16, IN);
 }
 
-static void pin_filter(struct lm_call_pins *pins, uintptr_t at)
+/* struct futex_waitv: the value, the address, flags. */
+static void pin_waiters(struct lm_call_pins *pins, size_t count, uintptr_t at)
+{
+	uint64_t waiter[3];
+
+	for (size_t i = 0; i < lm_min(count, 128); i++, at += sizeof(waiter)) {
+		if (lm_pins_read(pins, waiter, at, sizeof(waiter), IN) < 0)
+			return;
+		lm_call_add(pins, (uintptr_t)waiter[1], 4, INOUT);
+	}
+}
+
+void lm_pins_filter(struct lm_call_pins *pins, uintptr_t at)
 {
 	struct sock_fprog program;
 
@@ -164,15 +189,19 @@ static void pin_filter(struct lm_call_pins *pins, uintptr_t at)
 			    program.len * sizeof(program.filter[0]), IN);
 }
 
-static void pin_prctl(struct lm_call_pins *pins, const long args[6])
+static void pin_seccomp(struct lm_call_pins *pins, long command, uintptr_t at)
 {
-	if (args[0] == PR_SET_SECCOMP)
-		pin_filter(pins, (uintptr_t)args[2]);
-	else if (args[0] == 0x53564d41 /* PR_SET_VMA, 5.17 */)
-		lm_call_add(pins, (uintptr_t)args[4], 80, IN);
-	else
-		pin_command(pins, find(ROWS(prctl_commands), (uint32_t)args[0]),
-			    (uintptr_t)args[1]);
+	switch (command) {
+	case 1: /* SECCOMP_SET_MODE_FILTER */
+		lm_pins_filter(pins, at);
+		break;
+	case 2: /* SECCOMP_GET_ACTION_AVAIL */
+		lm_call_add(pins, at, 4, IN);
+		break;
+	case 3: /* SECCOMP_GET_NOTIF_SIZES */
+		lm_call_add(pins, at, 6, OUT);
+		break;
+	}
 }
 
 static void pin_semctl(struct lm_call_pins *pins, int command, uintptr_t at)
@@ -222,8 +251,91 @@ static void pin_io_submit(struct lm_call_pins *pins, long count, uintptr_t at)
 	for (long i = 0; i < count && i < 65536; i++, at += sizeof(block)) {
 		if (lm_pins_read(pins, &block, at, sizeof(block), IN) < 0)
 			return;
-		lm_call_add(pins, block, 64, IN);
+		/* It gets a key. */
+		lm_call_add(pins, block, 64, INOUT);
 	}
+}
+
+/* struct xattr_args: the value, its size, flags. */
+static void pin_xattr(struct lm_call_pins *pins, uintptr_t at, int dir)
+{
+	struct {
+		uint64_t value;
+		uint32_t size, flags;
+	} attr;
+
+	if (lm_pins_read(pins, &attr, at, sizeof(attr), IN) == 0)
+		lm_call_add(pins, (uintptr_t)attr.value, attr.size, dir);
+}
+
+#define SO_REUSEPORT_CBPF 51 /* SO_ATTACH_REUSEPORT_CBPF, 4.5 */
+
+static void pin_setsockopt(struct lm_call_pins *pins, const long args[6])
+{
+	uintptr_t at = (uintptr_t)args[3];
+
+	lm_call_add(pins, at, (size_t)(uint32_t)args[4], IN);
+	if ((int)args[1] == SOL_SOCKET && ((int)args[2] == SO_ATTACH_FILTER ||
+					   (int)args[2] == SO_REUSEPORT_CBPF))
+		lm_pins_filter(pins, at);
+}
+
+static void pin_getsockopt(struct lm_call_pins *pins, const long args[6])
+{
+	size_t unit = 1;
+	uint32_t len;
+
+	/* Of instructions. */
+	if ((int)args[1] == SOL_SOCKET && (int)args[2] == SO_GET_FILTER)
+		unit = sizeof(struct sock_filter);
+	if (lm_pins_read(pins, &len, (uintptr_t)args[4], sizeof(len), INOUT) ==
+	    0)
+		lm_call_add(pins, (uintptr_t)args[3], len * unit, INOUT);
+}
+
+/* The other process's memory; this one's where that is the other one. */
+static void pin_remote(struct lm_call_pins *pins, const long args[6], int dir)
+{
+	if (args[0] == lm_sys(SYS_getpid))
+		lm_pins_iovec(pins, (uintptr_t)args[3], (size_t)args[4], dir);
+	else
+		lm_call_add(pins, (uintptr_t)args[3],
+			    lm_min((size_t)args[4], IOV_MAX) *
+				    sizeof(struct iovec),
+			    IN);
+}
+
+static void pin_kexec(struct lm_call_pins *pins, size_t count, uintptr_t at)
+{
+	uintptr_t segment[4]; /* the buffer, its size, where to, its size */
+
+	for (size_t i = 0; i < lm_min(count, 16); i++, at += sizeof(segment)) {
+		if (lm_pins_read(pins, segment, at, sizeof(segment), IN) < 0)
+			return;
+		lm_call_add(pins, segment[0], segment[1], IN);
+	}
+}
+
+/* A SIGEV_THREAD's value is where 32 bytes are that come back as a message. */
+static void pin_mq_notify(struct lm_call_pins *pins, uintptr_t at)
+{
+	struct {
+		uintptr_t value;
+		int sig, notify;
+	} event;
+
+	lm_call_add(pins, at, 64, IN);
+	if (lm_pins_read(pins, &event, at, sizeof(event), IN) == 0 &&
+	    event.notify == 2 /* SIGEV_THREAD */)
+		lm_call_add(pins, event.value, 32, IN);
+}
+
+static void pin_sysfs(struct lm_call_pins *pins, const long args[6], int i)
+{
+	if (args[0] == 1 && i == 1)
+		lm_pins_string(pins, (uintptr_t)args[1], 256);
+	else if (args[0] == 2 && i == 2)
+		lm_call_add(pins, (uintptr_t)args[2], 256, OUT);
 }
 
 void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
@@ -240,14 +352,59 @@ void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 		pin_ioctl(pins, (uint32_t)args[1], at);
 		break;
 	case SYS_prctl:
-		pin_prctl(pins, args);
+		lm_pins_prctl(pins, args, i);
 		break;
 	case SYS_futex:
 		pin_futex(pins, args);
 		break;
 	case SYS_seccomp:
-		if (args[0] == 1 /* SECCOMP_SET_MODE_FILTER */)
-			pin_filter(pins, at);
+		pin_seccomp(pins, args[0], at);
+		break;
+	case SYS_setsockopt:
+		pin_setsockopt(pins, args);
+		break;
+	case SYS_getsockopt:
+		pin_getsockopt(pins, args);
+		break;
+	case SYS_futex_waitv:
+		pin_waiters(pins, (size_t)(uint32_t)args[1], at);
+		break;
+	case SYS_futex_requeue:
+		pin_waiters(pins, 2, at);
+		break;
+	case SYS_setxattrat:
+	case SYS_getxattrat:
+		pin_xattr(pins, at, nr == SYS_setxattrat ? IN : OUT);
+		break;
+	case SYS_process_vm_readv:
+	case SYS_process_vm_writev:
+		pin_remote(pins, args, nr == SYS_process_vm_readv ? IN : OUT);
+		break;
+	case SYS_fsconfig:
+		if (args[1] == 2 /* FSCONFIG_SET_BINARY */)
+			lm_call_add(pins, at, (size_t)(uint32_t)args[4], IN);
+		else
+			lm_pins_string(pins, at, LM_PAGE);
+		break;
+	case SYS_kexec_load:
+		pin_kexec(pins, (size_t)args[1], at);
+		break;
+	case SYS_mq_notify:
+		pin_mq_notify(pins, at);
+		break;
+	case SYS_kcmp:
+		if (args[2] == 7 /* KCMP_EPOLL_TFD */)
+			lm_call_add(pins, at, 12, IN);
+		break;
+	case SYS_io_uring_enter:
+	case SYS_io_uring_register:
+		lm_pins_ring(pins, nr, args);
+		break;
+	case SYS_keyctl:
+		lm_pins_key(pins, args, i);
+		break;
+	case SYS_ptrace:
+		lm_pins_trace(pins, args, i);
 		break;
 	case SYS_semctl:
 		pin_semctl(pins, (int)args[2], at);
@@ -272,6 +429,11 @@ void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 		lm_call_add(pins, at, ((size_t)args[1] + LM_PAGE - 1) / LM_PAGE,
 			    OUT);
 		break;
+#ifdef SYS_sysfs
+	case SYS_sysfs:
+		pin_sysfs(pins, args, i);
+		break;
+#endif
 #ifdef SYS_arch_prctl
 	case SYS_arch_prctl: /* the ones that read: ARCH_GET_FS, _GS, ... */
 		lm_call_add(pins, at, sizeof(long), INOUT);

@@ -63,11 +63,11 @@ static const struct lm_row rows[] = {
 	ROW(sendfile, V, V, T(INOUT, int64_t)),
 	ROW(splice, V, T(INOUT, int64_t), V, T(INOUT, int64_t)),
 	ROW(copy_file_range, V, T(INOUT, int64_t), V, T(INOUT, int64_t)),
-	ROW(vmsplice, V, IOV(IN, 2)),
+	ROW(vmsplice, V, IOV(INOUT, 2)),
 	ROW(openat, V, PATH),
 	ROW(openat2, V, PATH, B(IN, 3)),
 	ROW(open_by_handle_at, V, X),
-	ROW(name_to_handle_at, V, PATH, X, T(OUT, int)),
+	ROW(name_to_handle_at, V, PATH, X, P(OUT, 8)),
 	ROW(faccessat, V, PATH),
 	ROW(faccessat2, V, PATH),
 	ROW(fchmodat, V, PATH),
@@ -108,6 +108,13 @@ static const struct lm_row rows[] = {
 	ROW(removexattr, PATH, STR(256)),
 	ROW(lremovexattr, PATH, STR(256)),
 	ROW(fremovexattr, V, STR(256)),
+	ROW(setxattrat, V, PATH, V, STR(256), X),
+	ROW(getxattrat, V, PATH, V, STR(256), X),
+	ROW(listxattrat, V, PATH, V, B(OUT, 4)),
+	ROW(removexattrat, V, PATH, V, STR(256)),
+	ROW(file_getattr, V, PATH, B(OUT, 3)),
+	ROW(file_setattr, V, PATH, B(IN, 3)),
+	ROW(cachestat, V, P(IN, 16), P(OUT, 40)),
 	ROW(mount, PATH, PATH, STR(4096), V, PATH),
 	ROW(umount2, PATH),
 	ROW(pivot_root, PATH, PATH),
@@ -115,12 +122,16 @@ static const struct lm_row rows[] = {
 	ROW(swapoff, PATH),
 	ROW(acct, PATH),
 	ROW(quotactl, V, PATH, V, P(INOUT, 112)),
+	ROW(quotactl_fd, V, V, V, P(INOUT, 112)),
 	ROW(fsopen, STR(256)),
-	ROW(fsconfig, V, V, STR(256), PATH),
+	ROW(fsconfig, V, V, STR(256), X),
 	ROW(fspick, V, PATH),
 	ROW(open_tree, V, PATH),
+	ROW(open_tree_attr, V, PATH, V, B(IN, 4)),
 	ROW(move_mount, V, PATH, V, PATH),
 	ROW(mount_setattr, V, PATH, V, B(IN, 4)),
+	ROW(statmount, P(IN, 64), B(OUT, 2)),
+	ROW(listmount, P(IN, 64), N(OUT, 8, 2)),
 	ROW(inotify_add_watch, V, PATH),
 	ROW(fanotify_mark, V, V, V, V, PATH),
 
@@ -138,8 +149,9 @@ static const struct lm_row rows[] = {
 	ROW(io_submit, V, V, X),
 	ROW(io_pgetevents, V, V, V, N(OUT, 32, 2), T(INOUT, struct timespec), X),
 	ROW(io_cancel, V, P(IN, 64), P(OUT, 32)),
-	ROW(io_uring_enter, V, V, V, V, B(IN, 5)),
+	ROW(io_uring_enter, V, V, V, V, X),
 	ROW(io_uring_setup, V, P(INOUT, 120)),
+	ROW(io_uring_register, V, V, X),
 
 	/* Sockets */
 	ROW(socketpair, V, V, V, P(OUT, 8)),
@@ -149,8 +161,8 @@ static const struct lm_row rows[] = {
 	ROW(accept4, V, L(OUT, 2), P(INOUT, 4)),
 	ROW(getsockname, V, L(OUT, 2), P(INOUT, 4)),
 	ROW(getpeername, V, L(OUT, 2), P(INOUT, 4)),
-	ROW(getsockopt, V, V, V, L(INOUT, 4), P(INOUT, 4)),
-	ROW(setsockopt, V, V, V, B(IN, 4)),
+	ROW(getsockopt, V, V, V, X, P(INOUT, 4)),
+	ROW(setsockopt, V, V, V, X),
 	ROW(sendto, V, B(IN, 2), V, V, B(IN, 5)),
 	ROW(recvfrom, V, B(OUT, 2), V, V, L(OUT, 5), P(INOUT, 4)),
 	ROW(sendmsg, V, MSG(IN)),
@@ -163,7 +175,7 @@ static const struct lm_row rows[] = {
 	ROW(execveat, V, PATH, STRV, STRV),
 	ROW(wait4, V, T(OUT, int), V, T(OUT, struct rusage)),
 	ROW(waitid, V, V, T(OUT, siginfo_t), V, T(OUT, struct rusage)),
-	ROW(prctl, V, X),
+	ROW(prctl, V, X, X, V, X),
 	ROW(set_tid_address, P(KEEP, 4)),
 	ROW(set_robust_list, P(KEEP, 24)),
 	ROW(get_robust_list, V, P(OUT, 8), P(OUT, 8)),
@@ -197,16 +209,24 @@ static const struct lm_row rows[] = {
 	ROW(reboot, V, V, V, STR(256)),
 	ROW(init_module, B(IN, 1), V, STR(4096)),
 	ROW(finit_module, V, STR(4096)),
+	ROW(kexec_load, V, V, X),
+	ROW(kexec_file_load, V, V, V, B(IN, 2)),
 	ROW(delete_module, STR(64)),
 	ROW(bpf, V, B(INOUT, 2)),
-	ROW(perf_event_open, P(INOUT, 128)),
+	ROW(perf_event_open, P(INOUT, 144)),
 	ROW(seccomp, V, V, X),
 	ROW(landlock_create_ruleset, B(IN, 1)),
 	ROW(landlock_add_rule, V, V, P(IN, 16)),
 	ROW(add_key, STR(32), STR(4096), B(IN, 3)),
 	ROW(request_key, STR(32), STR(4096), STR(4096)),
-	ROW(process_vm_readv, V, IOV(OUT, 2), V, N(IN, 16, 4)),
-	ROW(process_vm_writev, V, IOV(IN, 2), V, N(IN, 16, 4)),
+	ROW(keyctl, V, X, X, X, X),
+	ROW(kcmp, V, V, V, V, X),
+	ROW(ptrace, V, V, X, X),
+	ROW(lsm_get_self_attr, V, L(INOUT, 2), P(INOUT, 4)),
+	ROW(lsm_set_self_attr, V, B(IN, 2)),
+	ROW(lsm_list_modules, L(OUT, 1), P(INOUT, 4)),
+	ROW(process_vm_readv, V, IOV(OUT, 2), V, X),
+	ROW(process_vm_writev, V, IOV(IN, 2), V, X),
 	ROW(process_madvise, V, N(IN, 16, 2)),
 	ROW(get_mempolicy, P(OUT, 4), BITS(OUT, 2)),
 	ROW(set_mempolicy, V, BITS(IN, 2)),
@@ -216,10 +236,10 @@ static const struct lm_row rows[] = {
 
 	/* Futexes */
 	ROW(futex, X),
-	ROW(futex_waitv, N(IN, 24, 1), V, V, T(IN, struct timespec)),
-	ROW(futex_wake, P(IN, 4)),
-	ROW(futex_wait, P(IN, 4), V, V, V, T(IN, struct timespec)),
-	ROW(futex_requeue, P(IN, 48)),
+	ROW(futex_waitv, X, V, V, T(IN, struct timespec)),
+	ROW(futex_wake, P(INOUT, 4)),
+	ROW(futex_wait, P(INOUT, 4), V, V, V, T(IN, struct timespec)),
+	ROW(futex_requeue, X),
 
 	/* Signals */
 	ROW(rt_sigaction, V, P(IN, 32), P(OUT, 32)),
@@ -262,7 +282,7 @@ static const struct lm_row rows[] = {
 	ROW(mq_unlink, STR(256)),
 	ROW(mq_timedsend, V, B(IN, 2), V, V, T(IN, struct timespec)),
 	ROW(mq_timedreceive, V, B(OUT, 2), V, P(OUT, 4), T(IN, struct timespec)),
-	ROW(mq_notify, V, P(IN, 64)),
+	ROW(mq_notify, V, X),
 	ROW(mq_getsetattr, V, P(IN, 64), P(OUT, 64)),
 
 	/* Memory: the addresses, not the content */
@@ -278,6 +298,9 @@ static const struct lm_row rows[] = {
 	ROW(mlock2, R),
 	ROW(munlock, R),
 	ROW(remap_file_pages, R),
+	ROW(mseal, R),
+	ROW(map_shadow_stack, R),
+	ROW(set_mempolicy_home_node, R),
 
 	/* New processes and threads */
 	ROW(clone, V, V, P(KEEP, 4), P(KEEP, 4)),
@@ -285,6 +308,9 @@ static const struct lm_row rows[] = {
 
 #ifdef SYS_arch_prctl
 	ROW(arch_prctl, V, X),
+#endif
+#ifdef SYS_modify_ldt
+	ROW(modify_ldt, V, B(INOUT, 2)),
 #endif
 #ifdef SYS_open /* what newer architectures never had */
 	ROW(open, PATH),
@@ -314,6 +340,9 @@ static const struct lm_row rows[] = {
 	ROW(epoll_wait, V, N(OUT, sizeof(struct epoll_event), 2)),
 	ROW(signalfd, V, B(IN, 2)),
 	ROW(time, P(OUT, 8)),
+	ROW(sysfs, V, X, X),
+	ROW(uselib, PATH),
+	ROW(lookup_dcookie, V, B(OUT, 2)),
 #endif
 };
 /* clang-format on */
@@ -325,13 +354,38 @@ const struct lm_row *lm_table_row(long nr)
 	return &rows[nr];
 }
 
+/* Of the special ones, those with pointers in their memory. */
+static bool names_more(long nr)
+{
+	switch (nr) {
+	case SYS_pselect6:
+	case SYS_io_submit:
+	case SYS_io_pgetevents:
+	case SYS_io_uring_enter:
+	case SYS_io_uring_register:
+	case SYS_seccomp:
+	case SYS_prctl:
+	case SYS_ioctl:
+	case SYS_setsockopt:
+	case SYS_setxattrat:
+	case SYS_getxattrat:
+	case SYS_futex_waitv:
+	case SYS_futex_requeue:
+	case SYS_mq_notify:
+	case SYS_process_vm_readv:
+	case SYS_process_vm_writev:
+	case SYS_keyctl:
+	case SYS_ptrace:
+	case SYS_kexec_load:
+		return true;
+	}
+	return false;
+}
+
 bool lm_table_nested(long nr)
 {
 	const struct lm_row *row = lm_table_row(nr);
 
-	if (nr == SYS_pselect6 || nr == SYS_io_submit || nr == SYS_seccomp ||
-	    nr == SYS_io_pgetevents)
-		return true;
 	for (int i = 0; row && i < LM_ARGS; i++)
 		switch (row->arg[i].kind) {
 		case LM_ARG_IOVEC:
@@ -339,6 +393,9 @@ bool lm_table_nested(long nr)
 		case LM_ARG_MMSG:
 		case LM_ARG_STRINGS:
 			return true;
+		case LM_ARG_SPECIAL:
+			if (names_more(nr))
+				return true;
 		}
 	return false;
 }

@@ -1,5 +1,5 @@
 /*
- * syscalls.c -- every system call on every kind of memory does what it does on
+ * main.c -- every system call on every kind of memory does what it does on
  * ordinary memory. Run under `lazymap run`; on the kernel alone it passes as
  * well, which shows that the comparison itself is sound.
  *
@@ -15,7 +15,9 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
-#include "syscalls_cases.h"
+#include "syscalls.h"
+
+#include "syscall/raw.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -147,7 +149,7 @@ static void remember(const struct param *param, const struct piece *piece,
 	size_t len = kind == HOLE ? piece->first : param->len;
 
 	*left = NULL;
-	if (kind == NONE || !len)
+	if (kind == NONE || !len || param->compare == IGNORED)
 		return;
 	*left = calloc(1, param->len);
 	if (!*left)
@@ -161,8 +163,27 @@ static void remember(const struct param *param, const struct piece *piece,
 /* Descriptors that a case leaves open, or that a call made. */
 static void close_all(void)
 {
-	for (int fd = 3; fd < 64; fd++)
-		close(fd);
+	close_range(3, 63, 0);
+}
+
+/* By an instruction of this program's, and not by syscall(). */
+static bool by_instruction;
+
+long raw_call(long nr, const long args[6])
+{
+	long ret;
+
+	cover_call(nr, args);
+	if (by_instruction) {
+		ret = lm_syscall6(nr, args[0], args[1], args[2], args[3],
+				  args[4], args[5]);
+		if (ret >= 0 || ret < -4095)
+			return ret;
+		errno = (int)-ret;
+		return -1;
+	}
+	return syscall(nr, args[0], args[1], args[2], args[3], args[4],
+		       args[5]);
 }
 
 /* One run: the pieces in `kinds` (`plain` or lazy), the call, what came. */
@@ -171,6 +192,7 @@ static void run(const struct test *test, bool raw, const enum kind kinds[],
 {
 	struct piece piece[PARAMS] = { { 0 } };
 	char *content[PARAMS] = { 0 }, *p[PARAMS] = { 0 };
+	char *maps[PARAMS] = { 0 };
 	int i, fds[PARAMS];
 	sigset_t none;
 
@@ -182,6 +204,7 @@ static void run(const struct test *test, bool raw, const enum kind kinds[],
 				    MAP_PRIVATE | MAP_ANONYMOUS | plain, -1, 0);
 		if (piece[i].map == MAP_FAILED)
 			die("mmap");
+		maps[i] = piece[i].map;
 		/* Structs stay aligned in halves. */
 		piece[i].first = kinds[i] == HOLE && param->len <= 16
 					 ? 0
@@ -201,6 +224,7 @@ static void run(const struct test *test, bool raw, const enum kind kinds[],
 		lay(&piece[i], kinds[i], plain, fds[i]);
 	}
 	close_all();
+	cover_run(maps, SIZE);
 	memset(extra, 0, sizeof(extra));
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	errno = 0;
@@ -241,6 +265,35 @@ static bool equal(const struct test *test, const struct outcome *a,
 	return true;
 }
 
+static void forget(struct outcome *outcome)
+{
+	for (int i = 0; i < PARAMS; i++)
+		free(outcome->left[i]);
+	memset(outcome, 0, sizeof(*outcome));
+}
+
+/* On ordinary memory, piece by piece: does the case use it? */
+static void cover(const struct test *test)
+{
+	enum kind kinds[PARAMS] = { ABSENT };
+	struct outcome usual = { 0 }, other = { 0 };
+	char why[200];
+	bool refused;
+
+	run(test, true, kinds, MAP_STACK, &usual);
+	refused = usual.error == ENOSYS || usual.error == EPERM ||
+		  usual.error == EACCES || usual.error == EOPNOTSUPP;
+	for (int i = 0; i < PARAMS && test->param[i].len; i++) {
+		kinds[i] = NONE;
+		run(test, true, kinds, MAP_STACK, &other);
+		kinds[i] = ABSENT;
+		cover_piece(i, !equal(test, &other, &usual, why, sizeof(why)),
+			    refused);
+		forget(&other);
+	}
+	forget(&usual);
+}
+
 /* With pieces `which` (-1: all) of this kind, the others ordinary. */
 static void check(const struct test *test, bool raw, enum kind kind, int which)
 {
@@ -259,13 +312,13 @@ static void check(const struct test *test, bool raw, enum kind kind, int which)
 	if (!equal(test, &plain, &lazy, why, sizeof(why))) {
 		failures++;
 		printf("FAILED: %s, %s, %s memory, piece %d: %s\n", test->name,
-		       raw ? "syscall()" : "libc", kind_names[kind], which,
-		       why);
+		       by_instruction ? "instruction"
+		       : raw          ? "syscall()"
+				      : "libc",
+		       kind_names[kind], which, why);
 	}
-	for (int i = 0; i < PARAMS; i++) {
-		free(plain.left[i]);
-		free(lazy.left[i]);
-	}
+	forget(&plain);
+	forget(&lazy);
 }
 
 /* The C library's function touches memory itself, where it may be touched. */
@@ -283,18 +336,46 @@ static void check_all(const struct test *test)
 
 	while (pieces < PARAMS && test->param[pieces].len)
 		pieces++;
+	if (test->ways != LIBC_ONLY && !libc_only && only_kind == KINDS)
+		cover(test);
 	for (int raw = 0; raw < 2 - libc_only; raw++)
 		for (enum kind kind = 0; kind < KINDS; kind++) {
 			if (!fits(test, raw, kind) ||
 			    (only_kind != KINDS && kind != only_kind))
 				continue;
 			check(test, raw, kind, -1);
+			if (raw) {
+				by_instruction = true;
+				check(test, raw, kind, -1);
+				by_instruction = false;
+			}
 			/* Starting programs takes long. */
-			if (test->prepare == prepare_exec && kind != ABSENT)
+			if (test->slow && kind != ABSENT)
 				continue;
 			for (int i = 0; pieces > 1 && i < pieces; i++)
 				check(test, raw, kind, i);
 		}
+}
+
+static const struct test *const groups[] = {
+	transfer_tests, sockets_tests,  waiting_tests,  files_tests,
+	process_tests,  time_tests,     signals_tests,  ipc_tests,
+	memory_tests,   security_tests, programs_tests, library_tests,
+};
+
+/* All of a group's, or the one of this name. How many. */
+static size_t check_group(const struct test *tests, const char *only)
+{
+	size_t count = 0;
+
+	for (; tests->name; tests++) {
+		alarm(200); /* a call that hangs is a failure */
+		if (only && strcmp(only, tests->name) != 0)
+			continue;
+		check_all(tests);
+		count++;
+	}
+	return count;
 }
 
 static void on_fault(int sig)
@@ -306,6 +387,7 @@ static void on_fault(int sig)
 int main(int argc, char **argv)
 {
 	const char *only = NULL;
+	size_t count = 0;
 
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], "-v"))
@@ -316,18 +398,17 @@ int main(int argc, char **argv)
 			only_kind = SWAPPED;
 		else
 			only = argv[i];
+	cover_start();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGSEGV, on_fault);
 	signal(SIGBUS, on_fault);
-	for (size_t i = 0; i < test_count; i++) {
-		alarm(200); /* a call that hangs is a failure */
-		if (!only || !strcmp(only, tests[i].name))
-			check_all(&tests[i]);
-	}
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		count += check_group(groups[i], only);
+	if (!only && !libc_only && only_kind == KINDS)
+		failures += cover_report();
 	printf("%d of %d pieces of memory went out\n", gone, swapped);
-	printf("%d checks of %zu calls, %d failed\n", checks, test_count,
-	       failures);
+	printf("%d checks of %zu calls, %d failed\n", checks, count, failures);
 	return failures > 0;
 }

@@ -1,0 +1,181 @@
+/*
+ * coverage.c -- does the matrix have every row of the table of system calls?
+ *
+ * An argument of a call is covered when some case made the call with it in one
+ * of the case's pieces of memory, and that piece made a difference: on ordinary
+ * memory that may not be touched the case did not end as it did on memory that
+ * may. So a case that the kernel refuses before it looks covers nothing, unless
+ * this kernel does not have the call, or this user may not make it.
+ *
+ * What is not covered has to be in not_run[], with a reason; and what is there
+ * must not be covered.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "syscalls.h"
+
+#include "syscall/table.h"
+
+#include "os_linux.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define ALL 0x3f
+#define CALLS 512
+/* Calls that one run makes. */
+#define MADE 64
+
+/* Rows, or the arguments of a mask, that no test can run. */
+static const struct {
+	int nr, args;
+	const char *why;
+} not_run[] = {
+	{ SYS_reboot, ALL, "it reboots" },
+	{ SYS_kexec_load, ALL, "it replaces the kernel" },
+	{ SYS_kexec_file_load, ALL, "it replaces the kernel" },
+	{ SYS_mseal, ALL, "lazy memory cannot be sealed: ENOSYS" },
+	{ SYS_clone, ALL, "not seen when made past the C library" },
+	{ SYS_clone3, ALL, "not seen when made past the C library" },
+	{ SYS_quotactl, 1 << 3, "read only where there are quotas" },
+	{ SYS_quotactl_fd, 1 << 3, "read only where there are quotas" },
+	{ SYS_finit_module, 1 << 1, "read only when a module was loaded" },
+	{ SYS_init_module, 1 << 2, "read only when a module was loaded" },
+	{ SYS_io_cancel, 1 << 2, "the kernel does not write it" },
+};
+
+/* Of what children do, too. */
+static struct shared {
+	/* By call: masks of arguments. */
+	uint8_t used[CALLS], refused[CALLS];
+	/* The run that was last. */
+	int made;
+	struct {
+		long nr;
+		int8_t piece[LM_ARGS]; /* -1: none */
+	} calls[MADE];
+} * shared;
+
+static char *maps[PARAMS];
+static size_t map_size;
+
+void cover_start(void)
+{
+	/* Not lazy: MAP_STACK. */
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (shared == MAP_FAILED)
+		abort();
+}
+
+void cover_run(char *const map[PARAMS], size_t size)
+{
+	for (int i = 0; i < PARAMS; i++)
+		maps[i] = map[i];
+	map_size = size;
+	shared->made = 0;
+}
+
+static int piece_of(uintptr_t at)
+{
+	for (int i = 0; i < PARAMS; i++)
+		if (maps[i] && at - (uintptr_t)maps[i] < map_size)
+			return i;
+	return -1;
+}
+
+void cover_call(long nr, const long args[6])
+{
+	int n = shared->made;
+
+	if (n == MADE)
+		abort();
+	shared->calls[n].nr = nr;
+	for (int i = 0; i < LM_ARGS; i++)
+		shared->calls[n].piece[i] =
+			(int8_t)piece_of((uintptr_t)args[i]);
+	shared->made = n + 1;
+}
+
+/* A piece whose address is all that counts, or that is used later. */
+static bool kept(long nr, int arg)
+{
+	const struct lm_row *row = lm_table_row(nr);
+
+	return row && (row->arg[arg].kind == LM_ARG_RANGE ||
+		       row->arg[arg].dir == LM_ARG_KEEP);
+}
+
+void cover_piece(int piece, bool used, bool refused)
+{
+	for (int n = 0; n < shared->made; n++) {
+		long nr = shared->calls[n].nr;
+
+		if (nr < 0 || nr >= CALLS)
+			abort();
+		for (int i = 0; i < LM_ARGS; i++) {
+			if (shared->calls[n].piece[i] != piece)
+				continue;
+			if (used || kept(nr, i))
+				shared->used[nr] |= (uint8_t)(1 << i);
+			else if (refused)
+				shared->refused[nr] |= (uint8_t)(1 << i);
+		}
+	}
+}
+
+static int excused(long nr, bool *listed)
+{
+	int args = 0;
+
+	*listed = false;
+	for (size_t i = 0; i < sizeof(not_run) / sizeof(not_run[0]); i++)
+		if (not_run[i].nr == nr) {
+			*listed = true;
+			args |= not_run[i].args;
+		}
+	return args;
+}
+
+static int report_row(long nr, const struct lm_row *row, bool *listed)
+{
+	int wanted = 0, used = shared->used[nr], missing;
+	int excuse = excused(nr, listed);
+
+	for (int i = 0; i < LM_ARGS; i++)
+		if (row->arg[i].kind != LM_ARG_VALUE)
+			wanted |= 1 << i;
+	if (wanted & ~(used | excuse) & shared->refused[nr])
+		printf("refused here: %s\n", row->name);
+	missing = wanted & ~(used | excuse | shared->refused[nr]);
+	for (int i = 0; i < LM_ARGS; i++) {
+		if (missing & 1 << i)
+			printf("FAILED: %s: no case for argument %d\n",
+			       row->name, i);
+		if (*listed && wanted & used & excuse & 1 << i)
+			printf("FAILED: %s: argument %d is run, and listed\n",
+			       row->name, i);
+	}
+	return missing || (*listed && wanted & used & excuse);
+}
+
+int cover_report(void)
+{
+	int failures = 0, rows = 0, excuses = 0;
+	bool listed;
+
+	for (long nr = 0; nr < lm_table_end(); nr++) {
+		const struct lm_row *row = lm_table_row(nr);
+
+		if (!row)
+			continue;
+		rows++;
+		failures += report_row(nr, row, &listed);
+		excuses += listed;
+	}
+	printf("%d rows of the table, %d of them not run, with a reason\n",
+	       rows, excuses);
+	return failures;
+}
