@@ -2,7 +2,8 @@
  * evict.c -- the way out of memory, in phases.
  *
  *  1 claim   inside the gate: pages that are neither busy nor pinned
- *  2 hide    no thread can read or write them any more
+ *  2 hide    no thread can read or write them any more; what need not be saved
+ *            and can have markers (guard.h) is hidden and dropped in one, in 4
  *  3 save    private dirty pages go to swap, shared ones of a store to it; what
  *            cannot be saved stays, hidden and dirty
  *  4 drop    the kernel takes the frames
@@ -20,6 +21,7 @@
 #include "demote.h"
 #include "fault.h"
 #include "gate.h"
+#include "guard.h"
 #include "os_linux.h"
 #include "place/place.h"
 #include "resident.h"
@@ -42,6 +44,7 @@ struct prey {
 	struct lm_quota *quota;    /* the same */
 	uint64_t offset;           /* of start, in the store */
 	bool shared, zero;
+	bool guards; /* what is clean can have markers */
 	struct lm_slot *slot;
 };
 
@@ -136,6 +139,10 @@ static bool claim(struct prey *prey, uintptr_t start, uintptr_t end,
 		prey->offset = area->offset + (prey->start - area->start);
 		prey->shared = area->flags & LM_AREA_SHARED;
 		prey->zero = area->store->kind == LM_STORE_ZERO;
+		/* Where a clean page has the area's own protection. */
+		prey->guards = lm_guard_can(area) &&
+			       lm_fault_prot(area, LM_PAGE_CLEAN) ==
+				       area->prot;
 		claim_all(prey, least);
 	}
 	if (prey->count)
@@ -160,9 +167,25 @@ static bool next_run(const struct prey *prey, uintptr_t *at, uintptr_t *end,
 	return start < prey->end;
 }
 
-static bool shown(const struct prey *prey, uintptr_t at)
+/* The kernel has its content, whatever becomes of the page. */
+static bool plain(const struct prey *prey, uintptr_t at)
 {
-	return taken(prey, at) && was(at) >= LM_PAGE_CLEAN;
+	if (prey->shared)
+		return lm_store_direct(prey->store);
+	return !dirty(was(at)) && !lm_page_swap(lm_page_word_of(at));
+}
+
+/* In sight, and to be given a marker. */
+static bool to_mark(const struct prey *prey, uintptr_t at)
+{
+	return taken(prey, at) && prey->guards && was(at) >= LM_PAGE_CLEAN &&
+	       plain(prey, at);
+}
+
+static bool to_hide(const struct prey *prey, uintptr_t at)
+{
+	return taken(prey, at) && was(at) >= LM_PAGE_CLEAN &&
+	       !to_mark(prey, at);
 }
 
 static bool to_save(const struct prey *prey, uintptr_t at)
@@ -170,18 +193,25 @@ static bool to_save(const struct prey *prey, uintptr_t at)
 	return taken(prey, at) && dirty(was(at));
 }
 
+static bool marked(uintptr_t at)
+{
+	return atomic_load_explicit(lm_page_word_of(at), memory_order_relaxed) &
+	       LM_PAGE_GUARD;
+}
+
 static bool to_drop(const struct prey *prey, uintptr_t at)
 {
-	return taken(prey, at) && !kept(prey, at);
+	return taken(prey, at) && !kept(prey, at) && !marked(at);
 }
 
 /* -- 2 hide --------------------------------------------------------------------- */
 
-static int hide(const struct prey *prey)
+static int hide_runs(const struct prey *prey,
+		     bool (*wanted)(const struct prey *prey, uintptr_t at))
 {
 	uintptr_t end;
 
-	for (uintptr_t at = prey->start; next_run(prey, &at, &end, shown);
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, wanted);
 	     at = end) {
 		int ret;
 
@@ -190,6 +220,26 @@ static int hide(const struct prey *prey)
 		lm_turn_done();
 		if (ret < 0)
 			return ret;
+	}
+	return 0;
+}
+
+static int hide(const struct prey *prey)
+{
+	return hide_runs(prey, to_hide);
+}
+
+/* Hidden, and dropped: the kernel has what they were. */
+static int mark(const struct prey *prey)
+{
+	uintptr_t end;
+
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, to_mark);
+	     at = end) {
+		if (lm_guard_install(at, end) < 0)
+			return hide_runs(prey, to_mark);
+		for (uintptr_t page = at; page < end; page += LM_PAGE)
+			lm_page_set_guard(lm_page_word_of(page), true);
 	}
 	return 0;
 }
@@ -298,6 +348,7 @@ static void drop(struct prey *prey)
 {
 	uintptr_t end;
 
+	mark(prey);
 	for (uintptr_t at = prey->start; next_run(prey, &at, &end, to_drop);
 	     at = end) {
 		int ret;
@@ -410,6 +461,7 @@ size_t lm_evict_hide(uintptr_t start, uintptr_t end)
 			continue;
 		/* If it fails, a page that is said to be hidden and is not is
 		 * only touched unseen. */
+		mark(&prey);
 		hide(&prey);
 		give_up(&prey);
 		hidden += prey.count;

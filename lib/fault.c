@@ -9,6 +9,7 @@
 
 #include "bounce.h"
 #include "gate.h"
+#include "guard.h"
 #include "os_linux.h"
 #include "place/place.h"
 #include "resident.h"
@@ -26,6 +27,9 @@ struct claim {
 	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
 	bool wide;            /* all pages around that are in the same state */
 	bool alone;           /* no page around: one of them is damaged */
+	bool guard;           /* they are hidden by markers: see guard.h */
+	bool opened;          /* the block was, or could not be */
+	bool heal;            /* a marker may be where none should be */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
 	size_t cluster;          /* bytes: of the frames */
@@ -34,6 +38,7 @@ struct claim {
 	uintptr_t ahead;       /* of a stream in a file: what comes next; 0 */
 	bool prime;            /* the first write to a private area */
 	int prot, rest_prot;   /* to reveal them with */
+	int area_prot;
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
 	struct lm_quota *quota; /* the same; NULL: the area has none */
@@ -42,7 +47,7 @@ struct claim {
 };
 
 /* What came of an attempt to claim. */
-enum verdict { CLAIMED, WAIT, FOREIGN, NO_MEMORY };
+enum verdict { CLAIMED, OPEN, WAIT, FOREIGN, NO_MEMORY };
 
 #define WIDE ((uintptr_t)1 << 30)
 
@@ -79,14 +84,25 @@ static bool allowed(int prot, enum lm_access access)
 	return false;
 }
 
-/* What a page in state `from` becomes by this access. Where the trap cannot
- * tell, a fault on a page that is readable already was a write. */
-static enum lm_page_state next_state(const struct lm_area *area,
-				     enum lm_page_state from,
-				     enum lm_access access)
+/* To show a page of a private area without PROT_WRITE, among others that have
+ * markers, makes VM areas again. What is won: it is known whether it changes.
+ * Of zeros the pager finds that out by looking, and without a limit nobody asks. */
+static bool not_tracked(const struct lm_area *area, const struct claim *claim)
 {
-	bool write = access == LM_WRITE ||
-		     (access == LM_UNKNOWN && from == LM_PAGE_CLEAN);
+	return claim->guard && !(area->flags & LM_AREA_SHARED) &&
+	       (area->store == &lm_store_zero ||
+		!lm_resident_bounded(area->quota));
+}
+
+/* What the page becomes by this access. Where the trap cannot tell, a fault on
+ * a page that is readable already was a write. */
+static enum lm_page_state next_state(const struct lm_area *area,
+				     const struct claim *claim)
+{
+	enum lm_page_state from = claim->from;
+	bool write = claim->access == LM_WRITE ||
+		     (claim->access == LM_UNKNOWN && from == LM_PAGE_CLEAN) ||
+		     not_tracked(area, claim);
 
 	if (from == LM_PAGE_DIRTY || from == LM_PAGE_HIDDEN_DIRTY ||
 	    (write && area->prot & PROT_WRITE))
@@ -145,8 +161,9 @@ static void reach(struct lm_area *area, struct claim *claim)
 	claim->end = lm_max(claim->end, end);
 }
 
-static bool claim_one(uintptr_t addr, enum lm_page_state from)
+static bool claim_one(const struct claim *claim, uintptr_t addr)
 {
+	enum lm_page_state from = claim->from;
 	lm_page_word *word = lm_page_make(addr);
 	uint64_t seen;
 
@@ -155,6 +172,7 @@ static bool claim_one(uintptr_t addr, enum lm_page_state from)
 	seen = atomic_load_explicit(word, memory_order_relaxed);
 	/* A clean page that is not going to be written keeps its swap. */
 	while (LM_PAGE_STATE(seen) == from &&
+	       !(seen & LM_PAGE_GUARD) == !claim->guard &&
 	       !(from == LM_PAGE_CLEAN && LM_PAGE_SWAP(seen)))
 		if (lm_page_claim(word, &seen))
 			return true;
@@ -166,9 +184,9 @@ static void claim_neighbours(struct claim *claim)
 {
 	uintptr_t low = claim->page, high = claim->page + LM_PAGE;
 
-	while (low > claim->start && claim_one(low - LM_PAGE, claim->from))
+	while (low > claim->start && claim_one(claim, low - LM_PAGE))
 		low -= LM_PAGE;
-	while (high < claim->end && claim_one(high, claim->from))
+	while (high < claim->end && claim_one(claim, high))
 		high += LM_PAGE;
 	claim->start = low;
 	claim->end = high;
@@ -193,6 +211,9 @@ static void remember(struct lm_area *area, struct claim *claim)
 	claim->rest = claim->to;
 	if (!claim->until && neighbours_differ(area, claim))
 		claim->rest = LM_PAGE_CLEAN;
+	claim->heal = claim->from == claim->to &&
+		      !(area->flags & LM_AREA_GUARDS);
+	claim->area_prot = area->prot;
 	claim->prot = lm_fault_prot(area, claim->to);
 	claim->rest_prot = lm_fault_prot(area, claim->rest);
 	claim->store = area->store;
@@ -207,10 +228,19 @@ static void remember(struct lm_area *area, struct claim *claim)
 	claim->offset = area->offset + (claim->start - area->start);
 }
 
+/* Would this fault make VM areas of its own beside those of others? */
+static bool worth_opening(const struct lm_area *area, const struct claim *claim)
+{
+	return !claim->opened && claim->from == LM_PAGE_ABSENT &&
+	       !claim->guard && !claim->stream && !claim->until &&
+	       claim->end - claim->start < LM_BLOCK && lm_guard_can(area);
+}
+
 /* Inside the gate: claim the page and its neighbours. */
 static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 			       lm_page_word **word, uint32_t *ticket)
 {
+	bool first = !lm_page_word_of(claim->page); /* in its block */
 	uint64_t seen;
 
 	*word = lm_page_make(claim->page);
@@ -226,7 +256,8 @@ static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 		}
 	} while (!lm_page_claim(*word, &seen));
 	claim->from = LM_PAGE_STATE(seen);
-	claim->to = next_state(area, claim->from, claim->access);
+	claim->guard = seen & LM_PAGE_GUARD;
+	claim->to = next_state(area, claim);
 	claim->quota = area->quota;
 	claim->cluster =
 		lm_min(area->cluster, lm_resident_cluster(area->quota));
@@ -234,6 +265,10 @@ static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 			  !lm_page_resident(claim->from);
 	claim->stream = false;
 	reach(area, claim);
+	if (!first && worth_opening(area, claim)) {
+		lm_page_settle(*word, LM_PAGE_ABSENT);
+		return OPEN;
+	}
 	claim_neighbours(claim);
 	if (claim->adaptive)
 		lm_stream_claimed(&claim->slot->streams, claim->page,
@@ -414,6 +449,8 @@ static void populate(const struct claim *claim)
 		/* The writes that follow find their pages. */
 		lm_os_madvise(claim->start, claim->end - claim->start,
 			      MADV_POPULATE_WRITE);
+	else if (claim->guard && claim->store->kind == LM_STORE_ZERO)
+		return; /* one exception for the touched page costs less */
 	else if (claim->store->kind == LM_STORE_ZERO ||
 		 claim->to == LM_PAGE_DIRTY)
 		lm_os_madvise(claim->page, LM_PAGE, how);
@@ -422,13 +459,28 @@ static void populate(const struct claim *claim)
 			      MADV_POPULATE_READ);
 }
 
-static int reveal(const struct claim *claim)
+static int protect(const struct claim *claim)
 {
-	int ret = lm_os_mprotect(claim->start, claim->end - claim->start,
-				 claim->rest_prot);
+	int ret = 0;
 
+	/* Where there are markers the protection is the area's. */
+	if (!claim->guard || claim->rest_prot != claim->area_prot)
+		ret = lm_os_mprotect(claim->start, claim->end - claim->start,
+				     claim->rest_prot);
 	if (!ret && claim->prot != claim->rest_prot)
 		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	return ret;
+}
+
+static int reveal(const struct claim *claim)
+{
+	int ret = protect(claim);
+
+	if (!ret && claim->guard)
+		return lm_guard_remove(claim->start, claim->end);
+	/* There may be one all the same; a kernel that has none refuses. */
+	if (!ret && claim->heal)
+		lm_guard_remove(claim->start, claim->end);
 	return ret;
 }
 
@@ -540,7 +592,7 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 	struct claim claim;
 	int ret;
 
-	claim.wide = claim.alone = false;
+	claim.wide = claim.alone = claim.opened = false;
 	for (;;) {
 		claim.until = until;
 		switch (enter_and_claim(&claim, addr, access)) {
@@ -574,6 +626,10 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 				lm_widen_note(claim.slot, claim.page,
 					      claim.quota);
 			return LM_SERVED;
+		case OPEN:
+			lm_guard_open(claim.page);
+			claim.opened = true;
+			continue;
 		case WAIT:
 			lm_stats_add(LM_COUNT_faults_waited, 1);
 			continue;
@@ -747,7 +803,7 @@ static int bring_back(struct claim *claim)
 
 size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most)
 {
-	struct claim claim = { .wide = false };
+	struct claim claim = { .opened = true };
 	int ret;
 
 	*at = next_swapped(*at, end);
