@@ -228,12 +228,15 @@ static void remember(struct lm_area *area, struct claim *claim)
 	claim->offset = area->offset + (claim->start - area->start);
 }
 
-/* Would this fault make VM areas of its own beside those of others? */
+/* Would this fault make VM areas of its own beside those of others? But what an
+ * eviction has to hide first is hidden by its protection, and stays so. */
 static bool worth_opening(const struct lm_area *area, const struct claim *claim)
 {
 	return !claim->opened && claim->from == LM_PAGE_ABSENT &&
 	       !claim->guard && !claim->stream && !claim->until &&
-	       claim->end - claim->start < LM_BLOCK && lm_guard_can(area);
+	       claim->end - claim->start < LM_BLOCK && lm_guard_can(area) &&
+	       (!lm_resident_bounded(area->quota) ||
+		lm_fault_prot(area, LM_PAGE_CLEAN) == area->prot);
 }
 
 /* Inside the gate: claim the page and its neighbours. */

@@ -8,6 +8,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "outside.h"
+
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
@@ -122,7 +124,7 @@ static size_t present(const void *start, size_t pages)
 
 		ck_assert_int_eq(pread(fd, &entry, sizeof(entry), at),
 				 sizeof(entry));
-		count += entry >> 62 != 0;
+		count += outside_frame(entry);
 	}
 	close(fd);
 	return count;
@@ -239,7 +241,7 @@ static void observe(pid_t parent, int until)
 			_exit(255);
 		kill(parent, SIGCONT);
 		for (size_t i = 0; i < PAGES; i++)
-			now += entry[i] >> 62 != 0;
+			now += outside_frame(entry[i]);
 		if (now > most)
 			most = now;
 		usleep(500);
