@@ -46,6 +46,8 @@ extern struct lm_quota lm_quota_process;
  * not any more; they are to go before others. */
 void lm_quota_came(struct lm_quota *quota, uintptr_t start, uintptr_t end,
 		   size_t cluster, bool cold);
+/* A victim out of its table could not go, or not all of it. */
+void lm_quota_stayed(struct lm_quota *from, const struct lm_victim *victim);
 void lm_quota_forget(struct lm_quota *quota, uintptr_t start, uintptr_t end);
 void lm_quota_cool(struct lm_quota *quota, uintptr_t start, uintptr_t end);
 

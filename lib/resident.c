@@ -124,32 +124,30 @@ void lm_resident_cool(struct lm_quota *quota, uintptr_t start, uintptr_t end)
 
 /* -- Making room -------------------------------------------------------------------- */
 
-static size_t evict(struct lm_quota *from, struct lm_victim *victim)
+static size_t evict(struct lm_quota *from, const struct lm_victim *victim)
 {
 	uintptr_t end = victim->start + (victim->pages << LM_PAGE_SHIFT);
 	size_t left, gone = lm_evict(victim->start, end, &left);
 
-	/* As new: its turn comes again when others have had theirs. */
 	if (left)
-		lm_resident_came(from, victim->start, end,
-				 victim->pages << LM_PAGE_SHIFT, false);
+		lm_quota_stayed(from, victim);
 	return gone;
 }
 
-/* Evict at least n frames. Returns false if it cannot now. */
+/* Evict some n frames. Returns false if none can go now. */
 static bool make_room(struct lm_quota *quota, size_t n)
 {
 	struct lm_quota *from;
-	uint32_t count, in_vain = 0;
+	uint32_t count = 0, in_vain = 0;
 	struct lm_victim victim;
 	size_t gone = 0;
 
-	while (gone < n) {
+	/* A victim is out of its table: who asks for one deals with it. */
+	while (gone < n && in_vain <= 2 * count + 16) {
 		size_t more;
 
-		if (!lm_quota_next(quota, &from, &victim, &count) ||
-		    in_vain > 2 * count + 16)
-			return gone;
+		if (!lm_quota_next(quota, &from, &victim, &count))
+			break;
 		if (victim.hide) {
 			lm_evict_hide(victim.start,
 				      victim.start +
@@ -162,7 +160,7 @@ static bool make_room(struct lm_quota *quota, size_t n)
 		in_vain = more ? 0 : in_vain + 1;
 		gone += more;
 	}
-	return true;
+	return gone;
 }
 
 static bool count_in(struct lm_quota *quota, size_t n, size_t max)

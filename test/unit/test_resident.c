@@ -274,6 +274,62 @@ END_TEST
 
 static const char *const policies[] = { "s3fifo", "clock", "sieve", "fifo" };
 
+/* Of the limit's 512 pages. */
+static const size_t kept[] = { 256, 448, 480 };
+
+/* Three times round what is left. */
+static void put_the_rest(size_t pages)
+{
+	for (int n = 0; n < 3; n++)
+		for (uint32_t page = (uint32_t)pages; page < PAGES / 2; page++)
+			put(page);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_uint_eq(present(area, pages), pages);
+}
+
+/* Which may go again when they are let go. */
+static void put_and_look_at_all(size_t pages)
+{
+	for (uint32_t page = PAGES / 2; page < PAGES; page++)
+		put(page);
+	ck_assert_uint_lt(present(area, pages), pages / 4);
+	for (uint32_t page = 0; page < PAGES; page++)
+		look(page);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+}
+
+START_TEST(pinned_pages_keep_no_others_from_going)
+{
+	size_t pages = kept[_i / 4];
+
+	setenv("LAZYMAP_POLICY", policies[_i % 4], 1);
+	begin(LIMIT);
+	for (uint32_t page = 0; page < PAGES / 2; page++)
+		put(page);
+	ck_assert_int_eq(lazymap_pin(area, pages * PAGE, LAZYMAP_WRITE), 0);
+	put_the_rest(pages);
+	ck_assert_int_eq(lazymap_unpin(area, pages * PAGE), 0);
+	put_and_look_at_all(pages);
+}
+END_TEST
+
+START_TEST(locked_pages_keep_no_others_from_going)
+{
+	size_t pages = kept[_i / 4];
+
+	setenv("LAZYMAP_POLICY", policies[_i % 4], 1);
+	begin(LIMIT);
+	for (uint32_t page = 0; page < PAGES / 2; page++)
+		put(page);
+	ck_assert_int_eq(lazymap_lock(area, pages * PAGE, 0), 0);
+	put_the_rest(pages);
+	ck_assert_int_eq(lazymap_unlock(area, pages * PAGE), 0);
+	put_and_look_at_all(pages);
+}
+END_TEST
+
 START_TEST(every_policy_keeps_every_write)
 {
 	setenv("LAZYMAP_POLICY", policies[_i], 1);
@@ -967,6 +1023,10 @@ int main(void)
 	TEST(anonymous_memory_of_eight_limits_keeps_every_write);
 	TEST(limit_holds_at_every_moment_with_threads);
 	tcase_add_loop_test(tcase, every_policy_keeps_every_write, 0, 4);
+	tcase_add_loop_test(tcase, pinned_pages_keep_no_others_from_going, 0,
+			    12);
+	tcase_add_loop_test(tcase, locked_pages_keep_no_others_from_going, 0,
+			    12);
 	TEST(limit_can_be_lowered_and_raised_and_lifted);
 	TEST(limit_below_the_least_is_einval_and_says_so);
 	TEST(clean_file_pages_are_dropped_not_swapped);
