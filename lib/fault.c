@@ -25,7 +25,7 @@ struct claim {
 	uintptr_t page;       /* the one that was touched */
 	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
 	bool wide;            /* all pages around that are in the same state */
-	bool alone;           /* no page around: one of them is damaged */
+	bool alone;           /* no page around: it failed with them */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
 	size_t cluster;          /* bytes: of the frames */
@@ -523,10 +523,10 @@ static bool may_join(const struct claim *claim)
 	return lm_store_direct(claim->store);
 }
 
-/* It may have failed for a neighbour that nobody asked for. */
-static bool unlucky(const struct claim *claim)
+/* It may have failed for neighbours that nobody asked for. */
+static bool unlucky(const struct claim *claim, int error)
 {
-	return claim->from == LM_PAGE_SWAPPED &&
+	return (claim->from == LM_PAGE_SWAPPED || error == -EAGAIN) &&
 	       claim->end - claim->start > LM_PAGE;
 }
 
@@ -554,7 +554,7 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 							 LM_BLOCK_PAGES);
 				continue;
 			}
-			if (ret < 0 && unlucky(&claim)) {
+			if (ret < 0 && unlucky(&claim, ret)) {
 				settle(&claim, claim.from, claim.from);
 				claim.alone = true;
 				continue;

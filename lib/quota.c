@@ -203,6 +203,7 @@ static void set(struct lm_quota *quota, size_t pages,
 	if (table->memory)
 		lm_frames_init(&quota->frames, table->memory, table->capacity);
 	atomic_store(&quota->pause_to, 0);
+	atomic_store(&quota->alone_to, 0);
 	atomic_store(&quota->said_over, 0);
 	atomic_store(&quota->max, pages);
 	find_least();

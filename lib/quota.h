@@ -30,6 +30,7 @@ struct lm_quota {
 	_Atomic size_t max;        /* pages; 0: no limit; the gate drained */
 	_Atomic size_t used;       /* frames counted; with a limit only */
 	_Atomic uint64_t pause_to; /* when to try to evict again */
+	_Atomic uint64_t alone_to; /* when again more than one at once */
 	_Atomic int said_over;
 	struct lm_frames frames; /* guarded by quota.c's lock */
 	void *memory;            /* of frames; NULL: none; the same */
