@@ -424,10 +424,11 @@ static void populate(const struct claim *claim)
 
 static int reveal(const struct claim *claim)
 {
+	bool alone = claim->end - claim->start == LM_PAGE;
 	int ret = lm_os_mprotect(claim->start, claim->end - claim->start,
-				 claim->rest_prot);
+				 alone ? claim->prot : claim->rest_prot);
 
-	if (!ret && claim->prot != claim->rest_prot)
+	if (!ret && !alone && claim->prot != claim->rest_prot)
 		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
 	return ret;
 }
