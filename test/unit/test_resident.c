@@ -342,6 +342,25 @@ START_TEST(every_policy_keeps_every_write)
 }
 END_TEST
 
+START_TEST(random_touches_bring_single_pages_back)
+{
+	struct lazymap_stats before, after;
+
+	begin(4 * LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	for (int n = 0; n < 200; n++)
+		look(random_next(&seed) % PAGES);
+	before = stats();
+	for (int n = 0; n < 5000; n++)
+		look(random_next(&seed) % PAGES);
+	after = stats();
+	/* Some lie next to each other by chance. */
+	ck_assert_uint_lt(after.pages_swapped_in - before.pages_swapped_in,
+			  5 * (after.faults_read - before.faults_read) / 4);
+}
+END_TEST
+
 START_TEST(limit_can_be_lowered_and_raised_and_lifted)
 {
 	begin(8 * LIMIT);
@@ -1027,6 +1046,7 @@ int main(void)
 			    16);
 	tcase_add_loop_test(tcase, locked_pages_keep_no_others_from_going, 0,
 			    16);
+	TEST(random_touches_bring_single_pages_back);
 	TEST(limit_can_be_lowered_and_raised_and_lifted);
 	TEST(limit_below_the_least_is_einval_and_says_so);
 	TEST(clean_file_pages_are_dropped_not_swapped);
