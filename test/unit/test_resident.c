@@ -342,6 +342,21 @@ START_TEST(every_policy_keeps_every_write)
 }
 END_TEST
 
+/* A 64th of the limit, at least. */
+START_TEST(room_is_made_when_no_fault_comes_for_a_while)
+{
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	for (int ms = 0; ms < 5000 && stats().resident > LIMIT / 64 * 63; ms++)
+		usleep(1000);
+	ck_assert_uint_le(stats().resident, LIMIT / 64 * 63);
+	ck_assert_uint_gt(stats().resident, LIMIT / 2);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+}
+END_TEST
+
 START_TEST(random_touches_bring_single_pages_back)
 {
 	struct lazymap_stats before, after;
@@ -1046,6 +1061,7 @@ int main(void)
 			    16);
 	tcase_add_loop_test(tcase, locked_pages_keep_no_others_from_going, 0,
 			    16);
+	TEST(room_is_made_when_no_fault_comes_for_a_while);
 	TEST(random_touches_bring_single_pages_back);
 	TEST(limit_can_be_lowered_and_raised_and_lifted);
 	TEST(limit_below_the_least_is_einval_and_says_so);
