@@ -26,7 +26,7 @@ struct claim {
 	uintptr_t page;       /* the one that was touched */
 	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
 	bool wide;            /* all pages around that are in the same state */
-	bool alone;           /* no page around: one of them is damaged */
+	bool alone;           /* no page around: it failed with them */
 	bool guard;           /* they are hidden by markers: see guard.h */
 	bool opened;          /* the block was, or could not be */
 	bool heal;            /* a marker may be where none should be */
@@ -464,13 +464,14 @@ static void populate(const struct claim *claim)
 
 static int protect(const struct claim *claim)
 {
-	int ret = 0;
+	bool alone = claim->end - claim->start == LM_PAGE;
+	int all = alone ? claim->prot : claim->rest_prot, ret = 0;
 
 	/* Where there are markers the protection is the area's. */
-	if (!claim->guard || claim->rest_prot != claim->area_prot)
+	if (!claim->guard || all != claim->area_prot)
 		ret = lm_os_mprotect(claim->start, claim->end - claim->start,
-				     claim->rest_prot);
-	if (!ret && claim->prot != claim->rest_prot)
+				     all);
+	if (!ret && claim->prot != all)
 		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
 	return ret;
 }
@@ -578,10 +579,10 @@ static bool may_join(const struct claim *claim)
 	return lm_store_direct(claim->store);
 }
 
-/* It may have failed for a neighbour that nobody asked for. */
-static bool unlucky(const struct claim *claim)
+/* It may have failed for neighbours that nobody asked for. */
+static bool unlucky(const struct claim *claim, int error)
 {
-	return claim->from == LM_PAGE_SWAPPED &&
+	return (claim->from == LM_PAGE_SWAPPED || error == -EAGAIN) &&
 	       claim->end - claim->start > LM_PAGE;
 }
 
@@ -609,7 +610,7 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 							 LM_BLOCK_PAGES);
 				continue;
 			}
-			if (ret < 0 && unlucky(&claim)) {
+			if (ret < 0 && unlucky(&claim, ret)) {
 				settle(&claim, claim.from, claim.from);
 				claim.alone = true;
 				continue;

@@ -127,7 +127,8 @@ static uint32_t s3fifo_next(struct lm_frames *frames,
 	uint32_t main = frames->list[LM_LIST_MAIN].count +
 			frames->list[LM_LIST_HIDDEN].count;
 
-	if (fresh + trial && (!main || fresh + trial > frames->count / 10)) {
+	if (fresh + trial &&
+	    (!main || fresh + trial > (fresh + trial + main) / 10)) {
 		uint32_t id = frames->list[LM_LIST_NEW].oldest;
 
 		*verdict = LM_POLICY_EVICT;
