@@ -238,10 +238,7 @@ static bool stayed_next(struct lm_frames *frames, uint32_t *id)
 	const struct lm_list *stayed = &frames->list[LM_LIST_STAYED];
 
 	*id = stayed->oldest;
-	if (!*id || stayed->count == frames->count || !frames->patience)
-		return *id;
-	frames->patience--;
-	return false;
+	return *id && (stayed->count == frames->count || !frames->patience);
 }
 
 static bool cold_next(struct lm_frames *frames, uint32_t *id)
@@ -269,9 +266,12 @@ bool lm_frames_next(struct lm_frames *frames, const struct lm_policy *policy,
 	victim->pages = victim->cluster = frame->pages;
 	victim->hide = verdict == LM_POLICY_HIDE;
 	victim->neighbour = frames->frame[frame->next].start;
-	if (victim->hide)
+	if (victim->hide) {
 		frames->frame[id].hidden = true;
-	else
-		lm_frames_remove(frames, id, true);
+		return true;
+	}
+	if (frames->patience)
+		frames->patience--;
+	lm_frames_remove(frames, id, true);
 	return true;
 }
