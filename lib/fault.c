@@ -39,6 +39,7 @@ struct claim {
 	bool prime;            /* the first write to a private area */
 	int prot, rest_prot;   /* to reveal them with */
 	int area_prot;
+	uintptr_t low, high;   /* the area's part of the block */
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
 	struct lm_quota *quota; /* the same; NULL: the area has none */
@@ -50,6 +51,9 @@ struct claim {
 enum verdict { CLAIMED, OPEN, WAIT, FOREIGN, NO_MEMORY };
 
 #define WIDE ((uintptr_t)1 << 30)
+
+/* How often a block's worth of frames is evicted for want of a VM area. */
+#define SHEDS 16
 
 /* The kernel's own reading ahead does for less. */
 #define AHEAD_MIN ((uintptr_t)256 * 1024)
@@ -136,6 +140,9 @@ static void reach(struct lm_area *area, struct claim *claim)
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to ||
 	    claim->alone)
 		cluster = LM_PAGE;
+	/* Each of these appears at once: what comes back at once, or none. */
+	if (claim->guard && claim->from == LM_PAGE_SWAPPED)
+		cluster = lm_min(cluster, LM_SWAP_BATCH * LM_PAGE);
 	/* A page that is not written must not become dirty. */
 	if (claim->from == LM_PAGE_CLEAN && neighbours_differ(area, claim))
 		cluster = LM_PAGE;
@@ -214,6 +221,8 @@ static void remember(struct lm_area *area, struct claim *claim)
 	claim->heal = claim->from == claim->to &&
 		      !(area->flags & LM_AREA_GUARDS);
 	claim->area_prot = area->prot;
+	claim->low = lm_max(claim->page & ~(LM_BLOCK - 1), area->start);
+	claim->high = lm_min((claim->page | (LM_BLOCK - 1)) + 1, area->end);
 	claim->prot = lm_fault_prot(area, claim->to);
 	claim->rest_prot = lm_fault_prot(area, claim->rest);
 	claim->store = area->store;
@@ -229,12 +238,17 @@ static void remember(struct lm_area *area, struct claim *claim)
 }
 
 /* Would this fault make VM areas of its own beside those of others? But what an
- * eviction has to hide first is hidden by its protection, and stays so. */
+ * eviction has to hide first, and cannot give a marker then, is hidden by its
+ * protection. */
 static bool worth_opening(const struct lm_area *area, const struct claim *claim)
 {
-	return !claim->opened && claim->from == LM_PAGE_ABSENT &&
-	       !claim->guard && !claim->stream && !claim->until &&
-	       claim->end - claim->start < LM_BLOCK && lm_guard_can(area) &&
+	if (claim->opened || lm_page_resident(claim->from) || claim->guard ||
+	    claim->stream || claim->until ||
+	    claim->end - claim->start >= LM_BLOCK)
+		return false;
+	if (lm_guard_can_swap(area))
+		return true;
+	return claim->from == LM_PAGE_ABSENT && lm_guard_can(area) &&
 	       (!lm_resident_bounded(area->quota) ||
 		lm_fault_prot(area, LM_PAGE_CLEAN) == area->prot);
 }
@@ -269,7 +283,7 @@ static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 	claim->stream = false;
 	reach(area, claim);
 	if (!first && worth_opening(area, claim)) {
-		lm_page_settle(*word, LM_PAGE_ABSENT);
+		lm_page_settle(*word, claim->from);
 		return OPEN;
 	}
 	claim_neighbours(claim);
@@ -379,13 +393,61 @@ static void settle(const struct claim *claim, enum lm_page_state page,
 	lm_gate_filled(claim->slot);
 }
 
+static int place_direct(const struct claim *claim, uintptr_t at,
+			const void *buffer, size_t len)
+{
+	bool file = claim->store == &lm_store_file;
+	int ret = lm_place_direct_write(at, buffer, len, file);
+
+	/* A marker that nobody expected, as after a fork? */
+	if (ret < 0 && lm_guard_anonymous() &&
+	    !lm_guard_remove(at, at + len))
+		ret = lm_place_direct_write(at, buffer, len, file);
+	return ret;
+}
+
+/* Of claimed pages: hidden by protection, and no longer by markers. */
+static int cover(uintptr_t at, uintptr_t end)
+{
+	int ret = lm_os_mprotect(at, end - at, PROT_NONE);
+
+	return ret < 0 ? ret : lm_guard_remove(at, end);
+}
+
+/* Over their markers: seen from the moment that they are there. What
+ * userfaultfd cannot place, for want of a descriptor or memory, is placed while
+ * it is hidden otherwise. */
+static int place_over(const struct claim *claim, uintptr_t at,
+		      const char *buffer, size_t len)
+{
+	long n = lm_place_over(at, buffer, len, claim->low, claim->high);
+	uintptr_t end = at + len;
+	int ret;
+
+	if (n == (long)len)
+		return 0;
+	if (n > 0) {
+		at += (size_t)n;
+		buffer += n;
+	}
+	ret = cover(at, end);
+	if (!ret)
+		ret = place_direct(claim, at, buffer, end - at);
+	if (!ret)
+		ret = lm_os_mprotect(at, end - at, claim->rest_prot);
+	if (!ret && claim->prot != claim->rest_prot && claim->page >= at)
+		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	return ret;
+}
+
 static int place(const struct claim *claim, uintptr_t at, const void *buffer,
 		 size_t len)
 {
+	if (claim->guard)
+		return place_over(claim, at, buffer, len);
 	if (!lm_store_direct(claim->store))
 		return lm_place->write(at, buffer, len);
-	return lm_place_direct_write(at, buffer, len,
-				     claim->store == &lm_store_file);
+	return place_direct(claim, at, buffer, len);
 }
 
 static int swap_in(uintptr_t at, void *buffer, size_t len)
@@ -476,10 +538,27 @@ static int protect(const struct claim *claim)
 	return ret;
 }
 
-static int reveal(const struct claim *claim)
+/* What fails here leaves nothing in sight, and no markers. */
+static int fill_over(const struct claim *claim)
 {
 	int ret = protect(claim);
 
+	if (!ret)
+		ret = fill(claim);
+	if (ret < 0 && !cover(claim->start, claim->end))
+		for (uintptr_t at = claim->start; at < claim->end;
+		     at += LM_PAGE)
+			lm_page_set_guard(lm_page_word_of(at), false);
+	return ret;
+}
+
+static int reveal(const struct claim *claim)
+{
+	int ret;
+
+	if (claim->guard && to_fill(claim))
+		return fill_over(claim);
+	ret = protect(claim);
 	if (!ret && claim->guard)
 		return lm_guard_remove(claim->start, claim->end);
 	/* There may be one all the same; a kernel that has none refuses. */
@@ -521,14 +600,15 @@ static int bring(const struct claim *claim)
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
-	if (to_fill(claim))
+	if (to_fill(claim) && !claim->guard)
 		ret = fill(claim);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		bool turn = lm_turn_begin();
 
 		prime(claim);
-		if (!resident && claim->to == LM_PAGE_DIRTY)
+		if (!resident && claim->to == LM_PAGE_DIRTY &&
+		    !(claim->guard && to_fill(claim)))
 			say_filled(claim);
 		ret = reveal(claim);
 		lm_turn_end(turn);
@@ -572,11 +652,12 @@ static enum lm_served fail(const struct claim *claim, int error)
 
 /* At the limit of VM areas the kernel can split none: can there be fewer? By
  * evicting, or by revealing the pages around, up to where it did. */
-static bool may_join(const struct claim *claim)
+static bool may_join(const struct claim *claim, unsigned refused)
 {
+	/* What goes joins only what lies beside it: perhaps not enough. */
 	if (lm_resident_bounded(claim->quota))
-		return lm_options.strict <= 0;
-	return lm_store_direct(claim->store);
+		return lm_options.strict <= 0 && refused < SHEDS;
+	return lm_store_direct(claim->store) && !refused;
 }
 
 /* It may have failed for neighbours that nobody asked for. */
@@ -596,15 +677,18 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 	struct claim claim;
 	int ret;
 
+	unsigned refused = 0;
+
 	claim.wide = claim.alone = claim.opened = false;
 	for (;;) {
 		claim.until = until;
 		switch (enter_and_claim(&claim, addr, access)) {
 		case CLAIMED:
 			ret = bring(&claim);
-			if (ret == -ENOMEM && !claim.wide && may_join(&claim)) {
+			if (ret == -ENOMEM && may_join(&claim, refused++)) {
 				settle(&claim, claim.from, claim.from);
 				claim.wide = true;
+				lm_widen_refused();
 				if (lm_resident_bounded(claim.quota))
 					lm_resident_shed(claim.quota,
 							 LM_BLOCK_PAGES);
@@ -791,7 +875,7 @@ static int bring_back(struct claim *claim)
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
-	ret = fill(claim);
+	ret = claim->guard ? 0 : fill(claim);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		/* A fault goes first. */

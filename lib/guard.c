@@ -8,6 +8,7 @@
 
 #include "gate.h"
 #include "os_linux.h"
+#include "place/place.h"
 #include "start.h"
 #include "step.h"
 
@@ -15,7 +16,7 @@
 #define PAGES_MIN 8
 
 /* Immutable after the start. */
-static bool anonymous, files;
+static bool anonymous, files, over;
 
 int lm_guard_install(uintptr_t start, uintptr_t end)
 {
@@ -38,12 +39,20 @@ bool lm_guard_can(const struct lm_area *area)
 	       !atomic_load_explicit(&area->no_guard, memory_order_relaxed);
 }
 
-/* -- Opening a block ------------------------------------------------------------ */
+bool lm_guard_can_swap(const struct lm_area *area)
+{
+	return over && area->store == &lm_store_zero &&
+	       !(area->flags & LM_AREA_SHARED) && lm_guard_can(area);
+}
+
+/* -- Opening and shutting a block ------------------------------------------------ */
 
 struct block {
 	uintptr_t start, end; /* of the block within its area */
 	int prot;
-	size_t count;
+	bool shut;            /* it is to be: else, to be opened */
+	bool swaps;           /* what is in swap is to be taken, too */
+	size_t count, others; /* taken; in place, or another thread's */
 	uint64_t taken[LM_BLOCK_PAGES / 64];
 	struct lm_slot *slot;
 };
@@ -55,33 +64,45 @@ static bool taken(const struct block *block, uintptr_t at)
 	return block->taken[i / 64] >> (i % 64) & 1;
 }
 
-/* ABSENT, of nothing but zeros or the file: and not hidden so already. */
+/* What is in place nowhere; to open it, what has no marker yet. */
+static bool wanted(const struct block *block, uint64_t seen)
+{
+	if (!block->shut && seen & LM_PAGE_GUARD)
+		return false;
+	return LM_PAGE_STATE(seen) == LM_PAGE_ABSENT ||
+	       (LM_PAGE_STATE(seen) == LM_PAGE_SWAPPED && block->swaps);
+}
+
 static void claim_one(struct block *block, uintptr_t at)
 {
 	lm_page_word *word = lm_page_make(at);
 	size_t i = (at >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
-	uint64_t seen = LM_PAGE_GUARD;
+	uint64_t seen;
 
-	if (word)
-		seen = atomic_load_explicit(word, memory_order_relaxed);
-	while (LM_PAGE_STATE(seen) == LM_PAGE_ABSENT && !(seen & LM_PAGE_GUARD))
+	if (!word)
+		return;
+	seen = atomic_load_explicit(word, memory_order_relaxed);
+	while (wanted(block, seen))
 		if (lm_page_claim(word, &seen)) {
 			block->taken[i / 64] |= (uint64_t)1 << (i % 64);
 			block->count++;
 			return;
 		}
+	block->others += LM_PAGE_STATE(seen) == LM_PAGE_BUSY ||
+			 lm_page_resident(LM_PAGE_STATE(seen));
 }
 
-static bool claim(struct block *block, uintptr_t addr)
+static bool claim(struct block *block, uintptr_t addr, bool shut)
 {
 	const struct lm_area *area;
 
-	*block = (struct block){ .slot = lm_gate_enter() };
+	*block = (struct block){ .slot = lm_gate_enter(), .shut = shut };
 	area = lm_area_find(addr);
-	if (area && lm_guard_can(area) && area->prot != PROT_NONE) {
+	if (area && (shut || (lm_guard_can(area) && area->prot != PROT_NONE))) {
 		block->start = lm_max(addr & ~(LM_BLOCK - 1), area->start);
 		block->end = lm_min((addr | (LM_BLOCK - 1)) + 1, area->end);
 		block->prot = area->prot;
+		block->swaps = shut || lm_guard_can_swap(area);
 		for (uintptr_t at = block->start; at < block->end;
 		     at += LM_PAGE)
 			claim_one(block, at);
@@ -127,15 +148,19 @@ static void undo(const struct block *block)
 			lm_guard_remove(at, end);
 }
 
-static void settle(const struct block *block, bool guard)
+enum outcome { AS_BEFORE, HAVE_GUARDS, HAVE_NONE };
+
+static void settle(const struct block *block, enum outcome outcome)
 {
 	for (uintptr_t at = block->start; at < block->end; at += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(at);
 
 		if (!taken(block, at))
 			continue;
-		lm_page_set_guard(word, guard);
-		lm_page_settle(word, LM_PAGE_ABSENT);
+		if (outcome != AS_BEFORE)
+			lm_page_set_guard(word, outcome == HAVE_GUARDS);
+		lm_page_settle(word, LM_PAGE_WAS(atomic_load_explicit(
+					     word, memory_order_relaxed)));
 	}
 }
 
@@ -155,15 +180,30 @@ void lm_guard_open(uintptr_t addr)
 	struct block block;
 	int ret;
 
-	if (!claim(&block, addr))
+	if (!claim(&block, addr, false))
 		return;
 	ret = put(&block);
 	if (ret < 0)
 		undo(&block);
-	settle(&block, !ret);
+	settle(&block, ret < 0 ? AS_BEFORE : HAVE_GUARDS);
 	lm_gate_filled(block.slot);
 	if (ret < 0)
 		refuse(addr);
+}
+
+void lm_guard_shut(uintptr_t addr)
+{
+	struct block block;
+	bool done;
+
+	if (!claim(&block, addr, true))
+		return;
+	done = !block.others &&
+	       !lm_os_mprotect(block.start, block.end - block.start, PROT_NONE);
+	if (done)
+		lm_guard_remove(block.start, block.end);
+	settle(&block, done ? HAVE_NONE : AS_BEFORE);
+	lm_gate_filled(block.slot);
 }
 
 /* -- And closing ------------------------------------------------------------------ */
@@ -205,10 +245,11 @@ void lm_guard_start(void)
 {
 	int fd;
 
-	anonymous = files = false;
+	anonymous = files = over = false;
 	if (lm_options.guard < 0)
 		return;
 	anonymous = probe(-1);
+	over = anonymous && !lm_place_over_probe();
 	fd = anonymous ? (int)lm_sys(SYS_memfd_create, "lazymap", MFD_CLOEXEC)
 		       : -1;
 	if (fd < 0)
@@ -225,4 +266,9 @@ bool lm_guard_anonymous(void)
 bool lm_guard_files(void)
 {
 	return files;
+}
+
+bool lm_guard_swap(void)
+{
+	return over;
 }

@@ -9,8 +9,11 @@
  * is dropped when one is put, and a marker that is taken away leaves nothing:
  * the touch then has the kernel bring the page, zeros or the file's.
  *
- * So this is for pages that are the kernel's own and not dirty, in a mapping
- * that has the area's protection. A block (2 MiB) gets its markers, and that
+ * So this is for pages that are the kernel's own, in a mapping that has the area's
+ * protection. What is written and has to go to swap is hidden by its protection
+ * until it is saved, gets its marker then, and comes back over the marker by
+ * userfaultfd, in one call; without that it is hidden by protection throughout.
+ * A block (2 MiB) gets its markers, and that
  * protection, at its second fault that goes on no stream: a block of which only
  * one page is touched costs less without, and a stream shows more at once.
  *
@@ -31,6 +34,10 @@
 /* Inside the gate: can pages of the area be hidden so? */
 bool lm_guard_can(const struct lm_area *area);
 
+/* The same for what goes to swap and comes back: the area is anonymous and
+ * private, and userfaultfd places over markers here. */
+bool lm_guard_can_swap(const struct lm_area *area);
+
 /* Put and take away markers. 0 or -errno: EINVAL, the mapping takes none. */
 int lm_guard_install(uintptr_t start, uintptr_t end);
 int lm_guard_remove(uintptr_t start, uintptr_t end);
@@ -39,6 +46,10 @@ int lm_guard_remove(uintptr_t start, uintptr_t end);
  * protection. Outside the gate. If it cannot be done the pages are as before,
  * and the area is not asked for again. */
 void lm_guard_open(uintptr_t addr);
+
+/* When VM areas are short: a block of which nothing is in place is hidden by its
+ * protection again, as is what lies around it. Outside the gate. */
+void lm_guard_shut(uintptr_t addr);
 
 /* Inside a change: pages of [start, end) that have markers are hidden by
  * protection again. 0 or -errno: some of them still have theirs. */
@@ -49,5 +60,6 @@ void lm_guard_start(void);
 /* What the kernel has of it: for `lazymap doctor`. */
 bool lm_guard_anonymous(void);
 bool lm_guard_files(void);
+bool lm_guard_swap(void);
 
 #endif

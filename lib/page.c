@@ -412,10 +412,13 @@ bool lm_page_pinned(uintptr_t start, uintptr_t end)
  * yet. What was clean is in swap or in the store; what was dirty is in swap
  * from the moment it has a handle (see evict.c), and in its frame before.
  */
-static enum lm_page_state forked_state(uint64_t word)
+static enum lm_page_state forked_state(uint64_t word, uintptr_t at)
 {
 	enum lm_page_state was = LM_PAGE_WAS(word);
 
+	/* What was placed over its marker could be written from then on. */
+	if (word & LM_PAGE_GUARD && was == LM_PAGE_SWAPPED)
+		return lm_os_present(at) ? LM_PAGE_DIRTY : was;
 	if (word & LM_PAGE_FILLED) /* its marker may be gone already */
 		return word & LM_PAGE_GUARD ? LM_PAGE_DIRTY
 					    : LM_PAGE_HIDDEN_DIRTY;
@@ -440,12 +443,17 @@ size_t lm_page_forked(void)
 
 		if (LM_PAGE_STATE(*word) != LM_PAGE_BUSY)
 			continue;
-		state = forked_state(*word);
+		state = forked_state(*word, at);
 		fewer += lm_page_resident(LM_PAGE_WAS(*word)) &&
 			 !lm_page_resident(state);
 		/* The thread that would have counted it is not here. */
-		if (*word & LM_PAGE_FILLED)
+		if (!lm_page_resident(LM_PAGE_WAS(*word)) &&
+		    lm_page_resident(state))
 			lm_stats_add(LM_COUNT_pages_made_present, 1);
+		/* What it named stays as long as the process does: this is
+		 * rare, and the swap not this child's yet. */
+		if (state == LM_PAGE_DIRTY)
+			lm_page_set_swap(word, 0);
 		lm_page_settle(word, state);
 	}
 	return fewer;
