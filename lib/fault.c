@@ -39,7 +39,7 @@ struct claim {
 	bool prime;            /* the first write to a private area */
 	int prot, rest_prot;   /* to reveal them with */
 	int area_prot;
-	uintptr_t low, high;   /* the area's part of the block */
+	uintptr_t low, high; /* the area's part of the block */
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
 	struct lm_quota *quota; /* the same; NULL: the area has none */
@@ -90,12 +90,15 @@ static bool allowed(int prot, enum lm_access access)
 
 /* To show a page of a private area without PROT_WRITE, among others that have
  * markers, makes VM areas again. What is won: it is known whether it changes.
- * Of zeros the pager finds that out by looking, and without a limit nobody asks. */
+ * Of zeros the pager finds that out by looking, without a limit nobody asks, and
+ * when VM areas are short a page is rather written to swap once more. */
 static bool not_tracked(const struct lm_area *area, const struct claim *claim)
 {
+	bool zeros =
+		area->store == &lm_store_zero && claim->from == LM_PAGE_ABSENT;
+
 	return claim->guard && !(area->flags & LM_AREA_SHARED) &&
-	       (area->store == &lm_store_zero ||
-		!lm_resident_bounded(area->quota));
+	       (zeros || !lm_resident_bounded(area->quota) || lm_widen_tight());
 }
 
 /* What the page becomes by this access. Where the trap cannot tell, a fault on
@@ -218,8 +221,8 @@ static void remember(struct lm_area *area, struct claim *claim)
 	claim->rest = claim->to;
 	if (!claim->until && neighbours_differ(area, claim))
 		claim->rest = LM_PAGE_CLEAN;
-	claim->heal = claim->from == claim->to &&
-		      !(area->flags & LM_AREA_GUARDS);
+	claim->heal =
+		claim->from == claim->to && !(area->flags & LM_AREA_GUARDS);
 	claim->area_prot = area->prot;
 	claim->low = lm_max(claim->page & ~(LM_BLOCK - 1), area->start);
 	claim->high = lm_min((claim->page | (LM_BLOCK - 1)) + 1, area->end);
@@ -400,8 +403,7 @@ static int place_direct(const struct claim *claim, uintptr_t at,
 	int ret = lm_place_direct_write(at, buffer, len, file);
 
 	/* A marker that nobody expected, as after a fork? */
-	if (ret < 0 && lm_guard_anonymous() &&
-	    !lm_guard_remove(at, at + len))
+	if (ret < 0 && lm_guard_anonymous() && !lm_guard_remove(at, at + len))
 		ret = lm_place_direct_write(at, buffer, len, file);
 	return ret;
 }

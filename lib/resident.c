@@ -13,9 +13,11 @@
 #include "evict.h"
 #include "fault.h"
 #include "gate.h"
+#include "guard.h"
 #include "pager.h"
 #include "start.h"
 #include "swap/swap.h"
+#include "widen.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -140,6 +142,18 @@ static size_t evict(struct lm_quota *from, const struct lm_victim *victim)
 	return gone;
 }
 
+/* Among pages that have markers a hidden one is VM areas of its own: where these
+ * are short it is not seen whether it is used. */
+static void hide(const struct lm_victim *victim)
+{
+	uintptr_t end = victim->start + (victim->pages << LM_PAGE_SHIFT);
+
+	if (lm_guard_swap() && lm_widen_tight())
+		return;
+	lm_widen_hidden();
+	lm_evict_hide(victim->start, end);
+}
+
 /* Evict some n frames. Returns false if none can go now. */
 static bool make_room(struct lm_quota *quota, size_t n)
 {
@@ -155,9 +169,7 @@ static bool make_room(struct lm_quota *quota, size_t n)
 		if (!lm_quota_next(quota, &from, &victim, &count))
 			break;
 		if (victim.hide) {
-			lm_evict_hide(victim.start,
-				      victim.start +
-					      (victim.pages << LM_PAGE_SHIFT));
+			hide(&victim);
 			in_vain++;
 			continue;
 		}

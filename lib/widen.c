@@ -302,6 +302,11 @@ bool lm_widen_tight(void)
 	       atomic_load_explicit(&to_evict, memory_order_relaxed);
 }
 
+void lm_widen_hidden(void)
+{
+	atomic_fetch_add_explicit(&shown, 1, memory_order_relaxed);
+}
+
 void lm_widen_refused(void)
 {
 	if (lm_resident_limited())

@@ -252,9 +252,8 @@ long lm_place_over(uintptr_t dst, const void *src, size_t len, uintptr_t low,
 /* The same page twice: the marker must not be seen as a page. */
 static int try_over(uintptr_t page)
 {
-	static const char bytes[LM_PAGE] __attribute__((aligned(LM_PAGE))) = {
-		[7] = 77
-	};
+	static const char bytes[LM_PAGE]
+		__attribute__((aligned(LM_PAGE))) = { [7] = 77 };
 	int err = lm_os_madvise(page, LM_PAGE, MADV_GUARD_INSTALL);
 	long n;
 

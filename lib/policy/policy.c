@@ -69,8 +69,8 @@ static uint32_t chance(struct lm_frames *frames, enum lm_frame_list shown,
 	uint32_t waiting = frames->list[hidden].count;
 
 	*verdict = LM_POLICY_EVICT;
-	if (!id || enough_wait(waiting,
-			       (frames->list[shown].count + waiting + 3) / 4))
+	if (!id ||
+	    enough_wait(waiting, (frames->list[shown].count + waiting + 3) / 4))
 		return frames->list[hidden].oldest;
 	*verdict = LM_POLICY_HIDE;
 	lm_frames_move(frames, id, hidden);
