@@ -15,6 +15,7 @@
 #include "evict.h"
 #include "fault.h"
 #include "gate.h"
+#include "guard.h"
 #include "os_linux.h"
 #include "resident.h"
 #include "start.h"
@@ -61,6 +62,8 @@ static void drop_direct(uintptr_t from, uintptr_t to)
 			continue;
 		lm_stats_add(LM_COUNT_pages_dropped,
 			     (run.end - run.start) >> LM_PAGE_SHIFT);
+		if (run.guard)
+			lm_guard_remove(run.start, run.end);
 		lm_change_forget(run.start, run.end);
 	}
 }
@@ -227,6 +230,21 @@ static void page_out(uintptr_t start, uintptr_t end)
 	lm_os_restore_signals(mask);
 }
 
+/* The program's own guard regions: ours go, and no more come. */
+static int give_guards(uintptr_t start, uintptr_t end)
+{
+	struct lm_change change;
+	int ret = lm_change_begin(&change, start, end);
+
+	if (ret < 0)
+		return ret;
+	ret = lm_guard_close(start, end);
+	if (!ret)
+		each_area(start, end, mark, LM_AREA_GUARDS);
+	lm_change_end(&change);
+	return ret;
+}
+
 static bool any_copied(uintptr_t start, uintptr_t end)
 {
 	uint64_t mask = lm_os_block_signals();
@@ -253,6 +271,12 @@ static int advise(uintptr_t start, size_t len, int advice)
 		 * place of a file's. */
 		if (any_copied(start, end))
 			return -EINVAL;
+		break;
+	case MADV_GUARD_INSTALL:
+	case MADV_GUARD_REMOVE:
+		ret = give_guards(start, end);
+		if (ret < 0)
+			return ret;
 		break;
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:

@@ -35,6 +35,7 @@ struct lm_area {
 	int prot;               /* what the program asked for */
 	unsigned flags;         /* LM_AREA_... */
 	_Atomic bool primed;    /* it was written to: see lm_area_prime() */
+	_Atomic bool no_guard;  /* its mapping takes none: see guard.h */
 	size_t cluster;         /* bytes, a power of two, <= LM_BLOCK */
 };
 

@@ -129,10 +129,12 @@ int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
 	if (area->prot == PROT_NONE)
 		return lm_os_mprotect(start, end - start, PROT_NONE);
 	while (lm_page_run(run.end, end, &run)) {
-		if (run.state < LM_PAGE_CLEAN)
-			continue; /* hidden already, in whatever way */
+		if (run.state < LM_PAGE_CLEAN && !run.guard)
+			continue; /* hidden already */
 		ret = lm_os_mprotect(run.start, run.end - run.start,
-				     lm_fault_prot(area, run.state));
+				     run.guard
+					     ? area->prot
+					     : lm_fault_prot(area, run.state));
 		if (ret < 0)
 			return ret;
 	}

@@ -2,7 +2,8 @@
  * evict.c -- the way out of memory, in phases.
  *
  *  1 claim   inside the gate: pages that are neither busy nor pinned
- *  2 hide    no thread can read or write them any more
+ *  2 hide    no thread can read or write them any more; what need not be saved
+ *            and can have markers (guard.h) is hidden and dropped in one, in 4
  *  3 save    private dirty pages go to swap, shared ones of a store to it; what
  *            cannot be saved stays, hidden and dirty
  *  4 drop    the kernel takes the frames
@@ -20,6 +21,7 @@
 #include "demote.h"
 #include "fault.h"
 #include "gate.h"
+#include "guard.h"
 #include "os_linux.h"
 #include "place/place.h"
 #include "resident.h"
@@ -27,6 +29,7 @@
 #include "step.h"
 #include "swap/swap.h"
 #include "turn.h"
+#include "widen.h"
 
 #include <string.h>
 
@@ -42,6 +45,9 @@ struct prey {
 	struct lm_quota *quota;    /* the same */
 	uint64_t offset;           /* of start, in the store */
 	bool shared, zero;
+	bool guards; /* what is clean can have markers */
+	bool swaps;  /* and so can what went to swap */
+	int prot;    /* the area's */
 	struct lm_slot *slot;
 };
 
@@ -136,6 +142,11 @@ static bool claim(struct prey *prey, uintptr_t start, uintptr_t end,
 		prey->offset = area->offset + (prey->start - area->start);
 		prey->shared = area->flags & LM_AREA_SHARED;
 		prey->zero = area->store->kind == LM_STORE_ZERO;
+		/* Where a clean page has the area's own protection. */
+		prey->guards = lm_guard_can(area) &&
+			       lm_fault_prot(area, LM_PAGE_CLEAN) == area->prot;
+		prey->swaps = lm_guard_can_swap(area);
+		prey->prot = area->prot;
 		claim_all(prey, least);
 	}
 	if (prey->count)
@@ -160,9 +171,36 @@ static bool next_run(const struct prey *prey, uintptr_t *at, uintptr_t *end,
 	return start < prey->end;
 }
 
-static bool shown(const struct prey *prey, uintptr_t at)
+/* The kernel has its content, whatever becomes of the page. */
+static bool plain(const struct prey *prey, uintptr_t at)
 {
-	return taken(prey, at) && was(at) >= LM_PAGE_CLEAN;
+	if (prey->shared)
+		return lm_store_direct(prey->store);
+	return !dirty(was(at)) && !lm_page_swap(lm_page_word_of(at));
+}
+
+/* In sight, and to be given a marker: nothing is lost by it. */
+static bool to_mark(const struct prey *prey, uintptr_t at)
+{
+	return taken(prey, at) && prey->guards && was(at) >= LM_PAGE_CLEAN &&
+	       plain(prey, at);
+}
+
+/* And that nobody can write: swap has it, or it is nothing. */
+static bool to_mark_clean(const struct prey *prey, uintptr_t at)
+{
+	return taken(prey, at) && prey->swaps && was(at) == LM_PAGE_CLEAN;
+}
+
+static bool to_hide(const struct prey *prey, uintptr_t at)
+{
+	return taken(prey, at) && was(at) >= LM_PAGE_CLEAN &&
+	       !to_mark(prey, at);
+}
+
+static bool to_hide_out(const struct prey *prey, uintptr_t at)
+{
+	return to_hide(prey, at) && !to_mark_clean(prey, at);
 }
 
 static bool to_save(const struct prey *prey, uintptr_t at)
@@ -170,18 +208,25 @@ static bool to_save(const struct prey *prey, uintptr_t at)
 	return taken(prey, at) && dirty(was(at));
 }
 
+static bool marked(uintptr_t at)
+{
+	return atomic_load_explicit(lm_page_word_of(at), memory_order_relaxed) &
+	       LM_PAGE_GUARD;
+}
+
 static bool to_drop(const struct prey *prey, uintptr_t at)
 {
-	return taken(prey, at) && !kept(prey, at);
+	return taken(prey, at) && !kept(prey, at) && !marked(at);
 }
 
 /* -- 2 hide --------------------------------------------------------------------- */
 
-static int hide(const struct prey *prey)
+static int hide_runs(const struct prey *prey,
+		     bool (*wanted)(const struct prey *prey, uintptr_t at))
 {
 	uintptr_t end;
 
-	for (uintptr_t at = prey->start; next_run(prey, &at, &end, shown);
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, wanted);
 	     at = end) {
 		int ret;
 
@@ -191,6 +236,46 @@ static int hide(const struct prey *prey)
 		if (ret < 0)
 			return ret;
 	}
+	return 0;
+}
+
+static void say_marked(uintptr_t at, uintptr_t end, bool are)
+{
+	for (; at < end; at += LM_PAGE)
+		lm_page_set_guard(lm_page_word_of(at), are);
+}
+
+/* Markers, and what they have below them: the area's protection. The word says
+ * so first: a marker that is not there is found out, one that nobody expects
+ * would be in the way. */
+static int put(const struct prey *prey, uintptr_t at, uintptr_t end, bool prot)
+{
+	int ret;
+
+	say_marked(at, end, true);
+	lm_turn_wait();
+	ret = lm_guard_install(at, end);
+	if (!ret && prot)
+		ret = lm_os_mprotect(at, end - at, prey->prot);
+	/* Too many VM areas: hidden by protection. */
+	if (ret < 0 && !lm_os_mprotect(at, end - at, PROT_NONE)) {
+		lm_guard_remove(at, end);
+		say_marked(at, end, false);
+	}
+	lm_turn_done();
+	return ret;
+}
+
+/* Hidden, and dropped: the kernel, or swap, has what they were. */
+static int mark(const struct prey *prey,
+		bool (*wanted)(const struct prey *prey, uintptr_t at))
+{
+	uintptr_t end;
+
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, wanted);
+	     at = end)
+		if (put(prey, at, end, wanted == to_mark_clean) < 0)
+			return hide_runs(prey, wanted);
 	return 0;
 }
 
@@ -293,15 +378,36 @@ static int save(struct prey *prey)
 
 /* -- 4 drop, 5 settle -------------------------------------------------------------- */
 
+/* Does a page beside them have the area's protection, that they would part? */
+static bool open_beside(uintptr_t page)
+{
+	lm_page_word *word = lm_page_word_of(page);
+	uint64_t seen =
+		word ? atomic_load_explicit(word, memory_order_relaxed) : 0;
+
+	return seen & LM_PAGE_GUARD || LM_PAGE_STATE(seen) == LM_PAGE_DIRTY;
+}
+
+static bool among_open(uintptr_t at, uintptr_t end)
+{
+	return (at & (LM_BLOCK - 1) && open_beside(at - LM_PAGE)) ||
+	       (end & (LM_BLOCK - 1) && open_beside(end));
+}
+
 /* Pages that the kernel does not let go stay what they are, hidden. */
 static void drop(struct prey *prey)
 {
 	uintptr_t end;
 
+	mark(prey, to_mark);
+	mark(prey, to_mark_clean);
 	for (uintptr_t at = prey->start; next_run(prey, &at, &end, to_drop);
 	     at = end) {
 		int ret;
 
+		if (prey->swaps && among_open(at, end) &&
+		    !put(prey, at, end, true))
+			continue;
 		lm_turn_wait();
 		ret = lm_os_madvise(at, end - at, MADV_DONTNEED);
 		lm_turn_done();
@@ -366,7 +472,7 @@ static size_t take(struct prey *prey)
 	size_t gone;
 
 	lm_step(LM_STEP_EVICT_CLAIMED, prey->start);
-	if (hide(prey) < 0) {
+	if (hide_runs(prey, to_hide_out) < 0) {
 		prey->left += prey->count;
 		give_up(prey);
 		return 0;
@@ -395,6 +501,8 @@ size_t lm_evict(uintptr_t start, uintptr_t end, size_t *left)
 		lm_demote(); /* what goes now is to find room in the pool */
 		if (claim(&prey, start, end, LM_PAGE_HIDDEN_CLEAN))
 			gone += take(&prey);
+		if (prey.count && lm_widen_tight())
+			lm_guard_shut(prey.start);
 		*left += prey.left;
 	}
 	return gone;
@@ -410,7 +518,8 @@ size_t lm_evict_hide(uintptr_t start, uintptr_t end)
 			continue;
 		/* If it fails, a page that is said to be hidden and is not is
 		 * only touched unseen. */
-		hide(&prey);
+		mark(&prey, to_mark);
+		hide_runs(&prey, to_hide);
 		give_up(&prey);
 		hidden += prey.count;
 	}

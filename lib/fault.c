@@ -9,6 +9,7 @@
 
 #include "bounce.h"
 #include "gate.h"
+#include "guard.h"
 #include "os_linux.h"
 #include "place/place.h"
 #include "resident.h"
@@ -25,7 +26,10 @@ struct claim {
 	uintptr_t page;       /* the one that was touched */
 	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
 	bool wide;            /* all pages around that are in the same state */
-	bool alone;           /* no page around: one of them is damaged */
+	bool alone;           /* no page around: it failed with them */
+	bool guard;           /* they are hidden by markers: see guard.h */
+	bool opened;          /* the block was, or could not be */
+	bool heal;            /* a marker may be where none should be */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
 	size_t cluster;          /* bytes: of the frames */
@@ -34,6 +38,8 @@ struct claim {
 	uintptr_t ahead;       /* of a stream in a file: what comes next; 0 */
 	bool prime;            /* the first write to a private area */
 	int prot, rest_prot;   /* to reveal them with */
+	int area_prot;
+	uintptr_t low, high; /* the area's part of the block */
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
 	struct lm_quota *quota; /* the same; NULL: the area has none */
@@ -42,9 +48,12 @@ struct claim {
 };
 
 /* What came of an attempt to claim. */
-enum verdict { CLAIMED, WAIT, FOREIGN, NO_MEMORY };
+enum verdict { CLAIMED, OPEN, WAIT, FOREIGN, NO_MEMORY };
 
 #define WIDE ((uintptr_t)1 << 30)
+
+/* How often a block's worth of frames is evicted for want of a VM area. */
+#define SHEDS 16
 
 /* The kernel's own reading ahead does for less. */
 #define AHEAD_MIN ((uintptr_t)256 * 1024)
@@ -79,14 +88,28 @@ static bool allowed(int prot, enum lm_access access)
 	return false;
 }
 
-/* What a page in state `from` becomes by this access. Where the trap cannot
- * tell, a fault on a page that is readable already was a write. */
-static enum lm_page_state next_state(const struct lm_area *area,
-				     enum lm_page_state from,
-				     enum lm_access access)
+/* To show a page of a private area without PROT_WRITE, among others that have
+ * markers, makes VM areas again. What is won: it is known whether it changes.
+ * Of zeros the pager finds that out by looking, without a limit nobody asks, and
+ * when VM areas are short a page is rather written to swap once more. */
+static bool not_tracked(const struct lm_area *area, const struct claim *claim)
 {
-	bool write = access == LM_WRITE ||
-		     (access == LM_UNKNOWN && from == LM_PAGE_CLEAN);
+	bool zeros =
+		area->store == &lm_store_zero && claim->from == LM_PAGE_ABSENT;
+
+	return claim->guard && !(area->flags & LM_AREA_SHARED) &&
+	       (zeros || !lm_resident_bounded(area->quota) || lm_widen_tight());
+}
+
+/* What the page becomes by this access. Where the trap cannot tell, a fault on
+ * a page that is readable already was a write. */
+static enum lm_page_state next_state(const struct lm_area *area,
+				     const struct claim *claim)
+{
+	enum lm_page_state from = claim->from;
+	bool write = claim->access == LM_WRITE ||
+		     (claim->access == LM_UNKNOWN && from == LM_PAGE_CLEAN) ||
+		     not_tracked(area, claim);
 
 	if (from == LM_PAGE_DIRTY || from == LM_PAGE_HIDDEN_DIRTY ||
 	    (write && area->prot & PROT_WRITE))
@@ -120,6 +143,9 @@ static void reach(struct lm_area *area, struct claim *claim)
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to ||
 	    claim->alone)
 		cluster = LM_PAGE;
+	/* Each of these appears at once: what comes back at once, or none. */
+	if (claim->guard && claim->from == LM_PAGE_SWAPPED)
+		cluster = lm_min(cluster, LM_SWAP_BATCH * LM_PAGE);
 	/* A page that is not written must not become dirty. */
 	if (claim->from == LM_PAGE_CLEAN && neighbours_differ(area, claim))
 		cluster = LM_PAGE;
@@ -145,8 +171,9 @@ static void reach(struct lm_area *area, struct claim *claim)
 	claim->end = lm_max(claim->end, end);
 }
 
-static bool claim_one(uintptr_t addr, enum lm_page_state from)
+static bool claim_one(const struct claim *claim, uintptr_t addr)
 {
+	enum lm_page_state from = claim->from;
 	lm_page_word *word = lm_page_make(addr);
 	uint64_t seen;
 
@@ -155,6 +182,7 @@ static bool claim_one(uintptr_t addr, enum lm_page_state from)
 	seen = atomic_load_explicit(word, memory_order_relaxed);
 	/* A clean page that is not going to be written keeps its swap. */
 	while (LM_PAGE_STATE(seen) == from &&
+	       !(seen & LM_PAGE_GUARD) == !claim->guard &&
 	       !(from == LM_PAGE_CLEAN && LM_PAGE_SWAP(seen)))
 		if (lm_page_claim(word, &seen))
 			return true;
@@ -166,9 +194,9 @@ static void claim_neighbours(struct claim *claim)
 {
 	uintptr_t low = claim->page, high = claim->page + LM_PAGE;
 
-	while (low > claim->start && claim_one(low - LM_PAGE, claim->from))
+	while (low > claim->start && claim_one(claim, low - LM_PAGE))
 		low -= LM_PAGE;
-	while (high < claim->end && claim_one(high, claim->from))
+	while (high < claim->end && claim_one(claim, high))
 		high += LM_PAGE;
 	claim->start = low;
 	claim->end = high;
@@ -193,6 +221,11 @@ static void remember(struct lm_area *area, struct claim *claim)
 	claim->rest = claim->to;
 	if (!claim->until && neighbours_differ(area, claim))
 		claim->rest = LM_PAGE_CLEAN;
+	claim->heal =
+		claim->from == claim->to && !(area->flags & LM_AREA_GUARDS);
+	claim->area_prot = area->prot;
+	claim->low = lm_max(claim->page & ~(LM_BLOCK - 1), area->start);
+	claim->high = lm_min((claim->page | (LM_BLOCK - 1)) + 1, area->end);
 	claim->prot = lm_fault_prot(area, claim->to);
 	claim->rest_prot = lm_fault_prot(area, claim->rest);
 	claim->store = area->store;
@@ -207,10 +240,27 @@ static void remember(struct lm_area *area, struct claim *claim)
 	claim->offset = area->offset + (claim->start - area->start);
 }
 
+/* Would this fault make VM areas of its own beside those of others? But what an
+ * eviction has to hide first, and cannot give a marker then, is hidden by its
+ * protection. */
+static bool worth_opening(const struct lm_area *area, const struct claim *claim)
+{
+	if (claim->opened || lm_page_resident(claim->from) || claim->guard ||
+	    claim->stream || claim->until ||
+	    claim->end - claim->start >= LM_BLOCK)
+		return false;
+	if (lm_guard_can_swap(area))
+		return true;
+	return claim->from == LM_PAGE_ABSENT && lm_guard_can(area) &&
+	       (!lm_resident_bounded(area->quota) ||
+		lm_fault_prot(area, LM_PAGE_CLEAN) == area->prot);
+}
+
 /* Inside the gate: claim the page and its neighbours. */
 static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 			       lm_page_word **word, uint32_t *ticket)
 {
+	bool first = !lm_page_word_of(claim->page); /* in its block */
 	uint64_t seen;
 
 	*word = lm_page_make(claim->page);
@@ -226,7 +276,8 @@ static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 		}
 	} while (!lm_page_claim(*word, &seen));
 	claim->from = LM_PAGE_STATE(seen);
-	claim->to = next_state(area, claim->from, claim->access);
+	claim->guard = seen & LM_PAGE_GUARD;
+	claim->to = next_state(area, claim);
 	claim->quota = area->quota;
 	claim->cluster =
 		lm_min(area->cluster, lm_resident_cluster(area->quota));
@@ -234,6 +285,10 @@ static enum verdict claim_page(struct lm_area *area, struct claim *claim,
 			  !lm_page_resident(claim->from);
 	claim->stream = false;
 	reach(area, claim);
+	if (!first && worth_opening(area, claim)) {
+		lm_page_settle(*word, claim->from);
+		return OPEN;
+	}
 	claim_neighbours(claim);
 	if (claim->adaptive)
 		lm_stream_claimed(&claim->slot->streams, claim->page,
@@ -341,13 +396,60 @@ static void settle(const struct claim *claim, enum lm_page_state page,
 	lm_gate_filled(claim->slot);
 }
 
+static int place_direct(const struct claim *claim, uintptr_t at,
+			const void *buffer, size_t len)
+{
+	bool file = claim->store == &lm_store_file;
+	int ret = lm_place_direct_write(at, buffer, len, file);
+
+	/* A marker that nobody expected, as after a fork? */
+	if (ret < 0 && lm_guard_anonymous() && !lm_guard_remove(at, at + len))
+		ret = lm_place_direct_write(at, buffer, len, file);
+	return ret;
+}
+
+/* Of claimed pages: hidden by protection, and no longer by markers. */
+static int cover(uintptr_t at, uintptr_t end)
+{
+	int ret = lm_os_mprotect(at, end - at, PROT_NONE);
+
+	return ret < 0 ? ret : lm_guard_remove(at, end);
+}
+
+/* Over their markers: seen from the moment that they are there. What
+ * userfaultfd cannot place, for want of a descriptor or memory, is placed while
+ * it is hidden otherwise. */
+static int place_over(const struct claim *claim, uintptr_t at,
+		      const char *buffer, size_t len)
+{
+	long n = lm_place_over(at, buffer, len, claim->low, claim->high);
+	uintptr_t end = at + len;
+	int ret;
+
+	if (n == (long)len)
+		return 0;
+	if (n > 0) {
+		at += (size_t)n;
+		buffer += n;
+	}
+	ret = cover(at, end);
+	if (!ret)
+		ret = place_direct(claim, at, buffer, end - at);
+	if (!ret)
+		ret = lm_os_mprotect(at, end - at, claim->rest_prot);
+	if (!ret && claim->prot != claim->rest_prot && claim->page >= at)
+		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	return ret;
+}
+
 static int place(const struct claim *claim, uintptr_t at, const void *buffer,
 		 size_t len)
 {
+	if (claim->guard)
+		return place_over(claim, at, buffer, len);
 	if (!lm_store_direct(claim->store))
 		return lm_place->write(at, buffer, len);
-	return lm_place_direct_write(at, buffer, len,
-				     claim->store == &lm_store_file);
+	return place_direct(claim, at, buffer, len);
 }
 
 static int swap_in(uintptr_t at, void *buffer, size_t len)
@@ -414,6 +516,8 @@ static void populate(const struct claim *claim)
 		/* The writes that follow find their pages. */
 		lm_os_madvise(claim->start, claim->end - claim->start,
 			      MADV_POPULATE_WRITE);
+	else if (claim->guard && claim->store->kind == LM_STORE_ZERO)
+		return; /* one exception for the touched page costs less */
 	else if (claim->store->kind == LM_STORE_ZERO ||
 		 claim->to == LM_PAGE_DIRTY)
 		lm_os_madvise(claim->page, LM_PAGE, how);
@@ -422,13 +526,46 @@ static void populate(const struct claim *claim)
 			      MADV_POPULATE_READ);
 }
 
+static int protect(const struct claim *claim)
+{
+	bool alone = claim->end - claim->start == LM_PAGE;
+	int all = alone ? claim->prot : claim->rest_prot, ret = 0;
+
+	/* Where there are markers the protection is the area's. */
+	if (!claim->guard || all != claim->area_prot)
+		ret = lm_os_mprotect(claim->start, claim->end - claim->start,
+				     all);
+	if (!ret && claim->prot != all)
+		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	return ret;
+}
+
+/* What fails here leaves nothing in sight, and no markers. */
+static int fill_over(const struct claim *claim)
+{
+	int ret = protect(claim);
+
+	if (!ret)
+		ret = fill(claim);
+	if (ret < 0 && !cover(claim->start, claim->end))
+		for (uintptr_t at = claim->start; at < claim->end;
+		     at += LM_PAGE)
+			lm_page_set_guard(lm_page_word_of(at), false);
+	return ret;
+}
+
 static int reveal(const struct claim *claim)
 {
-	int ret = lm_os_mprotect(claim->start, claim->end - claim->start,
-				 claim->rest_prot);
+	int ret;
 
-	if (!ret && claim->prot != claim->rest_prot)
-		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	if (claim->guard && to_fill(claim))
+		return fill_over(claim);
+	ret = protect(claim);
+	if (!ret && claim->guard)
+		return lm_guard_remove(claim->start, claim->end);
+	/* There may be one all the same; a kernel that has none refuses. */
+	if (!ret && claim->heal)
+		lm_guard_remove(claim->start, claim->end);
 	return ret;
 }
 
@@ -465,14 +602,15 @@ static int bring(const struct claim *claim)
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
-	if (to_fill(claim))
+	if (to_fill(claim) && !claim->guard)
 		ret = fill(claim);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		bool turn = lm_turn_begin();
 
 		prime(claim);
-		if (!resident && claim->to == LM_PAGE_DIRTY)
+		if (!resident && claim->to == LM_PAGE_DIRTY &&
+		    !(claim->guard && to_fill(claim)))
 			say_filled(claim);
 		ret = reveal(claim);
 		lm_turn_end(turn);
@@ -516,17 +654,18 @@ static enum lm_served fail(const struct claim *claim, int error)
 
 /* At the limit of VM areas the kernel can split none: can there be fewer? By
  * evicting, or by revealing the pages around, up to where it did. */
-static bool may_join(const struct claim *claim)
+static bool may_join(const struct claim *claim, unsigned refused)
 {
+	/* What goes joins only what lies beside it: perhaps not enough. */
 	if (lm_resident_bounded(claim->quota))
-		return lm_options.strict <= 0;
-	return lm_store_direct(claim->store);
+		return lm_options.strict <= 0 && refused < SHEDS;
+	return lm_store_direct(claim->store) && !refused;
 }
 
-/* It may have failed for a neighbour that nobody asked for. */
-static bool unlucky(const struct claim *claim)
+/* It may have failed for neighbours that nobody asked for. */
+static bool unlucky(const struct claim *claim, int error)
 {
-	return claim->from == LM_PAGE_SWAPPED &&
+	return (claim->from == LM_PAGE_SWAPPED || error == -EAGAIN) &&
 	       claim->end - claim->start > LM_PAGE;
 }
 
@@ -540,21 +679,24 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 	struct claim claim;
 	int ret;
 
-	claim.wide = claim.alone = false;
+	unsigned refused = 0;
+
+	claim.wide = claim.alone = claim.opened = false;
 	for (;;) {
 		claim.until = until;
 		switch (enter_and_claim(&claim, addr, access)) {
 		case CLAIMED:
 			ret = bring(&claim);
-			if (ret == -ENOMEM && !claim.wide && may_join(&claim)) {
+			if (ret == -ENOMEM && may_join(&claim, refused++)) {
 				settle(&claim, claim.from, claim.from);
 				claim.wide = true;
+				lm_widen_refused();
 				if (lm_resident_bounded(claim.quota))
 					lm_resident_shed(claim.quota,
 							 LM_BLOCK_PAGES);
 				continue;
 			}
-			if (ret < 0 && unlucky(&claim)) {
+			if (ret < 0 && unlucky(&claim, ret)) {
 				settle(&claim, claim.from, claim.from);
 				claim.alone = true;
 				continue;
@@ -574,6 +716,10 @@ static enum lm_served serve(uintptr_t addr, enum lm_access access,
 				lm_widen_note(claim.slot, claim.page,
 					      claim.quota);
 			return LM_SERVED;
+		case OPEN:
+			lm_guard_open(claim.page);
+			claim.opened = true;
+			continue;
 		case WAIT:
 			lm_stats_add(LM_COUNT_faults_waited, 1);
 			continue;
@@ -731,7 +877,7 @@ static int bring_back(struct claim *claim)
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
-	ret = fill(claim);
+	ret = claim->guard ? 0 : fill(claim);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		/* A fault goes first. */
@@ -747,7 +893,7 @@ static int bring_back(struct claim *claim)
 
 size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most)
 {
-	struct claim claim = { .wide = false };
+	struct claim claim = { .opened = true };
 	int ret;
 
 	*at = next_swapped(*at, end);

@@ -100,6 +100,10 @@ struct lazymap_options {
 	 * start while there is one thread. Where that cannot be done, nothing
 	 * is: it is no error. See "System calls" in lazymap(7). */
 	int syscall_trap;
+	/* LAZYMAP_GUARD: -1 (in the environment: 0), pages are hidden by their
+	 * protection only, and not by guard regions (madvise(2), Linux 6.13)
+	 * where the kernel has them. See "VM areas" in lazymap(7). */
+	int guard;
 };
 
 /*

@@ -38,7 +38,7 @@ static uint64_t written(uintptr_t start, uintptr_t end)
 	uint64_t sum = 0;
 
 	while (lm_page_run(run.end, end, &run))
-		if (run.state == LM_PAGE_DIRTY)
+		if (run.state == LM_PAGE_DIRTY || run.guard)
 			sum += run.end - run.start;
 	return sum;
 }

@@ -16,6 +16,13 @@ static _Atomic uint32_t before_start = 1;
 /* Wiped by the kernel in a forked child; immutable pointer after the start. */
 static _Atomic uint32_t *lm_os_alive = &before_start;
 
+bool lm_os_present(uintptr_t page)
+{
+	unsigned char vec = 0;
+
+	return !lm_sys(SYS_mincore, page, LM_PAGE, &vec) && vec & 1;
+}
+
 void lm_os_wait(const _Atomic uint32_t *word, uint32_t value)
 {
 	lm_sys(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0);

@@ -80,6 +80,9 @@ static inline int lm_os_madvise(uintptr_t addr, size_t len, int advice)
 	return (int)lm_sys(SYS_madvise, addr, len, advice);
 }
 
+/* Does the kernel hold a page there, without asking for one? */
+bool lm_os_present(uintptr_t page);
+
 /* Sleep while *word == value; returns for any reason: callers look again. */
 void lm_os_wait(const _Atomic uint32_t *word, uint32_t value);
 /* The same, for at most `ns` (under a second). */

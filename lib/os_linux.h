@@ -48,6 +48,13 @@
 #define MADV_COLLAPSE 25
 #endif
 
+#ifndef MADV_GUARD_INSTALL /* 6.13; of files 6.15 */
+#define MADV_GUARD_INSTALL 102
+#endif
+#ifndef MADV_GUARD_REMOVE /* 6.13; of files 6.15 */
+#define MADV_GUARD_REMOVE 103
+#endif
+
 #ifndef MLOCK_ONFAULT /* 4.4 */
 #define MLOCK_ONFAULT 1
 #endif

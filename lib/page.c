@@ -137,13 +137,27 @@ void lm_page_set_filled(lm_page_word *word)
 	atomic_fetch_or_explicit(word, LM_PAGE_FILLED, memory_order_relaxed);
 }
 
+void lm_page_set_guard(lm_page_word *word, bool guard)
+{
+	assert(LM_PAGE_STATE(*word) == LM_PAGE_BUSY);
+	if (guard)
+		atomic_fetch_or_explicit(word, LM_PAGE_GUARD,
+					 memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(word, ~LM_PAGE_GUARD,
+					  memory_order_relaxed);
+}
+
 void lm_page_settle(lm_page_word *word, enum lm_page_state state)
 {
 	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), new;
+	uint64_t gone = 0xff;
 
 	assert(legal(LM_PAGE_STATE(old), state));
+	if (state >= LM_PAGE_CLEAN)
+		gone |= LM_PAGE_GUARD;
 	do {
-		new = (old & ~(uint64_t)0xff) | state;
+		new = (old & ~gone) | state;
 	} while (!atomic_compare_exchange_weak_explicit(
 		word, &old, new, memory_order_release, memory_order_relaxed));
 	if (old & LM_PAGE_WAITED)
@@ -203,6 +217,12 @@ uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end)
 	return end;
 }
 
+static bool in_run(const struct lm_run *run, const lm_page_word *word)
+{
+	return word && LM_PAGE_STATE(*word) == run->state &&
+	       !(*word & LM_PAGE_GUARD) == !run->guard;
+}
+
 bool lm_page_run(uintptr_t from, uintptr_t end, struct lm_run *run)
 {
 	uintptr_t at = lm_page_next_block(from, end);
@@ -211,17 +231,16 @@ bool lm_page_run(uintptr_t from, uintptr_t end, struct lm_run *run)
 		return false;
 	run->start = from;
 	run->state = LM_PAGE_ABSENT;
+	run->guard = false;
 	if (at > from) {
 		run->end = at;
 		return true;
 	}
 	run->state = LM_PAGE_STATE(*lm_page_word_of(from));
-	for (at = from + LM_PAGE; at < end; at += LM_PAGE) {
-		lm_page_word *word = lm_page_word_of(at);
-
-		if (!word || LM_PAGE_STATE(*word) != run->state)
+	run->guard = *lm_page_word_of(from) & LM_PAGE_GUARD;
+	for (at = from + LM_PAGE; at < end; at += LM_PAGE)
+		if (!in_run(run, lm_page_word_of(at)))
 			break;
-	}
 	run->end = at;
 	return true;
 }
@@ -373,6 +392,13 @@ void lm_page_unpin(uintptr_t start, uintptr_t end)
 	}
 }
 
+void lm_page_clear_guards(uintptr_t start, uintptr_t end)
+{
+	for (; (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)
+		atomic_fetch_and_explicit(lm_page_word_of(start),
+					  ~LM_PAGE_GUARD, memory_order_relaxed);
+}
+
 bool lm_page_pinned(uintptr_t start, uintptr_t end)
 {
 	for (; (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)
@@ -386,12 +412,16 @@ bool lm_page_pinned(uintptr_t start, uintptr_t end)
  * yet. What was clean is in swap or in the store; what was dirty is in swap
  * from the moment it has a handle (see evict.c), and in its frame before.
  */
-static enum lm_page_state forked_state(uint64_t word)
+static enum lm_page_state forked_state(uint64_t word, uintptr_t at)
 {
 	enum lm_page_state was = LM_PAGE_WAS(word);
 
-	if (word & LM_PAGE_FILLED)
-		return LM_PAGE_HIDDEN_DIRTY;
+	/* What was placed over its marker could be written from then on. */
+	if (word & LM_PAGE_GUARD && was == LM_PAGE_SWAPPED)
+		return lm_os_present(at) ? LM_PAGE_DIRTY : was;
+	if (word & LM_PAGE_FILLED) /* its marker may be gone already */
+		return word & LM_PAGE_GUARD ? LM_PAGE_DIRTY
+					    : LM_PAGE_HIDDEN_DIRTY;
 	if (!lm_page_resident(was))
 		return was;
 	if (LM_PAGE_SWAP(word))
@@ -413,12 +443,17 @@ size_t lm_page_forked(void)
 
 		if (LM_PAGE_STATE(*word) != LM_PAGE_BUSY)
 			continue;
-		state = forked_state(*word);
+		state = forked_state(*word, at);
 		fewer += lm_page_resident(LM_PAGE_WAS(*word)) &&
 			 !lm_page_resident(state);
 		/* The thread that would have counted it is not here. */
-		if (*word & LM_PAGE_FILLED)
+		if (!lm_page_resident(LM_PAGE_WAS(*word)) &&
+		    lm_page_resident(state))
 			lm_stats_add(LM_COUNT_pages_made_present, 1);
+		/* What it named stays as long as the process does: this is
+		 * rare, and the swap not this child's yet. */
+		if (state == LM_PAGE_DIRTY)
+			lm_page_set_swap(word, 0);
 		lm_page_settle(word, state);
 	}
 	return fewer;

@@ -7,10 +7,14 @@
  *
  * A word:
  *    63        28  27   26   16 15   8     7     6  4     3      2  0
- *   | swap handle | - |  pins  | unused | filled | was | waited | state |
+ *   | swap handle | - |  pins  | guard  | filled | was | waited | state |
  *
  * filled: BUSY, and about to be shown writable: from here on others may write
  * to it, so the frame is the content, whatever it was.
+ *
+ * guard (bit 8): the page is not hidden by its protection, which is the area's,
+ * but by a marker of the kernel's in its place (see guard.h). Only of pages that
+ * cannot be touched.
  *
  * state, and what the kernel's protection of the page is:
  *   ABSENT   none; the content is the store's
@@ -57,6 +61,7 @@ typedef _Atomic uint64_t lm_page_word;
 #define LM_PAGE_STATE(word) ((enum lm_page_state)((word)&7))
 #define LM_PAGE_WAITED ((uint64_t)1 << 3)
 #define LM_PAGE_FILLED ((uint64_t)1 << 7)
+#define LM_PAGE_GUARD ((uint64_t)1 << 8)
 #define LM_PAGE_WAS_SHIFT 4
 #define LM_PAGE_WAS(word)                                                      \
 	((enum lm_page_state)(((word) >> LM_PAGE_WAS_SHIFT) & 7))
@@ -96,8 +101,11 @@ bool lm_page_claim(lm_page_word *word, uint64_t *seen);
 /* Say of a BUSY page that it is `filled`. */
 void lm_page_set_filled(lm_page_word *word);
 
-/* BUSY -> state, waking who waits. */
+/* BUSY -> state, waking who waits. What can be touched then has no guard. */
 void lm_page_settle(lm_page_word *word, enum lm_page_state state);
+
+/* Of a page that the caller holds BUSY: what hides it. */
+void lm_page_set_guard(lm_page_word *word, bool guard);
 
 /* Of a page that the caller holds BUSY: its swap handle, and another one (0:
  * none). What the old one names is not freed. */
@@ -119,11 +127,12 @@ void lm_page_wait(lm_page_word *word, uint32_t ticket);
  */
 uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end);
 
-/* Walk over [start, end) by runs of pages in the same state. False at the
- * end. A hole (no block) is a run of ABSENT pages that ends with the block. */
+/* Walk over [start, end) by runs of pages in the same state that are hidden in
+ * the same way. False at the end. A hole (no block) is a run of ABSENT pages that ends with the block. */
 struct lm_run {
 	uintptr_t start, end;
 	enum lm_page_state state;
+	bool guard;
 };
 bool lm_page_run(uintptr_t from, uintptr_t end, struct lm_run *run);
 
@@ -151,6 +160,9 @@ lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
  */
 uintptr_t lm_page_pin(uintptr_t start, uintptr_t end, bool write);
 void lm_page_unpin(uintptr_t start, uintptr_t end);
+
+/* With the gate shut and no page of [start, end) BUSY: none has a guard. */
+void lm_page_clear_guards(uintptr_t start, uintptr_t end);
 
 /* Is any page of [start, end) pinned? With the gate shut. */
 bool lm_page_pinned(uintptr_t start, uintptr_t end);

@@ -14,6 +14,10 @@
 
 #include <sched.h>
 
+/* How long no fault is to come before room is made; the longer they do. */
+#define QUIET_MIN_NS 1000000
+#define QUIET_MAX_NS 8000000
+
 /* STARTING: until it runs; ENDING: it is told to end, until it has. */
 enum { NONE, STARTING, RUNNING, SLEEPING, ENDING };
 
@@ -38,6 +42,48 @@ static void sleep_here(bool not_yet)
 	atomic_compare_exchange_strong(&state, &seen, RUNNING);
 }
 
+static bool ending(void)
+{
+	return atomic_load(&state) == ENDING;
+}
+
+/*
+ * While faults come one after the other they make room for themselves: both
+ * would wait for the same lock of the address space, and each change of it
+ * would interrupt the other's processor. So two are no faster than one, and
+ * each fault takes longer.
+ */
+static void wait_for_quiet(void)
+{
+	uint64_t ns = QUIET_MIN_NS;
+	uint32_t seen;
+
+	do {
+		seen = lm_turn_count();
+		/* Woken to end, or for no reason. */
+		lm_os_wait_for(&state, RUNNING, ns);
+		ns = lm_min(2 * ns, QUIET_MAX_NS);
+	} while (lm_turn_count() != seen && !lm_ahead_waiting() && !ending());
+}
+
+/* Until a fault comes, or there is something else to do. 0: there is room
+ * enough; 1: perhaps not; -EBUSY: nothing can go. */
+static int make_room(void)
+{
+	uint32_t seen;
+	int more;
+
+	if (!lm_resident_low())
+		return 0;
+	wait_for_quiet();
+	seen = lm_turn_count();
+	do
+		more = lm_resident_reserve();
+	while (more > 0 && lm_turn_count() == seen && !lm_ahead_waiting() &&
+	       !ending());
+	return more;
+}
+
 static void work(void)
 {
 	struct sched_param none = { 0 };
@@ -45,12 +91,14 @@ static void work(void)
 	atomic_store(&state, RUNNING);
 	/* The fault that wakes it goes on, and does not make way for it. */
 	lm_sys(SYS_sched_setscheduler, 0, SCHED_BATCH, &none);
-	while (atomic_load(&state) != ENDING) {
+	while (!ending()) {
 		int more;
 
 		lm_turn_work(true);
-		more = lm_resident_reserve();
-		if (more > 0 || lm_ahead_step())
+		if (lm_ahead_step())
+			continue;
+		more = make_room();
+		if (more > 0)
 			continue;
 		lm_turn_work(false);
 		if (more < 0) /* all is locked or in use, or swap is full */

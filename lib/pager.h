@@ -2,9 +2,10 @@
  * pager.h -- the thread that makes room before it is needed, and fetches what is
  * said to be.
  *
- * None before there is more mapped than the limit lets in. With it, a fault
- * seldom waits for an eviction; without (options.threads -1) faults evict for
- * themselves.
+ * None before there is more mapped than the limit lets in. It makes room while no
+ * fault comes, so that the first ones after a pause need not wait for an
+ * eviction; those that come one after the other evict for themselves, and so do
+ * all without it (options.threads -1).
  *
  * SPDX-License-Identifier: MIT
  */

@@ -13,7 +13,7 @@
 static int ask_kernel(const struct lm_area *area, uintptr_t page, int prot)
 {
 	lm_page_word *word = lm_page_word_of(page);
-	int more = prot & ~area->prot, ret;
+	int more = prot & ~area->prot, before = PROT_NONE, ret;
 
 	if (!(area->flags & LM_AREA_SHARED) || area->store != &lm_store_file)
 		more &= PROT_EXEC;
@@ -22,12 +22,12 @@ static int ask_kernel(const struct lm_area *area, uintptr_t page, int prot)
 	ret = lm_os_mprotect(page, LM_PAGE, prot);
 	if (ret < 0)
 		return ret;
-	/* Both are what the page had a moment ago. */
-	return lm_os_mprotect(
-		page, LM_PAGE,
-		word && lm_page_present(*word)
-			? lm_fault_prot(area, LM_PAGE_STATE(*word))
-			: PROT_NONE);
+	if (word && *word & LM_PAGE_GUARD)
+		before = area->prot;
+	else if (word)
+		before = lm_fault_prot(area, LM_PAGE_STATE(*word));
+	/* It had that a moment ago. */
+	return lm_os_mprotect(page, LM_PAGE, before);
 }
 
 /* Inside a change. As mprotect, piece by piece: what comes before the piece

@@ -41,6 +41,18 @@ void lm_quota_came(struct lm_quota *quota, uintptr_t start, uintptr_t end,
 	lm_lock_drop(&lock);
 }
 
+void lm_quota_stayed(struct lm_quota *from, const struct lm_victim *victim)
+{
+	uintptr_t start = victim->start;
+	uintptr_t end = start + (victim->pages << LM_PAGE_SHIFT);
+
+	lm_lock_take(&lock);
+	for (; from->memory && start < end;
+	     start += victim->cluster << LM_PAGE_SHIFT)
+		lm_frames_stayed(&from->frames, start, victim->cluster);
+	lm_lock_drop(&lock);
+}
+
 /* With the lock: the next frame in [*at, end). 0: none. */
 static uint32_t next_frame(const struct lm_quota *quota, uintptr_t *at,
 			   uintptr_t end)
@@ -80,27 +92,31 @@ void lm_quota_cool(struct lm_quota *quota, uintptr_t start, uintptr_t end)
 
 /* -- Which goes next ------------------------------------------------------------ */
 
-static uint32_t frames_of_all(void)
+/* Frames that could not go count for less. */
+static uint32_t share_of(const struct lm_quota *quota)
 {
-	uint32_t sum = 0;
+	uint32_t stayed = quota->frames.list[LM_LIST_STAYED].count;
 
-	for (struct lm_quota *q = &lm_quota_process; q; q = q->next)
-		sum += q->frames.count;
-	return sum;
+	return quota->frames.count - stayed + (stayed + 7) / 8;
 }
 
 /* One of all tables for the process, each as often as it has frames: as the
- * kernel goes round its control groups. */
-static struct lm_quota *whose_turn(uint32_t count)
+ * kernel goes round its control groups. *count: the frames of all. */
+static struct lm_quota *whose_turn(uint32_t *count)
 {
 	struct lm_quota *quota = &lm_quota_process;
-	uint32_t at;
+	uint32_t at, shares = 0;
 
+	*count = 0;
+	for (struct lm_quota *q = quota; q; q = q->next) {
+		shares += share_of(q);
+		*count += q->frames.count;
+	}
 	/* Multiples of the golden ratio lie evenly. */
 	turn += 0x9E3779B9u;
-	at = (uint32_t)((uint64_t)turn * count >> 32);
-	for (; quota->next && at >= quota->frames.count; quota = quota->next)
-		at -= quota->frames.count;
+	at = (uint32_t)((uint64_t)turn * shares >> 32);
+	for (; quota->next && at >= share_of(quota); quota = quota->next)
+		at -= share_of(quota);
 	return quota;
 }
 
@@ -112,10 +128,8 @@ bool lm_quota_next(struct lm_quota *quota, struct lm_quota **from,
 	quota = table_of(quota);
 	lm_lock_take(&lock);
 	*count = quota->frames.count;
-	if (quota == &lm_quota_process && quota->next) {
-		*count = frames_of_all();
-		quota = whose_turn(*count);
-	}
+	if (quota == &lm_quota_process && quota->next)
+		quota = whose_turn(count);
 	*from = quota;
 	any = quota->memory && lm_frames_next(&quota->frames, policy, victim);
 	lm_lock_drop(&lock);
@@ -129,9 +143,9 @@ static bool join_one(struct lm_frames *frames, struct lm_victim *victim,
 {
 	uint32_t id = lm_frames_find(frames, end);
 
-	if (!id)
+	if (!id || frames->frame[id].pages != victim->cluster)
 		return false;
-	victim->pages += frames->frame[id].pages;
+	victim->pages += victim->cluster;
 	victim->neighbour = frames->frame[frames->frame[id].next].start;
 	lm_frames_remove(frames, id, true);
 	return true;
@@ -189,6 +203,7 @@ static void set(struct lm_quota *quota, size_t pages,
 	if (table->memory)
 		lm_frames_init(&quota->frames, table->memory, table->capacity);
 	atomic_store(&quota->pause_to, 0);
+	atomic_store(&quota->alone_to, 0);
 	atomic_store(&quota->said_over, 0);
 	atomic_store(&quota->max, pages);
 	find_least();

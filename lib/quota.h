@@ -30,6 +30,7 @@ struct lm_quota {
 	_Atomic size_t max;        /* pages; 0: no limit; the gate drained */
 	_Atomic size_t used;       /* frames counted; with a limit only */
 	_Atomic uint64_t pause_to; /* when to try to evict again */
+	_Atomic uint64_t alone_to; /* when again more than one at once */
 	_Atomic int said_over;
 	struct lm_frames frames; /* guarded by quota.c's lock */
 	void *memory;            /* of frames; NULL: none; the same */
@@ -46,6 +47,8 @@ extern struct lm_quota lm_quota_process;
  * not any more; they are to go before others. */
 void lm_quota_came(struct lm_quota *quota, uintptr_t start, uintptr_t end,
 		   size_t cluster, bool cold);
+/* A victim out of its table could not go, or not all of it. */
+void lm_quota_stayed(struct lm_quota *from, const struct lm_victim *victim);
 void lm_quota_forget(struct lm_quota *quota, uintptr_t start, uintptr_t end);
 void lm_quota_cool(struct lm_quota *quota, uintptr_t start, uintptr_t end);
 

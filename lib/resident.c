@@ -13,9 +13,11 @@
 #include "evict.h"
 #include "fault.h"
 #include "gate.h"
+#include "guard.h"
 #include "pager.h"
 #include "start.h"
 #include "swap/swap.h"
+#include "widen.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,6 +32,8 @@
 /* How long to wait for frames that others are about to give back. */
 #define WAIT_NS 1000000
 #define WAITS 20
+/* Who is about to may have to wait for a processor. */
+#define WAITS_FOR_ONE 1000
 /* The most frames that the pager keeps free for the next faults. */
 #define RESERVE_MAX 2048
 
@@ -38,8 +42,9 @@
 
 _Atomic size_t lm_resident_max;
 
-static _Atomic uint32_t given;   /* changes when frames are given back */
-static _Atomic uint32_t waiting; /* threads that wait for that */
+static _Atomic uint32_t given;    /* changes when frames are given back */
+static _Atomic uint32_t waiting;  /* threads that wait for that */
+static _Atomic uint32_t evicting; /* threads that may be about to */
 
 static bool announced;      /* a fork; guarded by the map lock */
 static uint64_t swap_bytes; /* there may be; the same */
@@ -124,36 +129,47 @@ void lm_resident_cool(struct lm_quota *quota, uintptr_t start, uintptr_t end)
 
 /* -- Making room -------------------------------------------------------------------- */
 
-static size_t evict(struct lm_quota *from, struct lm_victim *victim)
+static size_t evict(struct lm_quota *from, const struct lm_victim *victim)
 {
 	uintptr_t end = victim->start + (victim->pages << LM_PAGE_SHIFT);
-	size_t left, gone = lm_evict(victim->start, end, &left);
+	size_t left, gone;
 
-	/* As new: its turn comes again when others have had theirs. */
+	atomic_fetch_add(&evicting, 1);
+	gone = lm_evict(victim->start, end, &left);
 	if (left)
-		lm_resident_came(from, victim->start, end,
-				 victim->pages << LM_PAGE_SHIFT, false);
+		lm_quota_stayed(from, victim);
+	atomic_fetch_sub(&evicting, 1);
 	return gone;
 }
 
-/* Evict at least n frames. Returns false if it cannot now. */
+/* Among pages that have markers a hidden one is VM areas of its own: where these
+ * are short it is not seen whether it is used. */
+static void hide(const struct lm_victim *victim)
+{
+	uintptr_t end = victim->start + (victim->pages << LM_PAGE_SHIFT);
+
+	if (lm_guard_swap() && lm_widen_tight())
+		return;
+	lm_widen_hidden();
+	lm_evict_hide(victim->start, end);
+}
+
+/* Evict some n frames. Returns false if none can go now. */
 static bool make_room(struct lm_quota *quota, size_t n)
 {
 	struct lm_quota *from;
-	uint32_t count, in_vain = 0;
+	uint32_t count = 0, in_vain = 0;
 	struct lm_victim victim;
 	size_t gone = 0;
 
-	while (gone < n) {
+	/* A victim is out of its table: who asks for one deals with it. */
+	while (gone < n && in_vain <= 2 * count + 16) {
 		size_t more;
 
-		if (!lm_quota_next(quota, &from, &victim, &count) ||
-		    in_vain > 2 * count + 16)
-			return gone;
+		if (!lm_quota_next(quota, &from, &victim, &count))
+			break;
 		if (victim.hide) {
-			lm_evict_hide(victim.start,
-				      victim.start +
-					      (victim.pages << LM_PAGE_SHIFT));
+			hide(&victim);
 			in_vain++;
 			continue;
 		}
@@ -162,7 +178,7 @@ static bool make_room(struct lm_quota *quota, size_t n)
 		in_vain = more ? 0 : in_vain + 1;
 		gone += more;
 	}
-	return true;
+	return gone;
 }
 
 static bool count_in(struct lm_quota *quota, size_t n, size_t max)
@@ -233,6 +249,33 @@ int lm_resident_reserve(void)
 	return ret;
 }
 
+/* Nothing can go: wait for frames that others give back. Returns false when
+ * that was long enough. */
+static bool wait_for_frames(uint32_t seen, int waits)
+{
+	if (waits >= (atomic_load(&evicting) ? WAITS_FOR_ONE : WAITS))
+		return false;
+	atomic_fetch_add(&waiting, 1);
+	lm_os_wait_for(&given, seen, WAIT_NS);
+	atomic_fetch_sub(&waiting, 1);
+	return true;
+}
+
+/* Several at once are worth no waiting: one may find room. */
+static int make_for_several(struct lm_quota *quota, size_t n, size_t max)
+{
+	uint64_t now = lm_os_now_ns();
+
+	if (now < atomic_load(&quota->alone_to))
+		return -EAGAIN;
+	while (make_room(quota, n))
+		if (count_in(quota, n, max))
+			return 0;
+	if (!atomic_load(&evicting))
+		atomic_store(&quota->alone_to, now + PAUSE_NS);
+	return -EAGAIN;
+}
+
 static int make_and_count(struct lm_quota *quota, size_t n, size_t max)
 {
 	int waits = 0;
@@ -244,15 +287,10 @@ static int make_and_count(struct lm_quota *quota, size_t n, size_t max)
 		if (lm_options.strict <= 0 &&
 		    lm_os_now_ns() < atomic_load(&quota->pause_to))
 			return go_over(quota, n);
-		if (make_room(quota, n) ||
-		    count_in(quota, 0, max - lm_min(n, max)))
+		if (n > 1)
+			return make_for_several(quota, n, max);
+		if (make_room(quota, n) || wait_for_frames(seen, waits++))
 			continue;
-		if (waits++ < WAITS) {
-			atomic_fetch_add(&waiting, 1);
-			lm_os_wait_for(&given, seen, WAIT_NS);
-			atomic_fetch_sub(&waiting, 1);
-			continue;
-		}
 		atomic_store(&quota->pause_to, lm_os_now_ns() + PAUSE_NS);
 		return go_over(quota, n);
 	}
@@ -599,6 +637,7 @@ void lm_resident_fork_parent(void)
 
 void lm_resident_forked(void)
 {
+	atomic_store(&evicting, 0); /* of other threads */
 	lm_quota_forked(!announced);
 	lm_pager_forked();
 	lm_ahead_forked();

@@ -42,9 +42,9 @@ size_t lm_resident_reach(const struct lm_quota *quota);
 
 /*
  * Count n more frames, evicting others for them where need be: outside the
- * gate, at most lm_resident_reach() bytes at once. 0; -ENOMEM: with
- * `strict`, when no room can be made. (Without it the limit is exceeded, and
- * that is said once.)
+ * gate, at most lm_resident_reach() bytes at once. 0; -EAGAIN: there is no room
+ * for more than one; -ENOMEM: with `strict`, when there is none for one.
+ * (Without it the limit is exceeded, and that is said once.)
  */
 int lm_resident_take(struct lm_quota *quota, size_t n);
 /* The same for what is only advice: -ENOMEM when there is no room and none can

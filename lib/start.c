@@ -8,6 +8,7 @@
 
 #include "area.h"
 #include "fault.h"
+#include "guard.h"
 #include "place/place.h"
 #include "policy/policy.h"
 #include "resident.h"
@@ -147,6 +148,9 @@ static int read_options(const struct lazymap_options *given)
 	text = getenv("LAZYMAP_SYSCALL_TRAP");
 	if (!options.syscall_trap && text && *text)
 		options.syscall_trap = strcmp(text, "0") ? 1 : -1;
+	text = getenv("LAZYMAP_GUARD");
+	if (!options.guard && text && *text)
+		options.guard = strcmp(text, "0") ? 1 : -1;
 	ret = read_limits(&options);
 	if (ret < 0)
 		return ret;
@@ -195,6 +199,7 @@ static int start_with(const struct lazymap_options *given)
 	ret = ret ? ret : lm_fork_start();
 	ret = ret ? ret : start_trap();
 	lm_widen_start();
+	lm_guard_start();
 	ret = ret ? ret : lm_resident_start();
 	/* Where it is not possible the rest is as useful as before. */
 	if (!ret && lm_options.syscall_trap > 0)

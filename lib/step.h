@@ -46,6 +46,8 @@
 	X(DEMOTE)                                                              \
 	/* written there, and still BUSY */                                    \
 	X(DEMOTED)                                                             \
+	/* a block's absent pages have markers, and are BUSY (guard.c) */      \
+	X(GUARDED)                                                             \
 	/* a change of areas: the map lock is held, pages may be BUSY */       \
 	X(CHANGE)                                                              \
 	/* fork: the same */                                                   \

@@ -11,6 +11,7 @@
  * this much, then half, and so on down to a page. */
 #define BEGIN ((size_t)64 * 1024)
 #define PATIENCE 16
+#define HALVES 4 /* from BEGIN to a page */
 
 static uintptr_t get(_Atomic uintptr_t *value)
 {
@@ -38,6 +39,11 @@ static struct lm_stream *find(struct lm_streams *streams, uintptr_t page)
 	return NULL;
 }
 
+static size_t begin(uint32_t alone)
+{
+	return BEGIN >> lm_min(alone / PATIENCE, HALVES);
+}
+
 size_t lm_stream_cluster(struct lm_streams *streams, uintptr_t page, size_t max,
 			 bool *goes_on)
 {
@@ -47,16 +53,11 @@ size_t lm_stream_cluster(struct lm_streams *streams, uintptr_t page, size_t max,
 	size_t cluster;
 
 	*goes_on = stream;
-	if (!stream) {
-		uint32_t halves = alone / PATIENCE;
-
-		cluster = halves < 8 ? BEGIN >> halves : LM_PAGE;
-		return lm_min(lm_max(cluster, LM_PAGE), max);
-	}
-	cluster = LM_PAGE;
-	while (cluster < 2 * (get(&stream->end) - get(&stream->start)))
+	cluster = begin(alone);
+	while (stream && cluster < max &&
+	       cluster < 2 * (get(&stream->end) - get(&stream->start)))
 		cluster *= 2;
-	return lm_min(lm_max(cluster, BEGIN), max);
+	return lm_min(cluster, max);
 }
 
 void lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
@@ -67,13 +68,14 @@ void lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
 		atomic_load_explicit(&streams->alone, memory_order_relaxed);
 
 	if (stream) {
-		alone = 0;
+		alone /= 2;
 	} else {
 		uint32_t i = atomic_fetch_add_explicit(&streams->oldest, 1,
 						       memory_order_relaxed);
 
 		stream = &streams->stream[i % LM_STREAMS];
-		alone++;
+		if (alone < 2 * HALVES * PATIENCE)
+			alone++;
 	}
 	set(&stream->start, start);
 	set(&stream->end, end);

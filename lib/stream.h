@@ -4,7 +4,8 @@
  * Each thread's last faults are remembered (in its slot). A fault next to where
  * one of them ended goes on a stream, upwards or downwards: the cluster doubles
  * each time, to 2 MiB. Faults that go on none shrink what a new stream begins
- * with, down to a page; the first that goes on one again restores it.
+ * with, down to a page; each that goes on one takes half of that back, so that
+ * one which does so by chance, among many at random, brings in little.
  *
  * Async-signal-safe; inside the gate. A hint only: threads that share a slot
  * may confuse each other's, and that costs time and nothing else.

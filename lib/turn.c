@@ -16,16 +16,21 @@ void lm_turn_work(bool on)
 	atomic_store_explicit(&lm_turn_on, on, memory_order_relaxed);
 }
 
+static bool faults_now(void)
+{
+	return atomic_load(&lm_turn_faults) & LM_TURN_NOW;
+}
+
 void lm_turn_wait(void)
 {
 	if (!here)
 		return;
 	for (int i = 0; i < LM_TURN_PAGER; i++) {
 		atomic_store(&lm_turn_pager, 1);
-		if (!atomic_load(&lm_turn_faults))
+		if (!faults_now())
 			return;
 		atomic_store(&lm_turn_pager, 0);
-		while (i++ < LM_TURN_PAGER && atomic_load(&lm_turn_faults))
+		while (i++ < LM_TURN_PAGER && faults_now())
 			lm_os_relax();
 	}
 	atomic_store(&lm_turn_pager, 1);

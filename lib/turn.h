@@ -23,8 +23,12 @@
 
 /* The pager is at work. Atomic; a fault counts itself only then. */
 extern _Atomic uint32_t lm_turn_on;
-extern _Atomic uint32_t lm_turn_faults; /* that ask the kernel now */
-extern _Atomic uint32_t lm_turn_pager;  /* the pager does */
+/* Faults that ask the kernel now, in the low half; all that did, above. */
+extern _Atomic uint32_t lm_turn_faults;
+extern _Atomic uint32_t lm_turn_pager; /* the pager does */
+
+#define LM_TURN_NOW 0xFFFFu
+#define LM_TURN_ALL_SHIFT 16
 
 /* A fault is about to ask the kernel, and did. begin() tells end() whether it
  * counted. */
@@ -33,7 +37,7 @@ static inline bool lm_turn_begin(void)
 	if (!atomic_load_explicit(&lm_turn_on, memory_order_relaxed))
 		return false;
 	/* Sequentially consistent, as in the pager's: one sees the other. */
-	atomic_fetch_add(&lm_turn_faults, 1);
+	atomic_fetch_add(&lm_turn_faults, (1u << LM_TURN_ALL_SHIFT) + 1);
 	for (int i = 0; i < LM_TURN_FAULT && atomic_load(&lm_turn_pager); i++)
 		lm_os_relax();
 	return true;
@@ -43,6 +47,13 @@ static inline void lm_turn_end(bool counted)
 {
 	if (counted)
 		atomic_fetch_sub(&lm_turn_faults, 1);
+}
+
+/* Changes with each fault, while the pager is at work. */
+static inline uint32_t lm_turn_count(void)
+{
+	return atomic_load_explicit(&lm_turn_faults, memory_order_relaxed) >>
+	       LM_TURN_ALL_SHIFT;
 }
 
 /* The pager's own side: on() and off() around all its work, wait() and done()

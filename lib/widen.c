@@ -89,15 +89,16 @@ static void judge(const struct tally *tally)
 {
 	size_t others = tally->all - tally->own, own = tally->own;
 	size_t budget = (most - lm_min(others, most)) / 2;
-	size_t high = budget - budget / 4, apart = lm_min(APART, budget / 8);
+	size_t high = budget - budget / 8, apart = lm_min(APART, budget / 8);
 	uintptr_t now = atomic_load(&width);
 	bool hold = false;
 
 	if (lm_resident_limited()) {
 		/* An isolated page that goes joins three VM areas to one. */
 		atomic_store(&to_evict,
-			     own > high ? 1 + (own - budget / 2) / 2 : 0);
-		hold = own > budget / 2;
+			     own > high ? 1 + (own - high + budget / 8) / 2
+					: 0);
+		hold = own > high - budget / 8;
 	}
 	if (lm_resident_bounded(NULL)) {
 		now = 0; /* no page comes uncounted */
@@ -293,6 +294,23 @@ static void evict_some(struct lm_quota *quota)
 	n += atomic_load_explicit(&full, memory_order_relaxed);
 	if (n)
 		lm_resident_shed(quota, n);
+}
+
+bool lm_widen_tight(void)
+{
+	return atomic_load_explicit(&full, memory_order_relaxed) ||
+	       atomic_load_explicit(&to_evict, memory_order_relaxed);
+}
+
+void lm_widen_hidden(void)
+{
+	atomic_fetch_add_explicit(&shown, 1, memory_order_relaxed);
+}
+
+void lm_widen_refused(void)
+{
+	if (lm_resident_limited())
+		atomic_store(&full, true); /* until they are counted */
 }
 
 void lm_widen_note(struct lm_slot *slot, uintptr_t addr, struct lm_quota *quota)

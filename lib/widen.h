@@ -24,6 +24,13 @@
 void lm_widen_note(struct lm_slot *slot, uintptr_t addr,
 		   struct lm_quota *quota);
 
+/* Are VM areas short, so that blocks are better not opened (guard.h)? And: the
+ * kernel has just refused one. */
+bool lm_widen_tight(void);
+void lm_widen_refused(void);
+/* A frame was hidden among pages that are shown. */
+void lm_widen_hidden(void);
+
 /* In ordinary context, once. */
 void lm_widen_start(void);
 

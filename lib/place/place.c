@@ -81,6 +81,8 @@ void lm_place_forked(void)
 		lm_place->forked();
 	if (direct_mem && lm_place != &lm_place_mem)
 		lm_place_mem.forked();
+	if (lm_place != &lm_place_uffd)
+		lm_place_over_forked();
 }
 
 int lm_place_try(int (*write)(uintptr_t dst, const void *src, size_t len),

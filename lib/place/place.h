@@ -57,6 +57,19 @@ struct lm_place {
 int lm_place_direct_read(void *dst, uintptr_t src, size_t len, int file);
 int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file);
 
+/*
+ * By userfaultfd, whatever way is in use, and over guard markers too (guard.h):
+ * the pages appear one by one, whole, with the protection that they have.
+ * [low, high): the memory around in the same mapping, which is registered with
+ * them where they are not yet. The bytes placed, which may be fewer than len;
+ * or -errno. Where lm_place_over_probe() has not returned 0 it fails.
+ */
+long lm_place_over(uintptr_t dst, const void *src, size_t len, uintptr_t low,
+		   uintptr_t high);
+int lm_place_over_probe(void);
+/* In a forked child. */
+void lm_place_over_forked(void);
+
 /* The way `mem` without another to fall back to, for these. */
 int lm_place_mem_read(void *dst, uintptr_t src, size_t len);
 int lm_place_mem_write(uintptr_t dst, const void *src, size_t len);

@@ -22,6 +22,7 @@
 
 #include "fd.h"
 #include "os_linux.h"
+#include "os.h"
 #include "syscall/raw.h"
 
 /* UFFDIO_REGISTER_MODE_..., found by the first opening. Atomic. */
@@ -127,9 +128,28 @@ static long uffd_copy(int fd, uintptr_t dst, const void *src, size_t len)
 	return err;
 }
 
-/* What has to be done about err before trying again. 0, or -errno. */
-static int uffd_repair(int fd, long err, uintptr_t dst, size_t len)
+/* What is to be placed, and the memory that is to be registered with it. */
+struct copy {
+	uintptr_t dst;
+	const char *src;
+	size_t len, done;
+	uintptr_t low, high;
+};
+
+static int register_around(int fd, const struct copy *copy)
 {
+	int err = uffd_register(fd, copy->low, copy->high - copy->low);
+
+	/* What lies around may have changed. */
+	return err ? uffd_register(fd, copy->dst, copy->len) : 0;
+}
+
+/* What has to be done about err before trying again. 0, or -errno. */
+static int uffd_repair(int fd, long err, const struct copy *copy)
+{
+	uintptr_t dst = copy->dst + copy->done;
+	size_t len = copy->len - copy->done;
+
 	switch (err) {
 	case -EAGAIN:
 	case -EINTR:
@@ -137,7 +157,7 @@ static int uffd_repair(int fd, long err, uintptr_t dst, size_t len)
 	case -EEXIST: /* it held something; nobody has access to it */
 		return (int)lm_sys(SYS_madvise, dst, len, MADV_DONTNEED);
 	case -ENOENT:
-		return uffd_register(fd, dst, len);
+		return register_around(fd, copy);
 	case -EBADF:
 	case -ENOTTY:
 		lm_fd_lost(&uffd_fd, fd);
@@ -147,30 +167,40 @@ static int uffd_repair(int fd, long err, uintptr_t dst, size_t len)
 	}
 }
 
-static int uffd_write_only(uintptr_t dst, const void *src, size_t len)
+static int uffd_copy_all(struct copy *copy)
 {
-	size_t done = 0;
 	unsigned repairs = 0;
 
-	while (done < len) {
+	while (copy->done < copy->len) {
 		int fd = lm_fd_get(&uffd_fd);
 		long n;
 		int err;
 
 		if (fd < 0)
 			return fd;
-		n = uffd_copy(fd, dst + done, (const char *)src + done,
-			      len - done);
+		n = uffd_copy(fd, copy->dst + copy->done,
+			      copy->src + copy->done, copy->len - copy->done);
 		if (n > 0) {
-			done += (size_t)n;
+			copy->done += (size_t)n;
 			repairs = 0;
 			continue;
 		}
-		err = uffd_repair(fd, n, dst + done, len - done);
+		err = uffd_repair(fd, n, copy);
 		if (err || repairs++ > 8)
 			return err ? err : (int)n;
 	}
 	return 0;
+}
+
+static int uffd_write_only(uintptr_t dst, const void *src, size_t len)
+{
+	struct copy copy = { .dst = dst,
+			     .src = src,
+			     .len = len,
+			     .low = dst,
+			     .high = dst + len };
+
+	return uffd_copy_all(&copy);
 }
 
 static int uffd_write(uintptr_t dst, const void *src, size_t len)
@@ -206,6 +236,53 @@ static int uffd_forked(void)
 {
 	lm_fd_forked(&uffd_fd);
 	return 0;
+}
+
+long lm_place_over(uintptr_t dst, const void *src, size_t len, uintptr_t low,
+		   uintptr_t high)
+{
+	struct copy copy = {
+		.dst = dst, .src = src, .len = len, .low = low, .high = high
+	};
+	int err = uffd_copy_all(&copy);
+
+	return copy.done ? (long)copy.done : err;
+}
+
+/* The same page twice: the marker must not be seen as a page. */
+static int try_over(uintptr_t page)
+{
+	static const char bytes[LM_PAGE]
+		__attribute__((aligned(LM_PAGE))) = { [7] = 77 };
+	int err = lm_os_madvise(page, LM_PAGE, MADV_GUARD_INSTALL);
+	long n;
+
+	if (err)
+		return err;
+	n = lm_place_over(page, bytes, LM_PAGE, page, page + LM_PAGE);
+	if (n < 0)
+		return (int)n;
+	return ((const volatile char *)page)[7] == 77 ? 0 : -EIO;
+}
+
+int lm_place_over_probe(void)
+{
+	uintptr_t page = lm_os_mmap(0, LM_PAGE, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int err;
+
+	if (lm_os_failed(page))
+		return (int)(long)page;
+	err = try_over(page);
+	lm_os_munmap(page, LM_PAGE);
+	/* Opened again by the first page that needs it. */
+	lm_fd_drop(&uffd_fd);
+	return err;
+}
+
+void lm_place_over_forked(void)
+{
+	lm_fd_forked(&uffd_fd);
 }
 
 const struct lm_place lm_place_uffd = {

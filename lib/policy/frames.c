@@ -11,6 +11,9 @@
 /* Fewer cold frames than this are kept: one instruction may need several. */
 #define COLD_MIN 64
 
+/* Victims between two of those that stayed when they were asked. */
+#define PATIENCE 8
+
 /* How many evictions are remembered, in capacities. */
 #define GHOSTS 2
 
@@ -197,6 +200,9 @@ void lm_frames_came(struct lm_frames *frames, const struct lm_policy *policy,
 	bool again;
 
 	if (id) {
+		/* Its other pages went: what is in use is the policy's. */
+		if (frames->frame[id].list == LM_LIST_STAYED)
+			policy->came(frames, id, true);
 		if (!frames->frame[id].hidden)
 			return; /* its other pages: the same visit */
 		lm_frames_touched(frames, policy, id);
@@ -212,12 +218,36 @@ void lm_frames_came(struct lm_frames *frames, const struct lm_policy *policy,
 		policy->came(frames, id, again);
 }
 
+void lm_frames_stayed(struct lm_frames *frames, uintptr_t start, size_t pages)
+{
+	uint32_t id = lm_frames_find(frames, start);
+
+	if (!frames->patience)
+		frames->patience = PATIENCE;
+	if (id)
+		return; /* it came again meanwhile */
+	id = lm_frames_add(frames, start, pages);
+	if (id)
+		lm_frames_move(frames, id, LM_LIST_STAYED);
+}
+
+/* What stayed is asked when there is nothing else, or it is its turn; and when
+ * one of them could go, so may the next. */
+static bool stayed_next(struct lm_frames *frames, uint32_t *id)
+{
+	const struct lm_list *stayed = &frames->list[LM_LIST_STAYED];
+
+	*id = stayed->oldest;
+	return *id && (stayed->count == frames->count || !frames->patience);
+}
+
 static bool cold_next(struct lm_frames *frames, uint32_t *id)
 {
 	const struct lm_list *cold = &frames->list[LM_LIST_COLD];
+	uint32_t stayed = frames->list[LM_LIST_STAYED].count;
 
 	*id = cold->oldest;
-	return cold->count > COLD_MIN || cold->count == frames->count;
+	return cold->count > COLD_MIN || cold->count + stayed == frames->count;
 }
 
 bool lm_frames_next(struct lm_frames *frames, const struct lm_policy *policy,
@@ -227,18 +257,21 @@ bool lm_frames_next(struct lm_frames *frames, const struct lm_policy *policy,
 	const struct lm_frame *frame;
 	uint32_t id;
 
-	if (!cold_next(frames, &id))
+	if (!stayed_next(frames, &id) && !cold_next(frames, &id))
 		id = policy->next(frames, &verdict);
 	if (!id)
 		return false;
 	frame = &frames->frame[id];
 	victim->start = frame->start;
-	victim->pages = frame->pages;
+	victim->pages = victim->cluster = frame->pages;
 	victim->hide = verdict == LM_POLICY_HIDE;
 	victim->neighbour = frames->frame[frame->next].start;
-	if (victim->hide)
+	if (victim->hide) {
 		frames->frame[id].hidden = true;
-	else
-		lm_frames_remove(frames, id, true);
+		return true;
+	}
+	if (frames->patience)
+		frames->patience--;
+	lm_frames_remove(frames, id, true);
 	return true;
 }

@@ -52,6 +52,14 @@ static void clock_touched(struct lm_frames *frames, uint32_t id)
 		lm_frames_move(frames, id, LM_LIST_NEW);
 }
 
+/* A hidden frame may be two VM areas of the kernel's, which has some 65,000. */
+#define HIDDEN_MAX 2048
+
+static bool enough_wait(uint32_t waiting, uint32_t share)
+{
+	return waiting >= (share < HIDDEN_MAX ? share : HIDDEN_MAX);
+}
+
 /* Of `shown` and `hidden`, one queue in two: hide, or name the oldest. */
 static uint32_t chance(struct lm_frames *frames, enum lm_frame_list shown,
 		       enum lm_frame_list hidden,
@@ -61,7 +69,8 @@ static uint32_t chance(struct lm_frames *frames, enum lm_frame_list shown,
 	uint32_t waiting = frames->list[hidden].count;
 
 	*verdict = LM_POLICY_EVICT;
-	if (!id || waiting >= (frames->list[shown].count + waiting + 3) / 4)
+	if (!id ||
+	    enough_wait(waiting, (frames->list[shown].count + waiting + 3) / 4))
 		return frames->list[hidden].oldest;
 	*verdict = LM_POLICY_HIDE;
 	lm_frames_move(frames, id, hidden);
@@ -127,11 +136,12 @@ static uint32_t s3fifo_next(struct lm_frames *frames,
 	uint32_t main = frames->list[LM_LIST_MAIN].count +
 			frames->list[LM_LIST_HIDDEN].count;
 
-	if (fresh + trial && (!main || fresh + trial > frames->count / 10)) {
+	if (fresh + trial &&
+	    (!main || fresh + trial > (fresh + trial + main) / 10)) {
 		uint32_t id = frames->list[LM_LIST_NEW].oldest;
 
 		*verdict = LM_POLICY_EVICT;
-		if (!id || trial >= (fresh + trial + 1) / 2)
+		if (!id || enough_wait(trial, (fresh + trial + 1) / 2))
 			return frames->list[LM_LIST_TRIAL].oldest;
 		*verdict = LM_POLICY_HIDE;
 		lm_frames_move(frames, id, LM_LIST_TRIAL);

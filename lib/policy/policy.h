@@ -33,6 +33,7 @@ enum lm_frame_list {
 	LM_LIST_TRIAL,  /* hidden, to see whether it is touched */
 	LM_LIST_MAIN,   /* known to be used again */
 	LM_LIST_HIDDEN, /* of main, hidden */
+	LM_LIST_STAYED, /* could not go: pinned, locked, busy; no policy's */
 	LM_LISTS
 };
 
@@ -49,6 +50,7 @@ struct lm_frames {
 	struct lm_list list[LM_LISTS];
 	uint32_t count;       /* frames in all lists */
 	uint32_t hand, hides; /* sieve's */
+	uint32_t patience;    /* victims until one that stayed is asked again */
 	/* Recently evicted: a fingerprint a place, newest overwrites. */
 	uint32_t *ghost;
 	uint32_t ghost_mask;
@@ -101,11 +103,15 @@ void lm_frames_came(struct lm_frames *frames, const struct lm_policy *policy,
 		    uintptr_t start, size_t pages, bool cold);
 void lm_frames_touched(struct lm_frames *frames, const struct lm_policy *policy,
 		       uint32_t id);
+/* A victim, or some of it, could not go: it keeps no others from going, and is
+ * asked again now and then, as long as it stays, and when there is no other. */
+void lm_frames_stayed(struct lm_frames *frames, uintptr_t start, size_t pages);
 /* Deal with cold frames first. The frame is removed when it is to be evicted,
  * marked hidden otherwise. False: nothing left. */
 struct lm_victim {
 	uintptr_t start;
 	size_t pages;
+	size_t cluster; /* pages; of each frame, where it is several */
 	bool hide;
 	uintptr_t neighbour; /* what would probably come next; 0 */
 };

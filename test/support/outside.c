@@ -14,9 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PRESENT (UINT64_C(1) << 63)
-#define SWAPPED (UINT64_C(1) << 62)
-
 size_t outside_count(const void *start, size_t len)
 {
 	static uint64_t entry[4096];
@@ -31,7 +28,7 @@ size_t outside_count(const void *start, size_t len)
 				 (ssize_t)(n * sizeof(entry[0])));
 		at += (off_t)(n * sizeof(entry[0]));
 		for (size_t i = 0; i < n; i++)
-			present += (entry[i] & (PRESENT | SWAPPED)) != 0;
+			present += outside_frame(entry[i]);
 	}
 	close(fd);
 	return present;

@@ -8,6 +8,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* An entry of a pagemap: is there a frame, in memory or in the kernel's swap? A
+ * guard marker looks like the latter, but for its bit (Linux 6.15). */
+static inline bool outside_frame(uint64_t entry)
+{
+	return entry >> 62 && !(entry >> 58 & 1);
+}
 
 /* Is there memory (or swap) behind this page? From /proc/self/pagemap, so
  * without touching it. */

@@ -404,6 +404,63 @@ START_TEST(cold_frames_go_before_all_others)
 }
 END_TEST
 
+/* Of the frames these pages cannot go, as long as there are any. */
+static unsigned staying, in_vain;
+
+/* Until one has gone: the page. */
+static unsigned evict_one(struct lm_frames *frames,
+			  const struct lm_policy *policy)
+{
+	struct lm_victim victim;
+
+	for (;;) {
+		ck_assert(lm_frames_next(frames, policy, &victim));
+		if (victim.hide)
+			continue;
+		if (victim.start >= address(staying))
+			return (unsigned)(victim.start / PAGE - 16);
+		lm_frames_stayed(frames, victim.start, victim.pages);
+		in_vain++;
+	}
+}
+
+/* n others go, and as many new ones come. */
+static unsigned go_round(struct lm_frames *frames,
+			 const struct lm_policy *policy, unsigned n,
+			 unsigned below)
+{
+	static unsigned fresh = CAPACITY;
+	unsigned gone = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		gone += evict_one(frames, policy) < below;
+		lm_frames_came(frames, policy, address(fresh++), 1, false);
+	}
+	return gone;
+}
+
+START_TEST(frames_that_stay_keep_no_others_from_going)
+{
+	const struct lm_policy *policy = lm_policy_at((unsigned)_i);
+	const unsigned stay = CAPACITY - 10;
+	struct lm_frames frames;
+	void *memory = calloc(1, lm_frames_size(CAPACITY));
+
+	lm_frames_init(&frames, memory, CAPACITY);
+	for (unsigned i = 0; i < CAPACITY; i++)
+		lm_frames_came(&frames, policy, address(i), 1, false);
+	staying = stay;
+	go_round(&frames, policy, 1000, 0);
+	ck_assert_uint_eq(frames.count, CAPACITY);
+	/* Each once, and then one beside eight that go. */
+	ck_assert_uint_le(in_vain, stay + 1000 / 8 + 1);
+	/* They go again when they can. */
+	staying = 0;
+	ck_assert_uint_ge(go_round(&frames, policy, CAPACITY, stay), stay - 10);
+	free(memory);
+}
+END_TEST
+
 START_TEST(unknown_name_is_no_policy)
 {
 	ck_assert_ptr_null(lm_policy_by_name("lru"));
@@ -426,6 +483,8 @@ int main(void)
 	tcase_add_test(tcase, s3fifo_misses_as_its_simulation);
 	tcase_add_test(tcase, default_keeps_a_working_set_through_scans);
 	tcase_add_test(tcase, cold_frames_go_before_all_others);
+	tcase_add_loop_test(tcase, frames_that_stay_keep_no_others_from_going,
+			    0, 4);
 	tcase_add_test(tcase, unknown_name_is_no_policy);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

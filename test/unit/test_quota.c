@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "outside.h"
 #include "program.h"
 
 #include <dirent.h>
@@ -141,7 +142,7 @@ static size_t count_entries(int fd, const void *at, size_t pages)
 	    (ssize_t)(pages * 8))
 		return (size_t)-1;
 	for (size_t i = 0; i < pages; i++)
-		count += entry[i] >> 62 != 0;
+		count += outside_frame(entry[i]);
 	return count;
 }
 

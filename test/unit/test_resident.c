@@ -8,6 +8,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "outside.h"
+
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
@@ -122,7 +124,7 @@ static size_t present(const void *start, size_t pages)
 
 		ck_assert_int_eq(pread(fd, &entry, sizeof(entry), at),
 				 sizeof(entry));
-		count += entry >> 62 != 0;
+		count += outside_frame(entry);
 	}
 	close(fd);
 	return count;
@@ -239,7 +241,7 @@ static void observe(pid_t parent, int until)
 			_exit(255);
 		kill(parent, SIGCONT);
 		for (size_t i = 0; i < PAGES; i++)
-			now += entry[i] >> 62 != 0;
+			now += outside_frame(entry[i]);
 		if (now > most)
 			most = now;
 		usleep(500);
@@ -274,6 +276,62 @@ END_TEST
 
 static const char *const policies[] = { "s3fifo", "clock", "sieve", "fifo" };
 
+/* Of the limit's 512 pages. */
+static const size_t kept[] = { 256, 448, 480, 496 };
+
+/* Three times round what is left. */
+static void put_the_rest(size_t pages)
+{
+	for (int n = 0; n < 3; n++)
+		for (uint32_t page = (uint32_t)pages; page < PAGES / 2; page++)
+			put(page);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_uint_eq(present(area, pages), pages);
+}
+
+/* Which may go again when they are let go. */
+static void put_and_look_at_all(size_t pages)
+{
+	for (uint32_t page = PAGES / 2; page < PAGES; page++)
+		put(page);
+	ck_assert_uint_lt(present(area, pages), pages / 4);
+	for (uint32_t page = 0; page < PAGES; page++)
+		look(page);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+}
+
+START_TEST(pinned_pages_keep_no_others_from_going)
+{
+	size_t pages = kept[_i / 4];
+
+	setenv("LAZYMAP_POLICY", policies[_i % 4], 1);
+	begin(LIMIT);
+	for (uint32_t page = 0; page < PAGES / 2; page++)
+		put(page);
+	ck_assert_int_eq(lazymap_pin(area, pages * PAGE, LAZYMAP_WRITE), 0);
+	put_the_rest(pages);
+	ck_assert_int_eq(lazymap_unpin(area, pages * PAGE), 0);
+	put_and_look_at_all(pages);
+}
+END_TEST
+
+START_TEST(locked_pages_keep_no_others_from_going)
+{
+	size_t pages = kept[_i / 4];
+
+	setenv("LAZYMAP_POLICY", policies[_i % 4], 1);
+	begin(LIMIT);
+	for (uint32_t page = 0; page < PAGES / 2; page++)
+		put(page);
+	ck_assert_int_eq(lazymap_lock(area, pages * PAGE, 0), 0);
+	put_the_rest(pages);
+	ck_assert_int_eq(lazymap_unlock(area, pages * PAGE), 0);
+	put_and_look_at_all(pages);
+}
+END_TEST
+
 START_TEST(every_policy_keeps_every_write)
 {
 	setenv("LAZYMAP_POLICY", policies[_i], 1);
@@ -283,6 +341,40 @@ START_TEST(every_policy_keeps_every_write)
 		look(i);
 	if (_i < 3)
 		ck_assert_uint_gt(stats().faults_soft, 0);
+}
+END_TEST
+
+/* A 64th of the limit, at least. */
+START_TEST(room_is_made_when_no_fault_comes_for_a_while)
+{
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	for (int ms = 0; ms < 5000 && stats().resident > LIMIT / 64 * 63; ms++)
+		usleep(1000);
+	ck_assert_uint_le(stats().resident, LIMIT / 64 * 63);
+	ck_assert_uint_gt(stats().resident, LIMIT / 2);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+}
+END_TEST
+
+START_TEST(random_touches_bring_single_pages_back)
+{
+	struct lazymap_stats before, after;
+
+	begin(4 * LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	for (int n = 0; n < 200; n++)
+		look(random_next(&seed) % PAGES);
+	before = stats();
+	for (int n = 0; n < 5000; n++)
+		look(random_next(&seed) % PAGES);
+	after = stats();
+	/* Some lie next to each other by chance. */
+	ck_assert_uint_lt(after.pages_swapped_in - before.pages_swapped_in,
+			  5 * (after.faults_read - before.faults_read) / 4);
 }
 END_TEST
 
@@ -967,6 +1059,12 @@ int main(void)
 	TEST(anonymous_memory_of_eight_limits_keeps_every_write);
 	TEST(limit_holds_at_every_moment_with_threads);
 	tcase_add_loop_test(tcase, every_policy_keeps_every_write, 0, 4);
+	tcase_add_loop_test(tcase, pinned_pages_keep_no_others_from_going, 0,
+			    16);
+	tcase_add_loop_test(tcase, locked_pages_keep_no_others_from_going, 0,
+			    16);
+	TEST(room_is_made_when_no_fault_comes_for_a_while);
+	TEST(random_touches_bring_single_pages_back);
 	TEST(limit_can_be_lowered_and_raised_and_lifted);
 	TEST(limit_below_the_least_is_einval_and_says_so);
 	TEST(clean_file_pages_are_dropped_not_swapped);

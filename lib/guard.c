@@ -1,0 +1,274 @@
+/*
+ * guard.c -- see guard.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "guard.h"
+
+#include "gate.h"
+#include "os_linux.h"
+#include "place/place.h"
+#include "start.h"
+#include "step.h"
+
+/* A smaller part of a block is not worth it. */
+#define PAGES_MIN 8
+
+/* Immutable after the start. */
+static bool anonymous, files, over;
+
+int lm_guard_install(uintptr_t start, uintptr_t end)
+{
+	return lm_os_madvise(start, end - start, MADV_GUARD_INSTALL);
+}
+
+int lm_guard_remove(uintptr_t start, uintptr_t end)
+{
+	return lm_os_madvise(start, end - start, MADV_GUARD_REMOVE);
+}
+
+bool lm_guard_can(const struct lm_area *area)
+{
+	bool ours = area->store == &lm_store_zero &&
+		    !(area->flags & LM_AREA_SHARED);
+
+	/* A locked mapping takes no markers. */
+	return lm_store_direct(area->store) && (ours ? anonymous : files) &&
+	       !(area->flags & (LM_AREA_LOCKED | LM_AREA_GUARDS)) &&
+	       !atomic_load_explicit(&area->no_guard, memory_order_relaxed);
+}
+
+bool lm_guard_can_swap(const struct lm_area *area)
+{
+	return over && area->store == &lm_store_zero &&
+	       !(area->flags & LM_AREA_SHARED) && lm_guard_can(area);
+}
+
+/* -- Opening and shutting a block ------------------------------------------------ */
+
+struct block {
+	uintptr_t start, end; /* of the block within its area */
+	int prot;
+	bool shut;            /* it is to be: else, to be opened */
+	bool swaps;           /* what is in swap is to be taken, too */
+	size_t count, others; /* taken; in place, or another thread's */
+	uint64_t taken[LM_BLOCK_PAGES / 64];
+	struct lm_slot *slot;
+};
+
+static bool taken(const struct block *block, uintptr_t at)
+{
+	size_t i = (at >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
+
+	return block->taken[i / 64] >> (i % 64) & 1;
+}
+
+/* What is in place nowhere; to open it, what has no marker yet. */
+static bool wanted(const struct block *block, uint64_t seen)
+{
+	if (!block->shut && seen & LM_PAGE_GUARD)
+		return false;
+	return LM_PAGE_STATE(seen) == LM_PAGE_ABSENT ||
+	       (LM_PAGE_STATE(seen) == LM_PAGE_SWAPPED && block->swaps);
+}
+
+static void claim_one(struct block *block, uintptr_t at)
+{
+	lm_page_word *word = lm_page_make(at);
+	size_t i = (at >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
+	uint64_t seen;
+
+	if (!word)
+		return;
+	seen = atomic_load_explicit(word, memory_order_relaxed);
+	while (wanted(block, seen))
+		if (lm_page_claim(word, &seen)) {
+			block->taken[i / 64] |= (uint64_t)1 << (i % 64);
+			block->count++;
+			return;
+		}
+	block->others += LM_PAGE_STATE(seen) == LM_PAGE_BUSY ||
+			 lm_page_resident(LM_PAGE_STATE(seen));
+}
+
+static bool claim(struct block *block, uintptr_t addr, bool shut)
+{
+	const struct lm_area *area;
+
+	*block = (struct block){ .slot = lm_gate_enter(), .shut = shut };
+	area = lm_area_find(addr);
+	if (area && (shut || (lm_guard_can(area) && area->prot != PROT_NONE))) {
+		block->start = lm_max(addr & ~(LM_BLOCK - 1), area->start);
+		block->end = lm_min((addr | (LM_BLOCK - 1)) + 1, area->end);
+		block->prot = area->prot;
+		block->swaps = shut || lm_guard_can_swap(area);
+		for (uintptr_t at = block->start; at < block->end;
+		     at += LM_PAGE)
+			claim_one(block, at);
+	}
+	if (block->count)
+		lm_gate_filling(block->slot);
+	lm_gate_leave(block->slot);
+	return block->count;
+}
+
+/* The next run of pages that were taken, from *at on. */
+static bool next_run(const struct block *block, uintptr_t *at, uintptr_t *end)
+{
+	while (*at < block->end && !taken(block, *at))
+		*at += LM_PAGE;
+	for (*end = *at; *end < block->end && taken(block, *end);)
+		*end += LM_PAGE;
+	return *at < block->end;
+}
+
+/* Markers first: nothing may be seen without. */
+static int put(const struct block *block)
+{
+	uintptr_t at, end;
+	int ret = 0;
+
+	for (at = block->start; !ret && next_run(block, &at, &end); at = end)
+		ret = lm_guard_install(at, end);
+	lm_step(LM_STEP_GUARDED, block->start);
+	for (at = block->start; !ret && next_run(block, &at, &end); at = end)
+		ret = lm_os_mprotect(at, end - at, block->prot);
+	return ret;
+}
+
+static void undo(const struct block *block)
+{
+	uintptr_t at, end;
+
+	for (at = block->start; next_run(block, &at, &end); at = end)
+		/* Fewer pieces than there were: it cannot fail. A page whose
+		 * marker stays is found out by its fault. */
+		if (!lm_os_mprotect(at, end - at, PROT_NONE))
+			lm_guard_remove(at, end);
+}
+
+enum outcome { AS_BEFORE, HAVE_GUARDS, HAVE_NONE };
+
+static void settle(const struct block *block, enum outcome outcome)
+{
+	for (uintptr_t at = block->start; at < block->end; at += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(at);
+
+		if (!taken(block, at))
+			continue;
+		if (outcome != AS_BEFORE)
+			lm_page_set_guard(word, outcome == HAVE_GUARDS);
+		lm_page_settle(word, LM_PAGE_WAS(atomic_load_explicit(
+					     word, memory_order_relaxed)));
+	}
+}
+
+static void refuse(uintptr_t addr)
+{
+	struct lm_slot *slot = lm_gate_enter();
+	struct lm_area *area = lm_area_find(addr);
+
+	if (area)
+		atomic_store_explicit(&area->no_guard, true,
+				      memory_order_relaxed);
+	lm_gate_leave(slot);
+}
+
+void lm_guard_open(uintptr_t addr)
+{
+	struct block block;
+	int ret;
+
+	if (!claim(&block, addr, false))
+		return;
+	ret = put(&block);
+	if (ret < 0)
+		undo(&block);
+	settle(&block, ret < 0 ? AS_BEFORE : HAVE_GUARDS);
+	lm_gate_filled(block.slot);
+	if (ret < 0)
+		refuse(addr);
+}
+
+void lm_guard_shut(uintptr_t addr)
+{
+	struct block block;
+	bool done;
+
+	if (!claim(&block, addr, true))
+		return;
+	done = !block.others &&
+	       !lm_os_mprotect(block.start, block.end - block.start, PROT_NONE);
+	if (done)
+		lm_guard_remove(block.start, block.end);
+	settle(&block, done ? HAVE_NONE : AS_BEFORE);
+	lm_gate_filled(block.slot);
+}
+
+/* -- And closing ------------------------------------------------------------------ */
+
+int lm_guard_close(uintptr_t start, uintptr_t end)
+{
+	struct lm_run run = { .end = start };
+	int ret = 0;
+
+	while (!ret && lm_page_run(run.end, end, &run)) {
+		if (!run.guard)
+			continue;
+		ret = lm_os_mprotect(run.start, run.end - run.start, PROT_NONE);
+		if (ret < 0)
+			break;
+		lm_page_clear_guards(run.start, run.end);
+		lm_guard_remove(run.start, run.end);
+	}
+	return ret;
+}
+
+/* -- What the kernel has ------------------------------------------------------------ */
+
+static bool probe(int fd)
+{
+	int flags = MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0);
+	uintptr_t at = lm_os_mmap(0, LM_PAGE, PROT_READ, flags, fd, 0);
+	bool can;
+
+	if (lm_os_failed(at))
+		return false;
+	can = !lm_guard_install(at, at + LM_PAGE) &&
+	      !lm_guard_remove(at, at + LM_PAGE);
+	lm_os_munmap(at, LM_PAGE);
+	return can;
+}
+
+void lm_guard_start(void)
+{
+	int fd;
+
+	anonymous = files = over = false;
+	if (lm_options.guard < 0)
+		return;
+	anonymous = probe(-1);
+	over = anonymous && !lm_place_over_probe();
+	fd = anonymous ? (int)lm_sys(SYS_memfd_create, "lazymap", MFD_CLOEXEC)
+		       : -1;
+	if (fd < 0)
+		return;
+	files = !lm_sys(SYS_ftruncate, fd, LM_PAGE) && probe(fd);
+	lm_sys(SYS_close, fd);
+}
+
+bool lm_guard_anonymous(void)
+{
+	return anonymous;
+}
+
+bool lm_guard_files(void)
+{
+	return files;
+}
+
+bool lm_guard_swap(void)
+{
+	return over;
+}

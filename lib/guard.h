@@ -1,0 +1,65 @@
+/*
+ * guard.h -- hiding pages by markers of the kernel's in place of protection.
+ *
+ * mprotect of a page makes VM areas, and takes the address space's lock for
+ * writing. A guard region (MADV_GUARD_INSTALL, Linux 6.13; in file mappings
+ * 6.15) is a marker in the page table: a touch raises SIGSEGV as PROT_NONE does,
+ * no VM area is split, and the lock is only read. Markers stay over fork,
+ * mprotect, mremap, MADV_DONTNEED and the truncation of the file; what was there
+ * is dropped when one is put, and a marker that is taken away leaves nothing:
+ * the touch then has the kernel bring the page, zeros or the file's.
+ *
+ * So this is for pages that are the kernel's own, in a mapping that has the area's
+ * protection. What is written and has to go to swap is hidden by its protection
+ * until it is saved, gets its marker then, and comes back over the marker by
+ * userfaultfd, in one call; without that it is hidden by protection throughout.
+ * A block (2 MiB) gets its markers, and that
+ * protection, at its second fault that goes on no stream: a block of which only
+ * one page is touched costs less without, and a stream shows more at once.
+ *
+ * LM_PAGE_GUARD in a page's word says that it is hidden so. A page that has it
+ * in its word and no marker would be touched unseen; the other way round the
+ * touch faults, and the marker is taken away then.
+ *
+ * Async-signal-safe with all signals blocked.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_GUARD_H
+#define LM_GUARD_H
+
+#include "area.h"
+#include "page.h"
+
+/* Inside the gate: can pages of the area be hidden so? */
+bool lm_guard_can(const struct lm_area *area);
+
+/* The same for what goes to swap and comes back: the area is anonymous and
+ * private, and userfaultfd places over markers here. */
+bool lm_guard_can_swap(const struct lm_area *area);
+
+/* Put and take away markers. 0 or -errno: EINVAL, the mapping takes none. */
+int lm_guard_install(uintptr_t start, uintptr_t end);
+int lm_guard_remove(uintptr_t start, uintptr_t end);
+
+/* The absent pages of addr's block and area get markers, and the area's
+ * protection. Outside the gate. If it cannot be done the pages are as before,
+ * and the area is not asked for again. */
+void lm_guard_open(uintptr_t addr);
+
+/* When VM areas are short: a block of which nothing is in place is hidden by its
+ * protection again, as is what lies around it. Outside the gate. */
+void lm_guard_shut(uintptr_t addr);
+
+/* Inside a change: pages of [start, end) that have markers are hidden by
+ * protection again. 0 or -errno: some of them still have theirs. */
+int lm_guard_close(uintptr_t start, uintptr_t end);
+
+void lm_guard_start(void);
+
+/* What the kernel has of it: for `lazymap doctor`. */
+bool lm_guard_anonymous(void);
+bool lm_guard_files(void);
+bool lm_guard_swap(void);
+
+#endif
