@@ -380,7 +380,7 @@ distclean:
 	@rm -rf autom4te.cache configure configure~ config.h.in config.h.in~
 
 help:
-	@sed 's/^	//' <<<'$(HELP)'
+	@: $(info $(HELP))
 
 define HELP
 	make                  everything but the tests; sets up what is missing
