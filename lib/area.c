@@ -54,6 +54,21 @@ struct lm_area *lm_area_at_or_after(uintptr_t addr)
 	return i < count ? areas[i] : NULL;
 }
 
+int lm_area_prot(const struct lm_area *area, enum lm_page_state state)
+{
+	bool kernel_tracks =
+		lm_store_direct(area->store) && area->flags & LM_AREA_SHARED;
+	int prot;
+
+	if (state < LM_PAGE_CLEAN)
+		return PROT_NONE;
+	if (state == LM_PAGE_DIRTY || kernel_tracks)
+		return area->prot;
+	/* A write-only area must stay readable to be told from hidden. */
+	prot = area->prot & ~PROT_WRITE;
+	return prot || !area->prot ? prot : PROT_READ;
+}
+
 struct lm_area *lm_area_find(uintptr_t addr)
 {
 	struct lm_area *area = lm_area_at_or_after(addr);

@@ -11,6 +11,7 @@
 #define LM_AREA_H
 
 #include "os.h"
+#include "page.h"
 #include "quota.h"
 #include "store/store.h"
 
@@ -38,6 +39,9 @@ struct lm_area {
 	_Atomic bool no_guard;  /* its mapping takes none: see guard.h */
 	size_t cluster;         /* bytes, a power of two, <= LM_BLOCK */
 };
+
+/* What the kernel's protection of its pages in this state is. */
+int lm_area_prot(const struct lm_area *area, enum lm_page_state state);
 
 /* The area that holds addr, or NULL. */
 struct lm_area *lm_area_find(uintptr_t addr);

@@ -14,6 +14,11 @@
 /* Serve a fault: see struct lm_trap_core. All signals are blocked. */
 enum lm_served lm_fault(uintptr_t addr, enum lm_access access);
 
+/* The same, for the kernel's access to [addr, until); 0: a fault. What lies
+ * before `until` is worth claiming beyond the cluster. */
+enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
+			      uintptr_t until);
+
 /*
  * Make the pages of [start, end) present for `access` and (pin) pinned, from
  * start on, as far as it goes; holes and kernel mappings are passed over.
@@ -32,9 +37,6 @@ void lm_fault_unpin(uintptr_t start, uintptr_t end);
  * blocked; not from inside the gate.
  */
 size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most);
-
-/* What the kernel's protection of a present page is. */
-int lm_fault_prot(const struct lm_area *area, enum lm_page_state state);
 
 /* The error callback: returns what it returned, 0 without one. */
 int lm_error_report(int kind, int error, uintptr_t addr, const char *what);

@@ -25,7 +25,7 @@ static int ask_kernel(const struct lm_area *area, uintptr_t page, int prot)
 	if (word && *word & LM_PAGE_GUARD)
 		before = area->prot;
 	else if (word)
-		before = lm_fault_prot(area, LM_PAGE_STATE(*word));
+		before = lm_area_prot(area, LM_PAGE_STATE(*word));
 	/* It had that a moment ago. */
 	return lm_os_mprotect(page, LM_PAGE, before);
 }

@@ -42,7 +42,7 @@ static bool claim_dirty(const struct lm_area *area, uintptr_t addr,
 				back->offset =
 					area->offset + (addr - area->start);
 				back->prot_clean =
-					lm_fault_prot(area, LM_PAGE_CLEAN);
+					lm_area_prot(area, LM_PAGE_CLEAN);
 				back->prot_dirty = area->prot;
 				lm_gate_filling(back->slot);
 				return true;

@@ -1,0 +1,343 @@
+/*
+ * claim.c -- see claim.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "claim.h"
+
+#include "guard.h"
+#include "resident.h"
+#include "step.h"
+#include "stream.h"
+#include "swap/swap.h"
+#include "widen.h"
+
+#define WIDE ((uintptr_t)1 << 30)
+
+/* The kernel's own reading ahead does for less. */
+#define AHEAD_MIN ((uintptr_t)256 * 1024)
+
+bool lm_claim_allowed(int prot, enum lm_access access)
+{
+	switch (access) {
+	case LM_WRITE:
+		return prot & PROT_WRITE;
+	case LM_EXEC:
+		return prot & PROT_EXEC;
+	case LM_READ:
+	case LM_UNKNOWN:
+		/* On every machine we know PROT_WRITE implies reading. */
+		return prot != PROT_NONE;
+	}
+	return false;
+}
+
+/* To show a page of a private area without PROT_WRITE, among others that have
+ * markers, makes VM areas again. What is won: it is known whether it changes.
+ * Of zeros the pager finds that out by looking, without a limit nobody asks, and
+ * when VM areas are short a page is rather written to swap once more. */
+static bool not_tracked(const struct lm_area *area,
+			const struct lm_claim *claim)
+{
+	bool zeros =
+		area->store == &lm_store_zero && claim->from == LM_PAGE_ABSENT;
+
+	return claim->guard && !(area->flags & LM_AREA_SHARED) &&
+	       (zeros || !lm_resident_bounded(area->quota) || lm_widen_tight());
+}
+
+/* What the page becomes by this access. Where the trap cannot tell, a fault on
+ * a page that is readable already was a write. */
+static enum lm_page_state next_state(const struct lm_area *area,
+				     const struct lm_claim *claim)
+{
+	enum lm_page_state from = claim->from;
+	bool write = claim->access == LM_WRITE ||
+		     (claim->access == LM_UNKNOWN && from == LM_PAGE_CLEAN) ||
+		     not_tracked(area, claim);
+
+	if (from == LM_PAGE_DIRTY || from == LM_PAGE_HIDDEN_DIRTY ||
+	    (write && area->prot & PROT_WRITE))
+		return LM_PAGE_DIRTY;
+	return LM_PAGE_CLEAN;
+}
+
+/* Are a page's neighbours to stay clean when it is written? Not where that
+ * would only cost: who knows whether they change matters for swap, and for
+ * shared stores. */
+static bool neighbours_differ(const struct lm_area *area,
+			      const struct lm_claim *claim)
+{
+	if (claim->from == LM_PAGE_HIDDEN_DIRTY)
+		return false;
+	if (claim->from == LM_PAGE_SWAPPED || !lm_store_direct(area->store))
+		return true;
+	return area->store == &lm_store_file &&
+	       lm_resident_bounded(area->quota);
+}
+
+/* How far around the page a claim may reach. */
+static void reach(struct lm_area *area, struct lm_claim *claim)
+{
+	uintptr_t cluster = claim->cluster, end;
+
+	if (claim->adaptive)
+		cluster = lm_stream_cluster(&claim->slot->streams, claim->page,
+					    lm_resident_reach(area->quota),
+					    &claim->stream);
+	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to ||
+	    claim->alone)
+		cluster = LM_PAGE;
+	/* Each of these appears at once: what comes back at once, or none. */
+	if (claim->guard && claim->from == LM_PAGE_SWAPPED)
+		cluster = lm_min(cluster, LM_SWAP_BATCH * LM_PAGE);
+	/* A page that is not written must not become dirty. */
+	if (claim->from == LM_PAGE_CLEAN && neighbours_differ(area, claim))
+		cluster = LM_PAGE;
+	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
+	claim->end =
+		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
+	if (claim->wide && !lm_resident_bounded(area->quota)) {
+		claim->start = lm_max(claim->page - lm_min(claim->page, WIDE),
+				      area->start);
+		claim->end = lm_min(claim->page + WIDE, area->end);
+	}
+	if (!claim->until || claim->alone)
+		return;
+	end = lm_min(area->end, claim->until);
+	/* The kernel's range is known: no guess around copied pages. */
+	if (!lm_store_direct(area->store)) {
+		claim->start = claim->page;
+		claim->end = claim->page + LM_PAGE;
+	}
+	if (lm_resident_bounded(area->quota))
+		end = lm_min(end,
+			     claim->page + lm_resident_cluster(area->quota));
+	claim->end = lm_max(claim->end, end);
+}
+
+static bool claim_one(const struct lm_claim *claim, uintptr_t addr)
+{
+	enum lm_page_state from = claim->from;
+	lm_page_word *word = lm_page_make(addr);
+	uint64_t seen;
+
+	if (!word)
+		return false;
+	seen = atomic_load_explicit(word, memory_order_relaxed);
+	/* A clean page that is not going to be written keeps its swap. */
+	while (LM_PAGE_STATE(seen) == from &&
+	       !(seen & LM_PAGE_GUARD) == !claim->guard &&
+	       !(from == LM_PAGE_CLEAN && LM_PAGE_SWAP(seen)))
+		if (lm_page_claim(word, &seen))
+			return true;
+	return false;
+}
+
+/* The page itself is BUSY: claim the neighbours that are as it was. */
+static void claim_neighbours(struct lm_claim *claim)
+{
+	uintptr_t low = claim->page, high = claim->page + LM_PAGE;
+
+	while (low > claim->start && claim_one(claim, low - LM_PAGE))
+		low -= LM_PAGE;
+	while (high < claim->end && claim_one(claim, high))
+		high += LM_PAGE;
+	claim->start = low;
+	claim->end = high;
+}
+
+/* A stream that is worth it has the kernel read what comes next from its file,
+ * as much as this time, in whichever direction it goes; 0: there is no more. */
+static uintptr_t ahead(const struct lm_area *area, const struct lm_claim *claim)
+{
+	uintptr_t size = claim->end - claim->start;
+
+	if (size < AHEAD_MIN)
+		return 0;
+	if (claim->page - claim->start < claim->end - claim->page)
+		return area->end - claim->end >= size ? claim->end : 0;
+	return claim->start - area->start >= size ? claim->start - size : 0;
+}
+
+/* Keep what is needed of the area once the gate is left. */
+static void remember(struct lm_area *area, struct lm_claim *claim)
+{
+	claim->rest = claim->to;
+	if (!claim->until && neighbours_differ(area, claim))
+		claim->rest = LM_PAGE_CLEAN;
+	claim->heal =
+		claim->from == claim->to && !(area->flags & LM_AREA_GUARDS);
+	claim->area_prot = area->prot;
+	claim->low = lm_max(claim->page & ~(LM_BLOCK - 1), area->start);
+	claim->high = lm_min((claim->page | (LM_BLOCK - 1)) + 1, area->end);
+	claim->prot = lm_area_prot(area, claim->to);
+	claim->rest_prot = lm_area_prot(area, claim->rest);
+	claim->store = area->store;
+	claim->ahead = 0;
+	if (claim->stream && area->store == &lm_store_file)
+		claim->ahead = ahead(area, claim);
+	claim->prime =
+		claim->to == LM_PAGE_DIRTY && lm_store_direct(area->store) &&
+		!(area->flags & LM_AREA_SHARED) &&
+		area->end - area->start > LM_BLOCK && lm_area_prime(area);
+	claim->sequential = area->flags & LM_AREA_SEQUENTIAL;
+	claim->offset = area->offset + (claim->start - area->start);
+}
+
+/* Would this fault make VM areas of its own beside those of others? But what an
+ * eviction has to hide first, and cannot give a marker then, is hidden by its
+ * protection. */
+static bool worth_opening(const struct lm_area *area,
+			  const struct lm_claim *claim)
+{
+	if (claim->opened || lm_page_resident(claim->from) || claim->guard ||
+	    claim->stream || claim->until ||
+	    claim->end - claim->start >= LM_BLOCK)
+		return false;
+	if (lm_guard_can_swap(area))
+		return true;
+	return claim->from == LM_PAGE_ABSENT && lm_guard_can(area) &&
+	       (!lm_resident_bounded(area->quota) ||
+		lm_area_prot(area, LM_PAGE_CLEAN) == area->prot);
+}
+
+/* Inside the gate: claim the page and its neighbours. */
+static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
+				  lm_page_word **word, uint32_t *ticket)
+{
+	bool first = !lm_page_word_of(claim->page); /* in its block */
+	uint64_t seen;
+
+	*word = lm_page_make(claim->page);
+	if (!*word)
+		return LM_CLAIM_NO_MEMORY;
+	seen = atomic_load_explicit(*word, memory_order_relaxed);
+	do {
+		while (LM_PAGE_STATE(seen) == LM_PAGE_BUSY) {
+			if (lm_page_will_wait(*word, ticket))
+				return LM_CLAIM_WAIT;
+			seen = atomic_load_explicit(*word,
+						    memory_order_relaxed);
+		}
+	} while (!lm_page_claim(*word, &seen));
+	claim->from = LM_PAGE_STATE(seen);
+	claim->guard = seen & LM_PAGE_GUARD;
+	claim->to = next_state(area, claim);
+	claim->quota = area->quota;
+	claim->cluster =
+		lm_min(area->cluster, lm_resident_cluster(area->quota));
+	claim->adaptive = area->flags & LM_AREA_ADAPTIVE && !claim->until &&
+			  !lm_page_resident(claim->from);
+	claim->stream = false;
+	reach(area, claim);
+	if (!first && worth_opening(area, claim)) {
+		lm_page_settle(*word, claim->from);
+		return LM_CLAIM_OPEN;
+	}
+	claim_neighbours(claim);
+	if (claim->adaptive)
+		lm_stream_claimed(&claim->slot->streams, claim->page,
+				  claim->start, claim->end);
+	remember(area, claim);
+	lm_gate_filling(claim->slot);
+	return LM_CLAIM_DONE;
+}
+
+/*
+ * The same instruction faults again and again on a page that is there: the
+ * kernel forbids what the area allows (guard pages, protection keys, or a write
+ * that the trap could not tell from a read). Then the fault is not ours.
+ */
+static bool stuck(struct lm_slot *slot, uintptr_t addr)
+{
+	return atomic_load_explicit(&slot->idle_addr, memory_order_relaxed) ==
+		       addr &&
+	       atomic_load_explicit(&slot->idle, memory_order_relaxed) > 64;
+}
+
+void lm_claim_progress(const struct lm_claim *claim, uintptr_t addr)
+{
+	struct lm_slot *slot = claim->slot;
+
+	if (claim->from != claim->to) {
+		atomic_store_explicit(&slot->idle_addr, 0,
+				      memory_order_relaxed);
+		return;
+	}
+	if (atomic_exchange_explicit(&slot->idle_addr, addr,
+				     memory_order_relaxed) != addr)
+		atomic_store_explicit(&slot->idle, 0, memory_order_relaxed);
+	atomic_fetch_add_explicit(&slot->idle, 1, memory_order_relaxed);
+}
+
+/*
+ * Look the address up and claim. A page that is there already and faults all
+ * the same was revealed between the trap and here, or lost its protection to
+ * a failure: revealing it again is right in both cases.
+ */
+enum lm_claimed lm_claim(struct lm_claim *claim, uintptr_t addr,
+			 enum lm_access access)
+{
+	lm_page_word *word = NULL;
+	struct lm_area *area;
+	enum lm_claimed verdict = LM_CLAIM_FOREIGN;
+	uint32_t ticket = 0;
+
+	claim->page = lm_page_down(addr);
+	claim->access = access;
+	claim->slot = lm_gate_enter();
+	area = lm_area_find(addr);
+	if (area && lm_claim_allowed(area->prot, access) &&
+	    (claim->until || !stuck(claim->slot, addr))) {
+		lm_step(LM_STEP_CLAIM, claim->page);
+		verdict = claim_page(area, claim, &word, &ticket);
+	}
+	lm_gate_leave(claim->slot);
+	if (verdict == LM_CLAIM_WAIT) {
+		lm_step(LM_STEP_WAIT, claim->page);
+		lm_page_wait(word, ticket);
+	}
+	return verdict;
+}
+
+/* -- Settling --------------------------------------------------------------- */
+
+/* A page that is going to be written needs its swap no more. */
+static void settle_one(lm_page_word *word, enum lm_page_state state)
+{
+	uint64_t handle = lm_page_swap(word);
+
+	if (handle && state == LM_PAGE_DIRTY) {
+		lm_page_set_swap(word, 0);
+		lm_swap_free(handle);
+	}
+	lm_page_settle(word, state);
+}
+
+static void count_in(const struct lm_claim *claim, size_t pages)
+{
+	lm_stats_add(LM_COUNT_pages_made_present, pages);
+	lm_stats_add(LM_COUNT_pages_filled, pages);
+	lm_stats_add(LM_COUNT_bytes_filled, pages * LM_PAGE);
+	if (claim->from == LM_PAGE_SWAPPED)
+		lm_stats_add(LM_COUNT_pages_swapped_in, pages);
+	if (claim->until)
+		lm_stats_add(LM_COUNT_pages_kernel, pages);
+}
+
+void lm_claim_settle(const struct lm_claim *claim, enum lm_page_state page,
+		     enum lm_page_state rest)
+{
+	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
+
+	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE)
+		settle_one(lm_page_word_of(at),
+			   at == claim->page ? page : rest);
+	if (!lm_page_resident(claim->from) && page >= LM_PAGE_CLEAN)
+		count_in(claim, pages);
+	if (page >= LM_PAGE_CLEAN && claim->from != claim->to)
+		lm_resident_came(claim->quota, claim->start, claim->end,
+				 claim->cluster, claim->sequential);
+	lm_gate_filled(claim->slot);
+}

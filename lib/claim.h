@@ -1,0 +1,72 @@
+/*
+ * claim.h -- taking pages for a change: the pages of one fault, from ABSENT,
+ * SWAPPED, hidden or CLEAN to BUSY, and out of it.
+ *
+ * Async-signal-safe with all signals blocked; outside the gate.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LM_CLAIM_H
+#define LM_CLAIM_H
+
+#include "area.h"
+#include "gate.h"
+#include "page.h"
+#include "trap/trap.h"
+
+/* What one claim holds: consecutive BUSY pages of one block and area, all of
+ * which were in the state `from`, and what they are to become. */
+struct lm_claim {
+	uintptr_t start, end; /* the BUSY pages */
+	uintptr_t page;       /* the one that was touched */
+	uintptr_t until;      /* the kernel will go on to here; 0: a fault */
+	bool wide;            /* all pages around that are in the same state */
+	bool alone;           /* no page around: it failed with them */
+	bool guard;           /* they are hidden by markers: see guard.h */
+	bool opened;          /* the block was, or could not be */
+	bool heal;            /* a marker may be where none should be */
+	enum lm_page_state from, to;
+	enum lm_page_state rest; /* what its neighbours are to become */
+	size_t cluster;          /* bytes: of the frames */
+	bool sequential;
+	bool adaptive, stream; /* the cluster is; and goes on a stream */
+	uintptr_t ahead;       /* of a stream in a file: what comes next; 0 */
+	bool prime;            /* the first write to a private area */
+	int prot, rest_prot;   /* to reveal them with */
+	int area_prot;
+	uintptr_t low, high; /* the area's part of the block */
+	enum lm_access access;
+	struct lm_store *store; /* stays while there are BUSY pages */
+	struct lm_quota *quota; /* the same; NULL: the area has none */
+	uint64_t offset;        /* of start, in the store */
+	struct lm_slot *slot;
+};
+
+/* What came of an attempt to claim. OPEN: the block had better be opened first
+ * (guard.h). WAIT: it was another thread's, and is not any more. */
+enum lm_claimed {
+	LM_CLAIM_DONE,
+	LM_CLAIM_OPEN,
+	LM_CLAIM_WAIT,
+	LM_CLAIM_FOREIGN,
+	LM_CLAIM_NO_MEMORY
+};
+
+/* Does the protection allow it? */
+bool lm_claim_allowed(int prot, enum lm_access access);
+
+/*
+ * Look the address up and claim its page, and those around it that are alike.
+ * `until`, `wide`, `alone` and `opened` are the caller's, set before.
+ */
+enum lm_claimed lm_claim(struct lm_claim *claim, uintptr_t addr,
+			 enum lm_access access);
+
+/* Of a fault that was served: was anything won by it? */
+void lm_claim_progress(const struct lm_claim *claim, uintptr_t addr);
+
+/* Out of BUSY: the page touched, and the rest. */
+void lm_claim_settle(const struct lm_claim *claim, enum lm_page_state page,
+		     enum lm_page_state rest);
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * fill.c -- see fill.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "fill.h"
+
+#include "bounce.h"
+#include "guard.h"
+#include "os_linux.h"
+#include "place/place.h"
+#include "resident.h"
+#include "stats.h"
+#include "step.h"
+#include "swap/swap.h"
+#include "turn.h"
+
+static int place_direct(const struct lm_claim *claim, uintptr_t at,
+			const void *buffer, size_t len)
+{
+	bool file = claim->store == &lm_store_file;
+	int ret = lm_place_direct_write(at, buffer, len, file);
+
+	/* A marker that nobody expected, as after a fork? */
+	if (ret < 0 && lm_guard_anonymous() && !lm_guard_remove(at, at + len))
+		ret = lm_place_direct_write(at, buffer, len, file);
+	return ret;
+}
+
+/* Of claimed pages: hidden by protection, and no longer by markers. */
+static int cover(uintptr_t at, uintptr_t end)
+{
+	int ret = lm_os_mprotect(at, end - at, PROT_NONE);
+
+	return ret < 0 ? ret : lm_guard_remove(at, end);
+}
+
+/* Over their markers: seen from the moment that they are there. What
+ * userfaultfd cannot place, for want of a descriptor or memory, is placed while
+ * it is hidden otherwise. */
+static int place_over(const struct lm_claim *claim, uintptr_t at,
+		      const char *buffer, size_t len)
+{
+	long n = lm_place_over(at, buffer, len, claim->low, claim->high);
+	uintptr_t end = at + len;
+	int ret;
+
+	if (n == (long)len)
+		return 0;
+	if (n > 0) {
+		at += (size_t)n;
+		buffer += n;
+	}
+	ret = cover(at, end);
+	if (!ret)
+		ret = place_direct(claim, at, buffer, end - at);
+	if (!ret)
+		ret = lm_os_mprotect(at, end - at, claim->rest_prot);
+	if (!ret && claim->prot != claim->rest_prot && claim->page >= at)
+		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	return ret;
+}
+
+static int place(const struct lm_claim *claim, uintptr_t at, const void *buffer,
+		 size_t len)
+{
+	if (claim->guard)
+		return place_over(claim, at, buffer, len);
+	if (!lm_store_direct(claim->store))
+		return lm_place->write(at, buffer, len);
+	return place_direct(claim, at, buffer, len);
+}
+
+static int swap_in(uintptr_t at, void *buffer, size_t len)
+{
+	uint64_t handles[LM_SWAP_BATCH];
+	size_t n = len >> LM_PAGE_SHIFT;
+
+	for (size_t i = 0; i < n; i++)
+		handles[i] = lm_page_swap(lm_page_word_of(at + i * LM_PAGE));
+	return lm_swap_in(handles, n, buffer);
+}
+
+/* Copy the bytes into the claimed pages, which nobody can see. */
+static int fill(const struct lm_claim *claim)
+{
+	bool swapped = claim->from == LM_PAGE_SWAPPED;
+	size_t size, len;
+	char *buffer = lm_bounce_take(&size);
+	int ret = buffer ? 0 : -ENOMEM;
+
+	if (swapped)
+		size = lm_min(size, LM_SWAP_BATCH * LM_PAGE);
+	for (uintptr_t at = claim->start; !ret && at < claim->end; at += len) {
+		len = lm_min(size, claim->end - at);
+		ret = swapped ? swap_in(at, buffer, len)
+			      : lm_store_read(claim->store, buffer, len,
+					      claim->offset +
+						      (at - claim->start));
+		lm_step(LM_STEP_READ, at);
+		if (!ret)
+			ret = place(claim, at, buffer, len);
+	}
+	if (buffer)
+		lm_bounce_give(buffer);
+	return ret;
+}
+
+bool lm_fill_needed(const struct lm_claim *claim)
+{
+	return claim->from == LM_PAGE_SWAPPED ||
+	       (claim->from == LM_PAGE_ABSENT &&
+		!lm_store_direct(claim->store));
+}
+
+/*
+ * Have the kernel map its pages now, in one call, instead of one exception a
+ * page (Linux 5.14; earlier it fails, and the touch does it). What it cannot
+ * map, past the end of a file, it will tell the toucher itself.
+ */
+void lm_fill_populate(const struct lm_claim *claim)
+{
+	int how = claim->access == LM_WRITE ? MADV_POPULATE_WRITE
+					    : MADV_POPULATE_READ;
+
+	if (claim->ahead)
+		/* Advice: nobody minds if it is not taken. */
+		lm_os_madvise(claim->ahead, claim->end - claim->start,
+			      MADV_WILLNEED);
+	if (claim->until)
+		lm_os_madvise(claim->page,
+			      lm_min(claim->until, claim->end) - claim->page,
+			      how);
+	else if (claim->stream && claim->rest == LM_PAGE_DIRTY)
+		/* The writes that follow find their pages. */
+		lm_os_madvise(claim->start, claim->end - claim->start,
+			      MADV_POPULATE_WRITE);
+	else if (claim->guard && claim->store->kind == LM_STORE_ZERO)
+		return; /* one exception for the touched page costs less */
+	else if (claim->store->kind == LM_STORE_ZERO ||
+		 claim->to == LM_PAGE_DIRTY)
+		lm_os_madvise(claim->page, LM_PAGE, how);
+	else
+		lm_os_madvise(claim->start, claim->end - claim->start,
+			      MADV_POPULATE_READ);
+}
+
+static int protect(const struct lm_claim *claim)
+{
+	bool alone = claim->end - claim->start == LM_PAGE;
+	int all = alone ? claim->prot : claim->rest_prot, ret = 0;
+
+	/* Where there are markers the protection is the area's. */
+	if (!claim->guard || all != claim->area_prot)
+		ret = lm_os_mprotect(claim->start, claim->end - claim->start,
+				     all);
+	if (!ret && claim->prot != all)
+		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	return ret;
+}
+
+/* What fails here leaves nothing in sight, and no markers. */
+static int fill_over(const struct lm_claim *claim)
+{
+	int ret = protect(claim);
+
+	if (!ret)
+		ret = fill(claim);
+	if (ret < 0 && !cover(claim->start, claim->end))
+		for (uintptr_t at = claim->start; at < claim->end;
+		     at += LM_PAGE)
+			lm_page_set_guard(lm_page_word_of(at), false);
+	return ret;
+}
+
+static int reveal(const struct lm_claim *claim)
+{
+	int ret;
+
+	if (claim->guard && lm_fill_needed(claim))
+		return fill_over(claim);
+	ret = protect(claim);
+	if (!ret && claim->guard)
+		return lm_guard_remove(claim->start, claim->end);
+	/* There may be one all the same; a kernel that has none refuses. */
+	if (!ret && claim->heal)
+		lm_guard_remove(claim->start, claim->end);
+	return ret;
+}
+
+/*
+ * VM areas that were split before they had an anon_vma each get one of their
+ * own, and never join again; those split after share it. So the first page of
+ * a private area that is to be written is written, with what it holds, while it
+ * and the area are one.
+ */
+static void prime(const struct lm_claim *claim)
+{
+	char byte;
+
+	/* Where it cannot be done there are more VM areas, and that is all. */
+	if (claim->prime && !lm_place_mem_read(&byte, claim->page, 1))
+		lm_place_mem_write(claim->page, &byte, 1);
+}
+
+/* The pages that will be writable before they are settled. */
+static void say_filled(const struct lm_claim *claim)
+{
+	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE)
+		if (at == claim->page || claim->rest == LM_PAGE_DIRTY)
+			lm_page_set_filled(lm_page_word_of(at));
+}
+
+/* Pages that are not in place get frames, which count from here on. */
+int lm_fill(const struct lm_claim *claim)
+{
+	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
+	bool resident = lm_page_resident(claim->from);
+	int ret = resident ? 0 : lm_resident_take(claim->quota, pages);
+
+	lm_step(LM_STEP_CLAIMED, claim->page);
+	if (ret < 0)
+		return ret;
+	if (lm_fill_needed(claim) && !claim->guard)
+		ret = fill(claim);
+	lm_step(LM_STEP_FILLED, claim->page);
+	if (!ret) {
+		bool turn = lm_turn_begin();
+
+		prime(claim);
+		if (!resident && claim->to == LM_PAGE_DIRTY &&
+		    !(claim->guard && lm_fill_needed(claim)))
+			say_filled(claim);
+		ret = reveal(claim);
+		lm_turn_end(turn);
+	}
+	lm_step(LM_STEP_REVEALED, claim->page);
+	if (ret < 0 && !resident)
+		lm_resident_give(claim->quota, pages);
+	return ret;
+}
+
+int lm_fill_ahead(const struct lm_claim *claim)
+{
+	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
+	int ret = lm_resident_try(claim->quota, pages);
+
+	lm_step(LM_STEP_CLAIMED, claim->page);
+	if (ret < 0)
+		return ret;
+	ret = claim->guard ? 0 : fill(claim);
+	lm_step(LM_STEP_FILLED, claim->page);
+	if (!ret) {
+		/* A fault goes first. */
+		lm_turn_wait();
+		ret = reveal(claim);
+		lm_turn_done();
+	}
+	lm_step(LM_STEP_REVEALED, claim->page);
+	if (ret < 0)
+		lm_resident_give(claim->quota, pages);
+	return ret == -ENOMEM ? -EAGAIN : ret;
+}
