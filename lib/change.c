@@ -132,9 +132,9 @@ int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
 		if (run.state < LM_PAGE_CLEAN && !run.guard)
 			continue; /* hidden already */
 		ret = lm_os_mprotect(run.start, run.end - run.start,
-				     run.guard ?
-					     area->prot :
-					     lm_fault_prot(area, run.state));
+				     run.guard
+					     ? area->prot
+					     : lm_fault_prot(area, run.state));
 		if (ret < 0)
 			return ret;
 	}

@@ -141,8 +141,7 @@ static bool claim(struct prey *prey, uintptr_t start, uintptr_t end,
 		prey->zero = area->store->kind == LM_STORE_ZERO;
 		/* Where a clean page has the area's own protection. */
 		prey->guards = lm_guard_can(area) &&
-			       lm_fault_prot(area, LM_PAGE_CLEAN) ==
-				       area->prot;
+			       lm_fault_prot(area, LM_PAGE_CLEAN) == area->prot;
 		claim_all(prey, least);
 	}
 	if (prey->count)

@@ -211,8 +211,8 @@ static void remember(struct lm_area *area, struct claim *claim)
 	claim->rest = claim->to;
 	if (!claim->until && neighbours_differ(area, claim))
 		claim->rest = LM_PAGE_CLEAN;
-	claim->heal = claim->from == claim->to &&
-		      !(area->flags & LM_AREA_GUARDS);
+	claim->heal =
+		claim->from == claim->to && !(area->flags & LM_AREA_GUARDS);
 	claim->area_prot = area->prot;
 	claim->prot = lm_fault_prot(area, claim->to);
 	claim->rest_prot = lm_fault_prot(area, claim->rest);

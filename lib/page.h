@@ -128,7 +128,8 @@ void lm_page_wait(lm_page_word *word, uint32_t ticket);
 uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end);
 
 /* Walk over [start, end) by runs of pages in the same state that are hidden in
- * the same way. False at the end. A hole (no block) is a run of ABSENT pages that ends with the block. */
+ * the same way. False at the end. A hole (no block) is a run of ABSENT pages that
+ * ends with the block. */
 struct lm_run {
 	uintptr_t start, end;
 	enum lm_page_state state;
