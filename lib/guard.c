@@ -6,8 +6,10 @@
 #define _GNU_SOURCE
 #include "guard.h"
 
+#include "fault.h"
 #include "gate.h"
 #include "os_linux.h"
+#include "resident.h"
 #include "start.h"
 #include "step.h"
 
@@ -43,6 +45,7 @@ bool lm_guard_can(const struct lm_area *area)
 struct block {
 	uintptr_t start, end; /* of the block within its area */
 	int prot;
+	bool untracked; /* nobody asks which of its pages are clean */
 	size_t count;
 	uint64_t taken[LM_BLOCK_PAGES / 64];
 	struct lm_slot *slot;
@@ -55,7 +58,23 @@ static bool taken(const struct block *block, uintptr_t at)
 	return block->taken[i / 64] >> (i % 64) & 1;
 }
 
-/* ABSENT, of nothing but zeros or the file: and not hidden so already. */
+static bool absent(const struct block *block, uintptr_t at)
+{
+	return taken(block, at) &&
+	       LM_PAGE_WAS(atomic_load_explicit(lm_page_word_of(at),
+						memory_order_relaxed)) ==
+		       LM_PAGE_ABSENT;
+}
+
+/* ABSENT, of nothing but zeros or the file, and not hidden so already; or CLEAN
+ * and not writable among what is, which would be VM areas of its own. */
+static bool wanted(const struct block *block, uint64_t seen)
+{
+	if (LM_PAGE_STATE(seen) == LM_PAGE_CLEAN)
+		return block->untracked && !LM_PAGE_SWAP(seen);
+	return LM_PAGE_STATE(seen) == LM_PAGE_ABSENT && !(seen & LM_PAGE_GUARD);
+}
+
 static void claim_one(struct block *block, uintptr_t at)
 {
 	lm_page_word *word = lm_page_make(at);
@@ -64,7 +83,7 @@ static void claim_one(struct block *block, uintptr_t at)
 
 	if (word)
 		seen = atomic_load_explicit(word, memory_order_relaxed);
-	while (LM_PAGE_STATE(seen) == LM_PAGE_ABSENT && !(seen & LM_PAGE_GUARD))
+	while (wanted(block, seen))
 		if (lm_page_claim(word, &seen)) {
 			block->taken[i / 64] |= (uint64_t)1 << (i % 64);
 			block->count++;
@@ -82,6 +101,9 @@ static bool claim(struct block *block, uintptr_t addr)
 		block->start = lm_max(addr & ~(LM_BLOCK - 1), area->start);
 		block->end = lm_min((addr | (LM_BLOCK - 1)) + 1, area->end);
 		block->prot = area->prot;
+		block->untracked =
+			lm_fault_prot(area, LM_PAGE_CLEAN) != area->prot &&
+			!lm_resident_bounded(area->quota);
 		for (uintptr_t at = block->start; at < block->end;
 		     at += LM_PAGE)
 			claim_one(block, at);
@@ -92,14 +114,23 @@ static bool claim(struct block *block, uintptr_t addr)
 	return block->count;
 }
 
-/* The next run of pages that were taken, from *at on. */
-static bool next_run(const struct block *block, uintptr_t *at, uintptr_t *end)
+/* The next run of pages for which `which` holds, from *at on. */
+static bool next_run(const struct block *block, uintptr_t *at, uintptr_t *end,
+		     bool (*which)(const struct block *block, uintptr_t at))
 {
-	while (*at < block->end && !taken(block, *at))
+	while (*at < block->end && !which(block, *at))
 		*at += LM_PAGE;
-	for (*end = *at; *end < block->end && taken(block, *end);)
+	for (*end = *at; *end < block->end && which(block, *end);)
 		*end += LM_PAGE;
 	return *at < block->end;
+}
+
+/* Clean pages that are going to be writable before they are settled. */
+static void say_filled(const struct block *block)
+{
+	for (uintptr_t at = block->start; at < block->end; at += LM_PAGE)
+		if (taken(block, at) && !absent(block, at))
+			lm_page_set_filled(lm_page_word_of(at));
 }
 
 /* Markers first: nothing may be seen without. */
@@ -108,10 +139,13 @@ static int put(const struct block *block)
 	uintptr_t at, end;
 	int ret = 0;
 
-	for (at = block->start; !ret && next_run(block, &at, &end); at = end)
+	for (at = block->start; !ret && next_run(block, &at, &end, absent);
+	     at = end)
 		ret = lm_guard_install(at, end);
 	lm_step(LM_STEP_GUARDED, block->start);
-	for (at = block->start; !ret && next_run(block, &at, &end); at = end)
+	say_filled(block);
+	for (at = block->start; !ret && next_run(block, &at, &end, taken);
+	     at = end)
 		ret = lm_os_mprotect(at, end - at, block->prot);
 	return ret;
 }
@@ -120,13 +154,14 @@ static void undo(const struct block *block)
 {
 	uintptr_t at, end;
 
-	for (at = block->start; next_run(block, &at, &end); at = end)
+	for (at = block->start; next_run(block, &at, &end, absent); at = end)
 		/* Fewer pieces than there were: it cannot fail. A page whose
 		 * marker stays is found out by its fault. */
 		if (!lm_os_mprotect(at, end - at, PROT_NONE))
 			lm_guard_remove(at, end);
 }
 
+/* What was clean may have been written by now, if it was shown. */
 static void settle(const struct block *block, bool guard)
 {
 	for (uintptr_t at = block->start; at < block->end; at += LM_PAGE) {
@@ -134,8 +169,12 @@ static void settle(const struct block *block, bool guard)
 
 		if (!taken(block, at))
 			continue;
-		lm_page_set_guard(word, guard);
-		lm_page_settle(word, LM_PAGE_ABSENT);
+		if (absent(block, at)) {
+			lm_page_set_guard(word, guard);
+			lm_page_settle(word, LM_PAGE_ABSENT);
+		} else {
+			lm_page_settle(word, LM_PAGE_DIRTY);
+		}
 	}
 }
 
