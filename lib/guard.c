@@ -6,11 +6,13 @@
 #define _GNU_SOURCE
 #include "guard.h"
 
+#include "change.h"
 #include "fault.h"
 #include "gate.h"
 #include "os_linux.h"
 #include "resident.h"
 #include "start.h"
+#include "stats.h"
 #include "step.h"
 
 /* A smaller part of a block is not worth it. */
@@ -207,21 +209,76 @@ void lm_guard_open(uintptr_t addr)
 
 /* -- And closing ------------------------------------------------------------------ */
 
+static int close_run(const struct lm_area *area, const struct lm_run *run)
+{
+	size_t pages = (run->end - run->start) >> LM_PAGE_SHIFT;
+	bool writable = area->prot & PROT_WRITE;
+	int ret;
+
+	if (!lm_resident_bounded(area->quota)) {
+		ret = lm_guard_remove(run->start, run->end);
+		if (ret < 0)
+			return ret;
+		lm_page_become(run->start, run->end,
+			       writable && !(area->flags & LM_AREA_SHARED)
+				       ? LM_PAGE_DIRTY
+				       : LM_PAGE_CLEAN);
+		if (run->state == LM_PAGE_ABSENT)
+			lm_stats_add(LM_COUNT_pages_made_present, pages);
+		return 0;
+	}
+	ret = lm_os_mprotect(run->start, run->end - run->start, PROT_NONE);
+	if (ret < 0)
+		return ret;
+	lm_page_clear_guards(run->start, run->end);
+	return lm_guard_remove(run->start, run->end);
+}
+
 int lm_guard_close(uintptr_t start, uintptr_t end)
 {
 	struct lm_run run = { .end = start };
+	struct lm_area *area;
 	int ret = 0;
 
 	while (!ret && lm_page_run(run.end, end, &run)) {
 		if (!run.guard)
 			continue;
-		ret = lm_os_mprotect(run.start, run.end - run.start, PROT_NONE);
-		if (ret < 0)
-			break;
-		lm_page_clear_guards(run.start, run.end);
-		lm_guard_remove(run.start, run.end);
+		area = lm_area_find(run.start);
+		run.end = lm_min(run.end, area->end);
+		ret = close_run(area, &run);
 	}
 	return ret;
+}
+
+/* -- Dropping --------------------------------------------------------- */
+
+static bool has_marker(uintptr_t at)
+{
+	lm_page_word *word = lm_page_word_of(at);
+
+	return word && *word & LM_PAGE_GUARD;
+}
+
+bool lm_guard_drop(const struct lm_area *area, const struct lm_run *run)
+{
+	uintptr_t block = run->start & ~(LM_BLOCK - 1);
+	size_t len = run->end - run->start;
+
+	/* The neighbour's word keeps the block that the others are in. */
+	if (!lm_guard_can(area) || run->end > block + LM_BLOCK)
+		return false;
+	if (!(run->start > block && has_marker(run->start - LM_PAGE)) &&
+	    !(run->end < block + LM_BLOCK && has_marker(run->end)))
+		return false;
+	if (!run->guard && lm_guard_install(run->start, run->end) < 0)
+		return false;
+	if (!run->guard && lm_os_mprotect(run->start, len, area->prot) < 0) {
+		lm_guard_remove(run->start, run->end);
+		return false;
+	}
+	lm_change_forget(run->start, run->end);
+	lm_page_give_guards(run->start, run->end);
+	return true;
 }
 
 /* -- What the kernel has ------------------------------------------------------------ */

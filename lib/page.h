@@ -164,6 +164,12 @@ void lm_page_unpin(uintptr_t start, uintptr_t end);
 
 /* With the gate shut and no page of [start, end) BUSY: none has a guard. */
 void lm_page_clear_guards(uintptr_t start, uintptr_t end);
+/* The same, all of them ABSENT and their blocks there: each has one. */
+void lm_page_give_guards(uintptr_t start, uintptr_t end);
+/* The same, none of them with swap: all are in this state, without a guard. */
+void lm_page_become(uintptr_t start, uintptr_t end, enum lm_page_state state);
+/* The same: what is CLEAN without swap becomes DIRTY. */
+void lm_page_forget_clean(uintptr_t start, uintptr_t end);
 
 /* Is any page of [start, end) pinned? With the gate shut. */
 bool lm_page_pinned(uintptr_t start, uintptr_t end);
