@@ -250,7 +250,7 @@ int lm_guard_close(uintptr_t start, uintptr_t end)
 	return ret;
 }
 
-/* -- Dropping --------------------------------------------------------- */
+/* -- Dropping, and forking --------------------------------------------------------- */
 
 static bool has_marker(uintptr_t at)
 {
@@ -279,6 +279,20 @@ bool lm_guard_drop(const struct lm_area *area, const struct lm_run *run)
 	lm_change_forget(run->start, run->end);
 	lm_page_give_guards(run->start, run->end);
 	return true;
+}
+
+void lm_guard_forked(uintptr_t page, enum lm_page_state state)
+{
+	const struct lm_area *area = lm_area_find(page);
+
+	if (!area || !lm_store_direct(area->store) || !(anonymous || files) ||
+	    area->flags & LM_AREA_GUARDS)
+		return;
+	/* There is no other thread. If it fails the next touch mends it. */
+	if (lm_os_mprotect(page, LM_PAGE, lm_fault_prot(area, state)))
+		return;
+	lm_guard_remove(page, page + LM_PAGE);
+	lm_page_set_guard(lm_page_word_of(page), false);
 }
 
 /* -- What the kernel has ------------------------------------------------------------ */

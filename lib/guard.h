@@ -50,6 +50,10 @@ int lm_guard_close(uintptr_t start, uintptr_t end);
  * protection would make VM areas. False: nothing was done. */
 bool lm_guard_drop(const struct lm_area *area, const struct lm_run *run);
 
+/* In a forked child: a page that another thread was changing is hidden or shown
+ * by its protection alone, as this state is. */
+void lm_guard_forked(uintptr_t page, enum lm_page_state state);
+
 void lm_guard_start(void);
 
 /* What the kernel has of it: for `lazymap doctor`. */

@@ -458,7 +458,7 @@ static enum lm_page_state forked_state(uint64_t word)
 	return was;
 }
 
-size_t lm_page_forked(void)
+size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state))
 {
 	uintptr_t end = (uintptr_t)1 << LM_ADDRESS_BITS;
 	size_t fewer = 0;
@@ -476,6 +476,7 @@ size_t lm_page_forked(void)
 		/* The thread that would have counted it is not here. */
 		if (*word & LM_PAGE_FILLED)
 			lm_stats_add(LM_COUNT_pages_made_present, 1);
+		hide(at, state);
 		lm_page_settle(word, state);
 	}
 	return fewer;

@@ -175,8 +175,8 @@ void lm_page_forget_clean(uintptr_t start, uintptr_t end);
 bool lm_page_pinned(uintptr_t start, uintptr_t end);
 
 /* In a forked child whose pages another thread may have been changing: what
- * was BUSY goes where its content is sure to be found. Returns how many frames
- * fewer there are. */
-size_t lm_page_forked(void);
+ * was BUSY goes where its content is sure to be found, after `hide` has seen to
+ * its being hidden as that state is. Returns how many frames fewer there are. */
+size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state));
 
 #endif
