@@ -44,12 +44,19 @@ static void each_area(uintptr_t start, uintptr_t end,
 	}
 }
 
+static void count_dropped(const struct lm_run *run)
+{
+	lm_stats_add(LM_COUNT_pages_dropped,
+		     (run->end - run->start) >> LM_PAGE_SHIFT);
+}
+
 /*
  * The kernel has dropped the content of direct pages (zeros, or the file,
  * again): hide them so that the next touch is ours, except those that the
  * kernel is using.
  */
-static void drop_direct(uintptr_t from, uintptr_t to)
+static void drop_direct(const struct lm_area *area, uintptr_t from,
+			uintptr_t to)
 {
 	struct lm_run run = { .end = from };
 
@@ -57,11 +64,14 @@ static void drop_direct(uintptr_t from, uintptr_t to)
 		if (run.state == LM_PAGE_ABSENT ||
 		    lm_page_pinned(run.start, run.end))
 			continue;
+		if (lm_guard_drop(area, &run)) {
+			count_dropped(&run);
+			continue;
+		}
 		/* Fewer pieces than before: there is room for it. */
 		if (lm_os_mprotect(run.start, run.end - run.start, PROT_NONE))
 			continue;
-		lm_stats_add(LM_COUNT_pages_dropped,
-			     (run.end - run.start) >> LM_PAGE_SHIFT);
+		count_dropped(&run);
 		if (run.guard)
 			lm_guard_remove(run.start, run.end);
 		lm_change_forget(run.start, run.end);
@@ -134,7 +144,7 @@ static int drop(uintptr_t start, uintptr_t end, int advice)
 		} else {
 			ret = lm_os_madvise(start, stop - start, advice);
 			if (lazy && !ret)
-				drop_direct(start, stop);
+				drop_direct(area, start, stop);
 		}
 		if (ret == -ENOMEM && !lazy)
 			holes = ret;
@@ -230,7 +240,8 @@ static void page_out(uintptr_t start, uintptr_t end)
 	lm_os_restore_signals(mask);
 }
 
-/* The program's own guard regions: ours go, and no more come. */
+/* Where the program has guard regions of its own, and where a child's markers
+ * are not its parent's: ours go, and no more come. */
 static int give_guards(uintptr_t start, uintptr_t end)
 {
 	struct lm_change change;
@@ -271,6 +282,10 @@ static int advise(uintptr_t start, size_t len, int advice)
 		 * place of a file's. */
 		if (any_copied(start, end))
 			return -EINVAL;
+		/* A child that finds nothing finds no markers either. */
+		ret = advice == MADV_WIPEONFORK ? give_guards(start, end) : 0;
+		if (ret < 0)
+			return ret;
 		break;
 	case MADV_GUARD_INSTALL:
 	case MADV_GUARD_REMOVE:

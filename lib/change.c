@@ -7,6 +7,7 @@
 
 #include "fault.h"
 #include "gate.h"
+#include "guard.h"
 #include "meta.h"
 #include "resident.h"
 #include "start.h"
@@ -128,6 +129,11 @@ int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
 
 	if (area->prot == PROT_NONE)
 		return lm_os_mprotect(start, end - start, PROT_NONE);
+	/* What is not writable among what is makes VM areas. */
+	if (lm_guard_can(area) && area->prot & PROT_WRITE &&
+	    !(area->flags & LM_AREA_SHARED) &&
+	    !lm_resident_bounded(area->quota))
+		lm_page_forget_clean(start, end);
 	while (lm_page_run(run.end, end, &run)) {
 		if (run.state < LM_PAGE_CLEAN && !run.guard)
 			continue; /* hidden already */

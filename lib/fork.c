@@ -14,6 +14,7 @@
  */
 #include "change.h"
 #include "gate.h"
+#include "guard.h"
 #include "locked.h"
 #include "meta.h"
 #include "place/place.h"
@@ -74,7 +75,7 @@ static bool forked(void)
 	lm_gate_forked();
 	lm_meta_forked();
 	lm_stats_forked();
-	fewer = lm_page_forked();
+	fewer = lm_page_forked(lm_guard_forked);
 	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
 	lm_resident_forked();
 	lm_place_forked();

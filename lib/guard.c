@@ -6,10 +6,13 @@
 #define _GNU_SOURCE
 #include "guard.h"
 
+#include "change.h"
 #include "gate.h"
 #include "os_linux.h"
 #include "place/place.h"
+#include "resident.h"
 #include "start.h"
+#include "stats.h"
 #include "step.h"
 
 /* A smaller part of a block is not worth it. */
@@ -52,6 +55,7 @@ struct block {
 	int prot;
 	bool shut;            /* it is to be: else, to be opened */
 	bool swaps;           /* what is in swap is to be taken, too */
+	bool untracked;       /* nobody asks which of its pages are clean */
 	size_t count, others; /* taken; in place, or another thread's */
 	uint64_t taken[LM_BLOCK_PAGES / 64];
 	struct lm_slot *slot;
@@ -64,9 +68,20 @@ static bool taken(const struct block *block, uintptr_t at)
 	return block->taken[i / 64] >> (i % 64) & 1;
 }
 
-/* What is in place nowhere; to open it, what has no marker yet. */
+static bool hidden(const struct block *block, uintptr_t at)
+{
+	return taken(block, at) &&
+	       LM_PAGE_WAS(atomic_load_explicit(lm_page_word_of(at),
+						memory_order_relaxed)) !=
+		       LM_PAGE_CLEAN;
+}
+
+/* What is in place nowhere; to open it, what has no marker yet; and what is
+ * CLEAN and not writable among what is, which would be VM areas of its own. */
 static bool wanted(const struct block *block, uint64_t seen)
 {
+	if (LM_PAGE_STATE(seen) == LM_PAGE_CLEAN)
+		return block->untracked && !LM_PAGE_SWAP(seen);
 	if (!block->shut && seen & LM_PAGE_GUARD)
 		return false;
 	return LM_PAGE_STATE(seen) == LM_PAGE_ABSENT ||
@@ -103,6 +118,10 @@ static bool claim(struct block *block, uintptr_t addr, bool shut)
 		block->end = lm_min((addr | (LM_BLOCK - 1)) + 1, area->end);
 		block->prot = area->prot;
 		block->swaps = shut || lm_guard_can_swap(area);
+		block->untracked =
+			!shut &&
+			lm_area_prot(area, LM_PAGE_CLEAN) != area->prot &&
+			!lm_resident_bounded(area->quota);
 		for (uintptr_t at = block->start; at < block->end;
 		     at += LM_PAGE)
 			claim_one(block, at);
@@ -113,14 +132,23 @@ static bool claim(struct block *block, uintptr_t addr, bool shut)
 	return block->count;
 }
 
-/* The next run of pages that were taken, from *at on. */
-static bool next_run(const struct block *block, uintptr_t *at, uintptr_t *end)
+/* The next run of pages for which `which` holds, from *at on. */
+static bool next_run(const struct block *block, uintptr_t *at, uintptr_t *end,
+		     bool (*which)(const struct block *block, uintptr_t at))
 {
-	while (*at < block->end && !taken(block, *at))
+	while (*at < block->end && !which(block, *at))
 		*at += LM_PAGE;
-	for (*end = *at; *end < block->end && taken(block, *end);)
+	for (*end = *at; *end < block->end && which(block, *end);)
 		*end += LM_PAGE;
 	return *at < block->end;
+}
+
+/* Clean pages that are going to be writable before they are settled. */
+static void say_filled(const struct block *block)
+{
+	for (uintptr_t at = block->start; at < block->end; at += LM_PAGE)
+		if (taken(block, at) && !hidden(block, at))
+			lm_page_set_filled(lm_page_word_of(at));
 }
 
 /* Markers first: nothing may be seen without. */
@@ -129,10 +157,13 @@ static int put(const struct block *block)
 	uintptr_t at, end;
 	int ret = 0;
 
-	for (at = block->start; !ret && next_run(block, &at, &end); at = end)
+	for (at = block->start; !ret && next_run(block, &at, &end, hidden);
+	     at = end)
 		ret = lm_guard_install(at, end);
 	lm_step(LM_STEP_GUARDED, block->start);
-	for (at = block->start; !ret && next_run(block, &at, &end); at = end)
+	say_filled(block);
+	for (at = block->start; !ret && next_run(block, &at, &end, taken);
+	     at = end)
 		ret = lm_os_mprotect(at, end - at, block->prot);
 	return ret;
 }
@@ -141,7 +172,7 @@ static void undo(const struct block *block)
 {
 	uintptr_t at, end;
 
-	for (at = block->start; next_run(block, &at, &end); at = end)
+	for (at = block->start; next_run(block, &at, &end, hidden); at = end)
 		/* Fewer pieces than there were: it cannot fail. A page whose
 		 * marker stays is found out by its fault. */
 		if (!lm_os_mprotect(at, end - at, PROT_NONE))
@@ -150,6 +181,7 @@ static void undo(const struct block *block)
 
 enum outcome { AS_BEFORE, HAVE_GUARDS, HAVE_NONE };
 
+/* What was clean may have been written by now, if it was shown. */
 static void settle(const struct block *block, enum outcome outcome)
 {
 	for (uintptr_t at = block->start; at < block->end; at += LM_PAGE) {
@@ -157,6 +189,10 @@ static void settle(const struct block *block, enum outcome outcome)
 
 		if (!taken(block, at))
 			continue;
+		if (!hidden(block, at)) {
+			lm_page_settle(word, LM_PAGE_DIRTY);
+			continue;
+		}
 		if (outcome != AS_BEFORE)
 			lm_page_set_guard(word, outcome == HAVE_GUARDS);
 		lm_page_settle(word, LM_PAGE_WAS(atomic_load_explicit(
@@ -208,21 +244,91 @@ void lm_guard_shut(uintptr_t addr)
 
 /* -- And closing ------------------------------------------------------------------ */
 
+static int close_run(const struct lm_area *area, const struct lm_run *run)
+{
+	size_t pages = (run->end - run->start) >> LM_PAGE_SHIFT;
+	bool writable = area->prot & PROT_WRITE;
+	int ret;
+
+	if (!lm_resident_bounded(area->quota) &&
+	    run->state != LM_PAGE_SWAPPED) {
+		ret = lm_guard_remove(run->start, run->end);
+		if (ret < 0)
+			return ret;
+		lm_page_become(run->start, run->end,
+			       writable && !(area->flags & LM_AREA_SHARED)
+				       ? LM_PAGE_DIRTY
+				       : LM_PAGE_CLEAN);
+		if (run->state == LM_PAGE_ABSENT)
+			lm_stats_add(LM_COUNT_pages_made_present, pages);
+		return 0;
+	}
+	ret = lm_os_mprotect(run->start, run->end - run->start, PROT_NONE);
+	if (ret < 0)
+		return ret;
+	lm_page_clear_guards(run->start, run->end);
+	return lm_guard_remove(run->start, run->end);
+}
+
 int lm_guard_close(uintptr_t start, uintptr_t end)
 {
 	struct lm_run run = { .end = start };
+	struct lm_area *area;
 	int ret = 0;
 
 	while (!ret && lm_page_run(run.end, end, &run)) {
 		if (!run.guard)
 			continue;
-		ret = lm_os_mprotect(run.start, run.end - run.start, PROT_NONE);
-		if (ret < 0)
-			break;
-		lm_page_clear_guards(run.start, run.end);
-		lm_guard_remove(run.start, run.end);
+		area = lm_area_find(run.start);
+		run.end = lm_min(run.end, area->end);
+		ret = close_run(area, &run);
 	}
 	return ret;
+}
+
+/* -- Dropping, and forking --------------------------------------------------------- */
+
+static bool has_marker(uintptr_t at)
+{
+	lm_page_word *word = lm_page_word_of(at);
+
+	return word && *word & LM_PAGE_GUARD;
+}
+
+bool lm_guard_drop(const struct lm_area *area, const struct lm_run *run)
+{
+	uintptr_t block = run->start & ~(LM_BLOCK - 1);
+	size_t len = run->end - run->start;
+
+	/* The neighbour's word keeps the block that the others are in. */
+	if (!lm_guard_can(area) || run->end > block + LM_BLOCK)
+		return false;
+	if (!(run->start > block && has_marker(run->start - LM_PAGE)) &&
+	    !(run->end < block + LM_BLOCK && has_marker(run->end)))
+		return false;
+	if (!run->guard && lm_guard_install(run->start, run->end) < 0)
+		return false;
+	if (!run->guard && lm_os_mprotect(run->start, len, area->prot) < 0) {
+		lm_guard_remove(run->start, run->end);
+		return false;
+	}
+	lm_change_forget(run->start, run->end);
+	lm_page_give_guards(run->start, run->end);
+	return true;
+}
+
+void lm_guard_forked(uintptr_t page, enum lm_page_state state)
+{
+	const struct lm_area *area = lm_area_find(page);
+
+	if (!area || !lm_store_direct(area->store) || !(anonymous || files) ||
+	    area->flags & LM_AREA_GUARDS)
+		return;
+	/* There is no other thread. If it fails the next touch mends it. */
+	if (lm_os_mprotect(page, LM_PAGE, lm_area_prot(area, state)))
+		return;
+	lm_guard_remove(page, page + LM_PAGE);
+	lm_page_set_guard(lm_page_word_of(page), false);
 }
 
 /* -- What the kernel has ------------------------------------------------------------ */

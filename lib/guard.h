@@ -51,9 +51,19 @@ void lm_guard_open(uintptr_t addr);
  * protection again, as is what lies around it. Outside the gate. */
 void lm_guard_shut(uintptr_t addr);
 
-/* Inside a change: pages of [start, end) that have markers are hidden by
- * protection again. 0 or -errno: some of them still have theirs. */
+/* Inside a change: no page of [start, end) has a marker of ours any more. They
+ * are shown, untouched, which makes no VM areas; or hidden by protection where
+ * there is a limit that they would escape. 0 or -errno: some have theirs. */
 int lm_guard_close(uintptr_t start, uintptr_t end);
+
+/* Inside a change, of pages [start, end) in one state whose content the kernel
+ * has dropped: those among others with markers are hidden by them as well, for
+ * protection would make VM areas. False: nothing was done. */
+bool lm_guard_drop(const struct lm_area *area, const struct lm_run *run);
+
+/* In a forked child: a page that another thread was changing is hidden or shown
+ * by its protection alone, as this state is. */
+void lm_guard_forked(uintptr_t page, enum lm_page_state state);
 
 void lm_guard_start(void);
 

@@ -399,6 +399,36 @@ void lm_page_clear_guards(uintptr_t start, uintptr_t end)
 					  ~LM_PAGE_GUARD, memory_order_relaxed);
 }
 
+void lm_page_give_guards(uintptr_t start, uintptr_t end)
+{
+	for (; start < end; start += LM_PAGE)
+		atomic_fetch_or_explicit(lm_page_word_of(start), LM_PAGE_GUARD,
+					 memory_order_relaxed);
+}
+
+void lm_page_become(uintptr_t start, uintptr_t end, enum lm_page_state state)
+{
+	for (; start < end; start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+
+		atomic_store_explicit(word,
+				      (*word & ~(LM_PAGE_GUARD | 7)) | state,
+				      memory_order_relaxed);
+	}
+}
+
+void lm_page_forget_clean(uintptr_t start, uintptr_t end)
+{
+	for (; (start = lm_page_next_block(start, end)) < end;
+	     start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+
+		if (LM_PAGE_STATE(*word) == LM_PAGE_CLEAN &&
+		    !LM_PAGE_SWAP(*word))
+			lm_page_become(start, start + LM_PAGE, LM_PAGE_DIRTY);
+	}
+}
+
 bool lm_page_pinned(uintptr_t start, uintptr_t end)
 {
 	for (; (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)
@@ -431,7 +461,7 @@ static enum lm_page_state forked_state(uint64_t word, uintptr_t at)
 	return was;
 }
 
-size_t lm_page_forked(void)
+size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state))
 {
 	uintptr_t end = (uintptr_t)1 << LM_ADDRESS_BITS;
 	size_t fewer = 0;
@@ -454,6 +484,7 @@ size_t lm_page_forked(void)
 		 * rare, and the swap not this child's yet. */
 		if (state == LM_PAGE_DIRTY)
 			lm_page_set_swap(word, 0);
+		hide(at, state);
 		lm_page_settle(word, state);
 	}
 	return fewer;

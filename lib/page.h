@@ -128,7 +128,8 @@ void lm_page_wait(lm_page_word *word, uint32_t ticket);
 uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end);
 
 /* Walk over [start, end) by runs of pages in the same state that are hidden in
- * the same way. False at the end. A hole (no block) is a run of ABSENT pages that ends with the block. */
+ * the same way. False at the end. A hole (no block) is a run of ABSENT pages that
+ * ends with the block. */
 struct lm_run {
 	uintptr_t start, end;
 	enum lm_page_state state;
@@ -163,13 +164,19 @@ void lm_page_unpin(uintptr_t start, uintptr_t end);
 
 /* With the gate shut and no page of [start, end) BUSY: none has a guard. */
 void lm_page_clear_guards(uintptr_t start, uintptr_t end);
+/* The same, all of them ABSENT and their blocks there: each has one. */
+void lm_page_give_guards(uintptr_t start, uintptr_t end);
+/* The same, none of them with swap: all are in this state, without a guard. */
+void lm_page_become(uintptr_t start, uintptr_t end, enum lm_page_state state);
+/* The same: what is CLEAN without swap becomes DIRTY. */
+void lm_page_forget_clean(uintptr_t start, uintptr_t end);
 
 /* Is any page of [start, end) pinned? With the gate shut. */
 bool lm_page_pinned(uintptr_t start, uintptr_t end);
 
 /* In a forked child whose pages another thread may have been changing: what
- * was BUSY goes where its content is sure to be found. Returns how many frames
- * fewer there are. */
-size_t lm_page_forked(void);
+ * was BUSY goes where its content is sure to be found, after `hide` has seen to
+ * its being hidden as that state is. Returns how many frames fewer there are. */
+size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state));
 
 #endif

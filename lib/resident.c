@@ -502,15 +502,31 @@ static int set_limit(size_t bytes)
 	return 0;
 }
 
-/* Down to a limit that was lowered. */
+static void walk_again(void)
+{
+	uint64_t mask = lm_map_lock();
+
+	lm_gate_drain();
+	walk();
+	lm_gate_open();
+	lm_map_unlock(mask);
+}
+
+/* Down to a limit that was lowered. The table has room for little more than the
+ * limit lets in: of what is in place the rest is found when that has gone. */
 static void shrink(struct lm_quota *quota)
 {
 	uint64_t mask = lm_os_block_signals();
-	size_t max = atomic_load(&quota->max), now;
+	size_t max = atomic_load(&quota->max), now, last = SIZE_MAX;
 
-	while (max && (now = atomic_load(&quota->used)) > max)
-		if (!make_room(quota, lm_min(now - max, LM_BLOCK_PAGES)))
+	while (max && (now = atomic_load(&quota->used)) > max) {
+		if (make_room(quota, lm_min(now - max, LM_BLOCK_PAGES)))
+			continue;
+		if (now >= last)
 			break;
+		last = now;
+		walk_again();
+	}
 	lm_os_restore_signals(mask);
 }
 

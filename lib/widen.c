@@ -137,10 +137,10 @@ static bool taken(const struct block *block, uintptr_t at)
 }
 
 /* Absent pages, and of private ones those that are shown without PROT_WRITE,
- * which makes a VM area as well. */
+ * which makes a VM area as well. What a marker hides (guard.h) makes none. */
 static bool wanted(const struct block *block, uint64_t seen)
 {
-	if (LM_PAGE_SWAP(seen))
+	if (LM_PAGE_SWAP(seen) || seen & LM_PAGE_GUARD)
 		return false;
 	return LM_PAGE_STATE(seen) == LM_PAGE_ABSENT ||
 	       (LM_PAGE_STATE(seen) == LM_PAGE_CLEAN && !block->shared);
@@ -161,7 +161,9 @@ static void claim_page(struct block *block, uintptr_t at)
 			block->count++;
 			return;
 		}
-	block->alike += lm_page_present(seen) && !LM_PAGE_SWAP(seen);
+	block->alike +=
+		(lm_page_present(seen) && !LM_PAGE_SWAP(seen)) ||
+		(LM_PAGE_STATE(seen) == LM_PAGE_ABSENT && seen & LM_PAGE_GUARD);
 }
 
 static bool claim_block(struct block *block, uintptr_t addr)
@@ -205,11 +207,20 @@ static int protect_runs(const struct block *block, int prot)
 	return ret;
 }
 
+/* From here on others may write to them. */
+static void say_filled(const struct block *block)
+{
+	for (uintptr_t at = block->start; at < block->end; at += LM_PAGE)
+		if (!block->shared && taken(block, at))
+			lm_page_set_filled(lm_page_word_of(at));
+}
+
 static int show(const struct block *block)
 {
 	size_t pages = (block->end - block->start) >> LM_PAGE_SHIFT;
 	int ret;
 
+	say_filled(block);
 	/* One call for all of it joins what lies in between. */
 	if (block->count + block->alike == pages)
 		ret = lm_os_mprotect(block->start, block->end - block->start,

@@ -166,9 +166,11 @@ CASE("seen from outside", "process_vm_readv of another process's memory",
 
 CASE("seen from outside", "mseal",
      .why = "A sealed mapping keeps the protection that it has, and a page "
-	    "that is not present has none: it can never be revealed. Touch "
-	    "what is to be sealed.",
-     .lazymap = "mseal=0; touched=1; untouched: SIGBUS BUS_ADRERR at +0")
+	    "that is not present has none: it could never be revealed. So the "
+	    "shim refuses, as a kernel without the call; with the library, "
+	    "touch what is to be sealed.",
+     .lazymap = "mseal=-1 ENOSYS; touched=1; untouched=0` or "
+		"`mseal=0; touched=1; untouched: SIGBUS BUS_ADRERR at +0")
 {
 	char *mem = map(NULL, (size_t)4 << 20, RW, ANON, -1, 0);
 
