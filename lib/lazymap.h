@@ -59,7 +59,9 @@ struct lazymap_options {
 	 * "mremap". How copied pages are put in place; see lazymap(7). */
 	const char *place;
 	/* LAZYMAP_CLUSTER: bytes that one fault brings in, a power of two
-	 * from one page to 2 MiB. Default 64 KiB. */
+	 * from one page to 2 MiB. Default 64 KiB, more where faults go on a
+	 * stream. Of 2 MiB, in private anonymous memory: transparent huge
+	 * pages, where the kernel has some and the limit lets 64 of them be. */
 	size_t cluster;
 	/* LAZYMAP_TIME: 1 keeps the time spent in faults (two clock reads a
 	 * fault), -1 does not (default). */

@@ -203,6 +203,19 @@ static int within_limits(const struct request *request)
 	return 0;
 }
 
+/* Clusters that are asked to be huge pages' size are huge pages, where the
+ * kernel has some: a block is shown at once, and its first touch brings it. */
+static void ask_for_huge_pages(const struct lm_area *area, uintptr_t at,
+			       size_t len)
+{
+	bool whole = area->cluster == LM_BLOCK &&
+		     lm_resident_cluster(NULL) == LM_BLOCK;
+
+	if (whole && area->store == &lm_store_zero &&
+	    !(area->flags & (LM_AREA_SHARED | LM_AREA_ADAPTIVE)))
+		lm_os_madvise(at, len, MADV_HUGEPAGE);
+}
+
 /* Inside a change: the kernel's mapping, and the area over it. */
 static uintptr_t map_lazily(struct request *request)
 {
@@ -227,6 +240,7 @@ static uintptr_t map_lazily(struct request *request)
 		undo(request, at);
 		return (uintptr_t)ret;
 	}
+	ask_for_huge_pages(area, at, request->len);
 	area->start = at;
 	area->end = at + request->len;
 	if (area->store != &lm_store_zero || area->flags & LM_AREA_SHARED)

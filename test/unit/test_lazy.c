@@ -19,6 +19,7 @@
 
 #define PAGES 1024
 #define GIB ((size_t)1 << 30)
+#define HUGE ((size_t)2 << 20)
 #define TIB (GIB << 10)
 
 enum kind { PRIVATE_FILE, SHARED_FILE, ANONYMOUS, STORE, WORKER, KINDS };
@@ -129,7 +130,7 @@ static const size_t clusters[] = { PAGE,      2 * PAGE,   16 * PAGE,
 START_TEST(first_touch_fills_exactly_its_cluster)
 {
 	enum kind kind = (enum kind)(_i / CLUSTERS);
-	size_t cluster = clusters[_i % CLUSTERS], before, n;
+	size_t cluster = clusters[_i % CLUSTERS], before, held, n;
 	uintptr_t first, end;
 	char *at, *touch;
 
@@ -152,10 +153,13 @@ START_TEST(first_touch_fills_exactly_its_cluster)
 	ck_assert_uint_eq(
 		outside_count((char *)end, PAGES * PAGE - before - n * PAGE),
 		0);
-	/* Of zeros the kernel makes only the one that was touched: the rest
-	 * are there for the asking, without a signal. */
-	ck_assert_uint_eq(outside_count((char *)first, n * PAGE),
-			  kind == ANONYMOUS ? 1 : n);
+	/* Of zeros the kernel makes only the one that was touched, or a huge
+	 * page: the rest are there for the asking, without a signal. */
+	held = outside_count((char *)first, n * PAGE);
+	if (kind == ANONYMOUS && n * PAGE < HUGE)
+		ck_assert_uint_eq(held, 1);
+	else if (kind != ANONYMOUS || held != 1)
+		ck_assert_uint_eq(held, n);
 }
 END_TEST
 
@@ -294,6 +298,58 @@ START_TEST(a_tebibyte_costs_neither_memory_nor_time_until_touched)
 }
 END_TEST
 
+/* The sum of a field of /proc/self/smaps, in KiB. */
+static size_t smaps(const char *field)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	size_t len = strlen(field), sum = 0, value;
+	char line[512];
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, field, len) && line[len] == ':' &&
+		    sscanf(line + len + 1, "%zu", &value) == 1)
+			sum += value;
+	fclose(file);
+	return sum;
+}
+
+static bool huge_pages_can_be_had(void)
+{
+	size_t len = 2 * HUGE, before = smaps("AnonHugePages");
+	char *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool can;
+
+	ck_assert_ptr_ne(at, MAP_FAILED);
+	madvise(at, len, MADV_HUGEPAGE);
+	for (size_t i = 0; i < len; i += PAGE)
+		at[i] = 1;
+	can = smaps("AnonHugePages") > before;
+	munmap(at, len);
+	return can;
+}
+
+START_TEST(clusters_of_2_mib_are_huge_pages)
+{
+	size_t len = 8 * HUGE;
+	char *at;
+
+	if (!huge_pages_can_be_had()) {
+		printf("skipped: the kernel gives no huge pages\n");
+		return;
+	}
+	start(HUGE);
+	at = map_kind(ANONYMOUS, len, -1);
+	ck_assert_uint_eq(smaps("AnonHugePages"), 0);
+	at[3 * HUGE + 5 * PAGE] = 1;
+	ck_assert_uint_eq(smaps("AnonHugePages"), HUGE / 1024);
+	ck_assert_uint_eq(stats().resident, HUGE);
+	for (size_t i = 0; i < len; i += PAGE)
+		ck_assert_int_eq(at[i], i == 3 * HUGE + 5 * PAGE);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lazy");
@@ -311,6 +367,7 @@ int main(void)
 			    0, KINDS);
 	tcase_add_loop_test(lazy, write_after_a_read_takes_one_more_fault, 0,
 			    KINDS);
+	tcase_add_test(lazy, clusters_of_2_mib_are_huge_pages);
 	tcase_add_test(lazy, populate_brings_everything_in_without_a_fault);
 	tcase_add_loop_test(
 		lazy, a_tebibyte_costs_neither_memory_nor_time_until_touched, 0,
