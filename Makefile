@@ -265,7 +265,8 @@ $(BUILD)/test/semantics/semantics-library: $(LIBRARY_OBJ) $(LIB_A)
 
 T ?=
 TIMEOUT ?= 300
-TRAPS ?= native $(if $(SIGSEGV_LIBS),libsigsegv)
+# The second time absent pages are hidden by protection alone.
+TRAPS ?= native $(if $(SIGSEGV_LIBS),libsigsegv,native)+LAZYMAP_GUARD=0
 ASAN := handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1
 ASAN := $(ASAN):use_sigaltstack=0:detect_leaks=0:detect_odr_violation=0
 TSAN := handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1
