@@ -276,7 +276,8 @@ $(BUILD)/test/syscalls/syscalls: $(call obj,$(SYSCALLS_SRC) lib/syscall/table.c)
 
 T ?=
 TIMEOUT ?= 300
-TRAPS ?= native $(if $(SIGSEGV_LIBS),libsigsegv)
+# The second time absent pages are hidden by protection alone.
+TRAPS ?= native $(if $(SIGSEGV_LIBS),libsigsegv,native)+LAZYMAP_GUARD=0
 ASAN := handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1
 ASAN := $(ASAN):use_sigaltstack=0:detect_leaks=0:detect_odr_violation=0
 TSAN := handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1

@@ -16,6 +16,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "lazymap.h"
 #include "place/place.h"
 #include "probe.h"
@@ -207,6 +208,17 @@ static int look_places(void)
 	return err;
 }
 
+/* Also where the environment has them off. */
+static void look_guards(void)
+{
+	static const char text[] = "a page hidden without a VM area of its own";
+
+	lm_guard_start();
+	add("guard regions", "anonymous memory", lm_guard_anonymous(), "%s",
+	    text);
+	add("guard regions", "files", lm_guard_files(), "%s", text);
+}
+
 /* -- What will be used -------------------------------------------------------- */
 
 static int permitted(const char *name)
@@ -265,6 +277,20 @@ static int use_place(void)
 	else
 		add("in use", "place", YES, "%s", lm_place->name);
 	return err;
+}
+
+static void use_guards(void)
+{
+	const char *value = getenv("LAZYMAP_GUARD");
+	const char *text = "protection";
+
+	if (value && !strcmp(value, "0"))
+		text = "protection: LAZYMAP_GUARD is 0";
+	else if (lm_guard_files())
+		text = "guard regions";
+	else if (lm_guard_anonymous())
+		text = "guard regions; of files, protection";
+	add("in use", "hiding", YES, "%s", text);
 }
 
 static int use_cluster(void)
@@ -380,8 +406,10 @@ int lm_doctor_main(int argc, char **argv)
 	bad |= look_traps();
 	look_uffd();
 	bad |= look_places();
+	look_guards();
 	bad |= use_trap();
 	bad |= use_place();
+	use_guards();
 	bad |= use_cluster();
 	bad |= use_shim();
 	if (json)

@@ -246,6 +246,8 @@ static const struct row rows[] = {
 	  "encrypt the swap file, with a random key" },
 	{ "strict", NULL, "LAZYMAP_STRICT", "1", NULL,
 	  "with swap full, fail instead of exceeding the limit" },
+	{ "no-guard", NULL, "LAZYMAP_GUARD", "0", NULL,
+	  "hide pages by their protection only, not by guard regions" },
 	{ "no-syscall-trap", NULL, "LAZYMAP_SYSCALL_TRAP", "0", NULL,
 	  "leave system calls made without libc's functions alone" },
 	{ "no-follow", NULL, "LAZYMAP_FOLLOW", "0", NULL,

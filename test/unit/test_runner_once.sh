@@ -75,7 +75,7 @@ echo "100%: Checks: 3, Failures: 0, Errors: 0"
 END
 program test_trap <<'END'
 #!/bin/sh
-echo "$LAZYMAP_TRAP" >>"$SEEN"
+echo "$LAZYMAP_TRAP${WITH++$WITH}" >>"$SEEN"
 echo "100%: Checks: 1, Failures: 0, Errors: 0"
 END
 program test_trap_once <<'END'
@@ -128,6 +128,19 @@ expect "3 passed, 0 failed" 0 -t "one two" "$here/test_trap" \
 	"$here/test_trap_once"
 if [ "$(tr '\n' ' ' <"$SEEN")" != "one two once " ]; then
 	echo "traps: $(cat "$SEEN")"
+	wrong=1
+fi
+
+# A trap brings variables with it, for itself.
+: >"$SEEN"
+expect "3 passed, 0 failed" 0 -t "one+WITH=it two" "$here/test_trap" \
+	"$here/test_trap_once"
+if [ "$(tr '\n' ' ' <"$SEEN")" != "one+it two once " ]; then
+	echo "traps with variables: $(cat "$SEEN")"
+	wrong=1
+fi
+if ! "$runner" -t one+WITH=it "$here/test_trap" | grep -q "\[one WITH=it\]"; then
+	echo "what a trap brings with it is not shown"
 	wrong=1
 fi
 
