@@ -40,10 +40,12 @@ struct prey {
 	uintptr_t start, end;
 	size_t count, left;        /* claimed; not, though in place */
 	uint64_t taken[MAP_WORDS]; /* claimed */
-	uint64_t kept[MAP_WORDS];  /* of them: to stay, hidden */
-	struct lm_store *store;    /* stays while there are BUSY pages */
-	struct lm_quota *quota;    /* the same */
-	uint64_t offset;           /* of start, in the store */
+	uint64_t kept[MAP_WORDS];  /* of them: to stay */
+	uint64_t
+		shown[MAP_WORDS]; /* of these: not hidden, they are as before */
+	struct lm_store *store;   /* stays while there are BUSY pages */
+	struct lm_quota *quota;   /* the same */
+	uint64_t offset;          /* of start, in the store */
 	bool shared, zero;
 	bool guards; /* what is clean can have markers */
 	bool swaps;  /* and so can what went to swap */
@@ -78,6 +80,17 @@ static void keep(struct prey *prey, uintptr_t at)
 	size_t i = index_of(prey, at);
 
 	prey->kept[i / 64] |= (uint64_t)1 << (i % 64);
+}
+
+/* They could not be hidden. */
+static void leave_shown(struct prey *prey, uintptr_t at, uintptr_t end)
+{
+	for (; at < end; at += LM_PAGE) {
+		size_t i = index_of(prey, at);
+
+		keep(prey, at);
+		prey->shown[i / 64] |= (uint64_t)1 << (i % 64);
+	}
 }
 
 static enum lm_page_state was(uintptr_t at)
@@ -205,7 +218,7 @@ static bool to_hide_out(const struct prey *prey, uintptr_t at)
 
 static bool to_save(const struct prey *prey, uintptr_t at)
 {
-	return taken(prey, at) && dirty(was(at));
+	return taken(prey, at) && !kept(prey, at) && dirty(was(at));
 }
 
 static bool marked(uintptr_t at)
@@ -221,22 +234,21 @@ static bool to_drop(const struct prey *prey, uintptr_t at)
 
 /* -- 2 hide --------------------------------------------------------------------- */
 
-static int hide_runs(const struct prey *prey,
-		     bool (*wanted)(const struct prey *prey, uintptr_t at))
+static void hide(struct prey *prey,
+		 bool (*wanted)(const struct prey *prey, uintptr_t at))
 {
 	uintptr_t end;
+	int ret = 0;
 
 	for (uintptr_t at = prey->start; next_run(prey, &at, &end, wanted);
 	     at = end) {
-		int ret;
-
 		lm_turn_wait();
-		ret = lm_os_mprotect(at, end - at, PROT_NONE);
+		if (!ret)
+			ret = lm_os_mprotect(at, end - at, PROT_NONE);
 		lm_turn_done();
 		if (ret < 0)
-			return ret;
+			leave_shown(prey, at, end);
 	}
-	return 0;
 }
 
 static void say_marked(uintptr_t at, uintptr_t end, bool are)
@@ -245,38 +257,46 @@ static void say_marked(uintptr_t at, uintptr_t end, bool are)
 		lm_page_set_guard(lm_page_word_of(at), are);
 }
 
-/* Markers, and what they have below them: the area's protection. The word says
+/*
+ * Markers, and what they have below them: the area's protection. The word says
  * so first: a marker that is not there is found out, one that nobody expects
- * would be in the way. */
+ * would be in the way. 0; 1: they are hidden by protection instead; or -errno:
+ * they could not be hidden.
+ */
 static int put(const struct prey *prey, uintptr_t at, uintptr_t end, bool prot)
 {
 	int ret;
+	bool there;
 
 	say_marked(at, end, true);
 	lm_turn_wait();
 	ret = lm_guard_install(at, end);
-	if (!ret && prot)
+	there = !ret;
+	if (there && prot)
 		ret = lm_os_mprotect(at, end - at, prey->prot);
-	/* Too many VM areas: hidden by protection. */
+	/* Too many VM areas? */
 	if (ret < 0 && !lm_os_mprotect(at, end - at, PROT_NONE)) {
 		lm_guard_remove(at, end);
-		say_marked(at, end, false);
+		ret = 1;
+	} else if (there) {
+		ret = 0; /* the touch will mend what they have below */
 	}
 	lm_turn_done();
+	if (ret)
+		say_marked(at, end, false);
 	return ret;
 }
 
 /* Hidden, and dropped: the kernel, or swap, has what they were. */
-static int mark(const struct prey *prey,
-		bool (*wanted)(const struct prey *prey, uintptr_t at))
+static void mark(struct prey *prey,
+		 bool (*wanted)(const struct prey *prey, uintptr_t at))
 {
 	uintptr_t end;
 
 	for (uintptr_t at = prey->start; next_run(prey, &at, &end, wanted);
 	     at = end)
 		if (put(prey, at, end, wanted == to_mark_clean) < 0)
-			return hide_runs(prey, wanted);
-	return 0;
+			leave_shown(prey, at, end);
 }
 
 /* -- 3 save --------------------------------------------------------------------- */
@@ -417,12 +437,16 @@ static void drop(struct prey *prey)
 	}
 }
 
-static void settle_kept(uintptr_t at)
+static void settle_kept(const struct prey *prey, uintptr_t at)
 {
 	lm_page_word *word = lm_page_word_of(at);
 	uint64_t handle = lm_page_swap(word);
 	bool changed = dirty(was(at));
 
+	if (is_set(prey->shown, index_of(prey, at))) {
+		lm_page_settle(word, was(at));
+		return;
+	}
 	if (changed && handle) {
 		lm_page_set_swap(word, 0);
 		lm_swap_free(handle);
@@ -441,7 +465,7 @@ static size_t settle(struct prey *prey)
 		if (!taken(prey, at))
 			continue;
 		if (kept(prey, at)) {
-			settle_kept(at);
+			settle_kept(prey, at);
 			continue;
 		}
 		word = lm_page_word_of(at);
@@ -450,15 +474,6 @@ static size_t settle(struct prey *prey)
 		gone++;
 	}
 	return gone;
-}
-
-/* Hiding failed: no page has changed, some are hidden. */
-static void give_up(struct prey *prey)
-{
-	for (uintptr_t at = prey->start; at < prey->end; at += LM_PAGE)
-		if (taken(prey, at))
-			settle_kept(at);
-	lm_gate_filled(prey->slot);
 }
 
 int lm_evict_error(void)
@@ -472,11 +487,7 @@ static size_t take(struct prey *prey)
 	size_t gone;
 
 	lm_step(LM_STEP_EVICT_CLAIMED, prey->start);
-	if (hide_runs(prey, to_hide_out) < 0) {
-		prey->left += prey->count;
-		give_up(prey);
-		return 0;
-	}
+	hide(prey, to_hide_out);
 	lm_step(LM_STEP_EVICT_HIDDEN, prey->start);
 	atomic_store_explicit(&last_error, save(prey), memory_order_relaxed);
 	lm_step(LM_STEP_EVICT_SAVED, prey->start);
@@ -516,11 +527,12 @@ size_t lm_evict_hide(uintptr_t start, uintptr_t end)
 	for (; start < end; start = prey.end) {
 		if (!claim(&prey, start, end, LM_PAGE_CLEAN))
 			continue;
-		/* If it fails, a page that is said to be hidden and is not is
-		 * only touched unseen. */
 		mark(&prey, to_mark);
-		hide_runs(&prey, to_hide);
-		give_up(&prey);
+		hide(&prey, to_hide);
+		for (uintptr_t at = prey.start; at < prey.end; at += LM_PAGE)
+			if (taken(&prey, at))
+				settle_kept(&prey, at);
+		lm_gate_filled(prey.slot);
 		hidden += prey.count;
 	}
 	return hidden;
