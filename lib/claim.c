@@ -231,7 +231,7 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 			  !lm_page_resident(claim->from);
 	claim->stream = false;
 	reach(area, claim);
-	if (!first && worth_opening(area, claim)) {
+	if ((!first || lm_widen_tight()) && worth_opening(area, claim)) {
 		lm_page_settle(*word, claim->from);
 		return LM_CLAIM_OPEN;
 	}

@@ -6,8 +6,8 @@
  * between two states, that other threads' locks have no holder in the child,
  * and what is bound to the parent: placing, workers.
  *
- * A fork that runs no atfork handlers (clone, _Fork) is noticed at the child's
- * first fault or call: pages that another thread was changing go back to what
+ * A fork that runs no atfork handlers (clone, _Fork) is announced by the shim
+ * where it sees the call; else it is noticed at the child's first fault or call: pages that another thread was changing go back to what
  * they were. vfork shares the memory, and needs nothing.
  *
  * SPDX-License-Identifier: MIT
@@ -96,6 +96,19 @@ static void child(void)
 	if (forked())
 		lm_worker_start(); /* without one, reads run in the handler */
 	lm_os_restore_signals(before);
+}
+
+void lm_fork_announce(void)
+{
+	prepare();
+}
+
+void lm_fork_done(bool in_child)
+{
+	if (in_child)
+		child();
+	else
+		parent();
 }
 
 int lm_fork_start(void)

@@ -8,6 +8,8 @@
 
 #include "lazymap.h"
 
+#include <stdbool.h>
+
 /* Immutable after the start. */
 extern struct lazymap_options lm_options;
 
@@ -21,6 +23,11 @@ size_t lm_start_bytes(const char *text);
 /* In a child made by fork, from the atfork handler or from the first fault or
  * call in a child whose fork ran none. */
 void lm_forked(void);
+
+/* Around a fork that runs no atfork handlers, whose child goes on from here, too.
+ * In between all signals are blocked, and no lazy memory may be touched. */
+void lm_fork_announce(void);
+void lm_fork_done(bool in_child);
 
 /* Register what fork has to do. 0 or -errno. */
 int lm_fork_start(void);

@@ -327,13 +327,19 @@ static const char *const policies[] = { "s3fifo", "clock", "sieve", "fifo" };
 
 static atomic_size_t wrong;
 
+/* Of each thread, each time. */
+static unsigned visits(void)
+{
+	return program_scaled((unsigned)area.pages / 4);
+}
+
 /* Every page in an order of its own; a word of its own in each. */
 static void *walk(void *argument)
 {
 	size_t thread = (size_t)argument, n = 0;
 	uint64_t random = program_seed() + thread + 1;
 
-	for (uint64_t i = 0; i < area.pages / 2; i++) {
+	for (uint64_t i = 0; i < visits(); i++) {
 		size_t page = program_random(&random) % area.pages;
 		volatile uint64_t *word = (uint64_t *)page_at(page);
 
@@ -375,7 +381,7 @@ static void walk_all(void)
  * file that is written. */
 static void within_limit(void)
 {
-	size_t more = area.on || !guarded_file(&area) ? 0 : 16;
+	size_t more = area.on || !guarded_file(&area) ? 0 : 64;
 
 	ck_assert_uint_le(guarded_frames(&area, 0, area.pages),
 			  LIMIT / PAGE + more);
@@ -387,13 +393,15 @@ START_TEST(limit_holds_and_no_byte_is_lost_by_any_policy)
 
 	setenv("LAZYMAP_POLICY", policies[policy], 1);
 	guarded_begin(&area, kind, GUARDED_PAGES);
+	/* The policies do not differ in what is new here. */
+	if (policy && (!area.on || program_sanitized("")))
+		return;
 	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
 	for (uint64_t pass = 1; pass < 3; pass++) {
 		walk_all();
 		within_limit();
 		if (guarded_writable(&area))
-			ck_assert_uint_eq(sum(),
-					  pass * THREADS * area.pages / 2);
+			ck_assert_uint_eq(sum(), pass * THREADS * visits());
 	}
 	within_limit();
 }
@@ -471,7 +479,9 @@ int main(void)
 	};
 
 	add(suite, "advice", advice, GUARDED_ALL);
-	add(suite, "guards", guards, GUARDED_ALL);
+	/* A sanitizer's handlers are between the program's and its touch. */
+	if (!program_sanitized(""))
+		add(suite, "guards", guards, GUARDED_ALL);
 	add(suite, "locks", locks, GUARDED_ALL);
 	add(suite, "limits", limits, GUARDED_ALL);
 	add(suite, "policies", policies_each, GUARDED_ALL * POLICIES);
