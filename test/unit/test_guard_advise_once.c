@@ -479,10 +479,12 @@ int main(void)
 	};
 
 	add(suite, "advice", advice, GUARDED_ALL);
-	/* A sanitizer's handlers are between the program's and its touch. */
-	if (!program_sanitized(""))
+	/* A sanitizer's handlers are between the program's and its touch, and
+	 * its shadows would be locked with all else. */
+	if (!program_sanitized("")) {
 		add(suite, "guards", guards, GUARDED_ALL);
-	add(suite, "locks", locks, GUARDED_ALL);
+		add(suite, "locks", locks, GUARDED_ALL);
+	}
 	add(suite, "limits", limits, GUARDED_ALL);
 	add(suite, "policies", policies_each, GUARDED_ALL * POLICIES);
 	return program_run(suite);
