@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 
 extern char **environ;
@@ -58,6 +59,58 @@ static void child_sees_its_parent_s_memory(void)
 	}
 	ended("child", child);
 	printf("wrong bytes: %zu, %d\n", wrong(more, 20, 1), more[30 * PAGE]);
+}
+
+#define CHURNED 2048
+
+/* Pages that no compression makes smaller, read and written at random: how many
+ * did not hold what they should. */
+static size_t churn(uint64_t *at, uint64_t *seed, int visits)
+{
+	static uint64_t value[CHURNED];
+	size_t n = 0;
+
+	for (int i = 0; i < visits; i++) {
+		uint64_t *page;
+		size_t which;
+
+		*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+		which = (*seed >> 33) % CHURNED;
+		page = at + which * PAGE / sizeof(*at);
+		n += *page != value[which];
+		if (!value[which])
+			for (size_t k = 1; k < 256; k++)
+				page[k] = *seed * k * (*seed >> 7 | 1);
+		*page = value[which] = *seed;
+	}
+	return n;
+}
+
+/* No atfork handler runs: while the child reads what was in swap at the fork its
+ * parent goes on to use it. */
+static void children_of_bare_forks_see_their_parent_s_memory(void)
+{
+	uint64_t *at = mmap(NULL, CHURNED * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t seed = 1;
+
+	for (int way = 0; way < 4; way++) {
+		pid_t child;
+
+		printf("wrong: %zu\n", churn(at, &seed, 8000));
+		fflush(stdout);
+		child = way % 2 ? _Fork()
+				: (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0,
+						 0);
+		if (!child) {
+			size_t n = churn(at, &seed, 8000);
+
+			_exit(n ? 1 : 0);
+		}
+		printf("wrong: %zu\n", churn(at, &seed, 8000));
+		ended("child", child);
+	}
+	munmap(at, CHURNED * PAGE);
 }
 
 static _Atomic int stop;
@@ -318,6 +371,7 @@ int main(int argc, char **argv)
 		CASE(child_sees_its_parent_s_memory),
 		CASE(fork_while_threads_touch),
 		CASE(raw_clone_is_a_fork),
+		CASE(children_of_bare_forks_see_their_parent_s_memory),
 		CASE(vfork_child_shares_memory),
 		CASE(exec_takes_lazy_arguments),
 		CASE(programs_start_in_every_way),
