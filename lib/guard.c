@@ -15,9 +15,6 @@
 #include "stats.h"
 #include "step.h"
 
-/* A smaller part of a block is not worth it. */
-#define PAGES_MIN 8
-
 /* Immutable after the start. */
 static bool anonymous, files, over;
 
@@ -58,6 +55,7 @@ struct block {
 	bool untracked;       /* nobody asks which of its pages are clean */
 	size_t count, others; /* taken; in place, or another thread's */
 	uint64_t taken[LM_BLOCK_PAGES / 64];
+	uintptr_t shown; /* so far they may have the area's protection */
 	struct lm_slot *slot;
 };
 
@@ -113,7 +111,8 @@ static bool claim(struct block *block, uintptr_t addr, bool shut)
 
 	*block = (struct block){ .slot = lm_gate_enter(), .shut = shut };
 	area = lm_area_find(addr);
-	if (area && (shut || (lm_guard_can(area) && area->prot != PROT_NONE))) {
+	/* Where that cannot be, markers may be the program's own. */
+	if (area && lm_guard_can(area) && (shut || area->prot != PROT_NONE)) {
 		block->start = lm_max(addr & ~(LM_BLOCK - 1), area->start);
 		block->end = lm_min((addr | (LM_BLOCK - 1)) + 1, area->end);
 		block->prot = area->prot;
@@ -152,7 +151,7 @@ static void say_filled(const struct block *block)
 }
 
 /* Markers first: nothing may be seen without. */
-static int put(const struct block *block)
+static int put(struct block *block)
 {
 	uintptr_t at, end;
 	int ret = 0;
@@ -163,8 +162,10 @@ static int put(const struct block *block)
 	lm_step(LM_STEP_GUARDED, block->start);
 	say_filled(block);
 	for (at = block->start; !ret && next_run(block, &at, &end, taken);
-	     at = end)
+	     at = end) {
 		ret = lm_os_mprotect(at, end - at, block->prot);
+		block->shown = end;
+	}
 	return ret;
 }
 
@@ -190,7 +191,8 @@ static void settle(const struct block *block, enum outcome outcome)
 		if (!taken(block, at))
 			continue;
 		if (!hidden(block, at)) {
-			lm_page_settle(word, LM_PAGE_DIRTY);
+			lm_page_settle(word, at < block->shown ? LM_PAGE_DIRTY
+							       : LM_PAGE_CLEAN);
 			continue;
 		}
 		if (outcome != AS_BEFORE)
@@ -223,7 +225,8 @@ void lm_guard_open(uintptr_t addr)
 		undo(&block);
 	settle(&block, ret < 0 ? AS_BEFORE : HAVE_GUARDS);
 	lm_gate_filled(block.slot);
-	if (ret < 0)
+	/* Else it may do when there are VM areas, or memory, again. */
+	if (ret == -EINVAL)
 		refuse(addr);
 }
 

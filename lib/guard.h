@@ -44,7 +44,7 @@ int lm_guard_remove(uintptr_t start, uintptr_t end);
 
 /* The absent pages of addr's block and area get markers, and the area's
  * protection. Outside the gate. If it cannot be done the pages are as before,
- * and the area is not asked for again. */
+ * and where its mapping takes no markers it is not asked for again. */
 void lm_guard_open(uintptr_t addr);
 
 /* When VM areas are short: a block of which nothing is in place is hidden by its
