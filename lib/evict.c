@@ -41,11 +41,10 @@ struct prey {
 	size_t count, left;        /* claimed; not, though in place */
 	uint64_t taken[MAP_WORDS]; /* claimed */
 	uint64_t kept[MAP_WORDS];  /* of them: to stay */
-	uint64_t
-		shown[MAP_WORDS]; /* of these: not hidden, they are as before */
-	struct lm_store *store;   /* stays while there are BUSY pages */
-	struct lm_quota *quota;   /* the same */
-	uint64_t offset;          /* of start, in the store */
+	uint64_t shown[MAP_WORDS]; /* of these: in sight, as before */
+	struct lm_store *store;    /* stays while there are BUSY pages */
+	struct lm_quota *quota;    /* the same */
+	uint64_t offset;           /* of start, in the store */
 	bool shared, zero;
 	bool guards; /* what is clean can have markers */
 	bool swaps;  /* and so can what went to swap */

@@ -66,17 +66,12 @@ static bool unlucky(const struct lm_claim *claim, int error)
 	       claim->end - claim->start > LM_PAGE;
 }
 
-/*
- * `until`: 0 for a fault; for the kernel's access, how far it goes, which is
- * worth claiming beyond the cluster.
- */
 enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 			      uintptr_t until)
 {
 	struct lm_claim claim;
-	int ret;
-
 	unsigned refused = 0;
+	int ret;
 
 	claim.wide = claim.alone = claim.opened = false;
 	for (;;) {
