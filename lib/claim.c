@@ -88,9 +88,6 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to ||
 	    claim->alone)
 		cluster = LM_PAGE;
-	/* Each of these appears at once: what comes back at once, or none. */
-	if (claim->guard && claim->from == LM_PAGE_SWAPPED)
-		cluster = lm_min(cluster, LM_SWAP_BATCH * LM_PAGE);
 	/* A page that is not written must not become dirty. */
 	if (claim->from == LM_PAGE_CLEAN && neighbours_differ(area, claim))
 		cluster = LM_PAGE;
@@ -114,6 +111,19 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 		end = lm_min(end,
 			     claim->page + lm_resident_cluster(area->quota));
 	claim->end = lm_max(claim->end, end);
+}
+
+/* What is placed over markers is seen at once: so it is read at once, or some of
+ * it would be in use when the rest turns out to be damaged. */
+static void keep_to_batch(struct lm_claim *claim)
+{
+	uintptr_t size = LM_SWAP_BATCH * LM_PAGE;
+	uintptr_t start = claim->page & ~(size - 1);
+
+	if (!claim->guard || claim->from != LM_PAGE_SWAPPED)
+		return;
+	claim->start = lm_max(claim->start, start);
+	claim->end = lm_min(claim->end, start + size);
 }
 
 static bool claim_one(const struct lm_claim *claim, uintptr_t addr)
@@ -166,8 +176,7 @@ static void remember(struct lm_area *area, struct lm_claim *claim)
 	claim->rest = claim->to;
 	if (!claim->until && neighbours_differ(area, claim))
 		claim->rest = LM_PAGE_CLEAN;
-	claim->heal =
-		claim->from == claim->to && !(area->flags & LM_AREA_GUARDS);
+	claim->theirs = area->flags & LM_AREA_GUARDS;
 	claim->area_prot = area->prot;
 	claim->low = lm_max(claim->page & ~(LM_BLOCK - 1), area->start);
 	claim->high = lm_min((claim->page | (LM_BLOCK - 1)) + 1, area->end);
@@ -231,6 +240,7 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 			  !lm_page_resident(claim->from);
 	claim->stream = false;
 	reach(area, claim);
+	keep_to_batch(claim);
 	if ((!first || lm_widen_tight()) && worth_opening(area, claim)) {
 		lm_page_settle(*word, claim->from);
 		return LM_CLAIM_OPEN;

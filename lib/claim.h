@@ -24,7 +24,7 @@ struct lm_claim {
 	bool alone;           /* no page around: it failed with them */
 	bool guard;           /* they are hidden by markers: see guard.h */
 	bool opened;          /* the block was, or could not be */
-	bool heal;            /* a marker may be where none should be */
+	bool theirs;          /* markers there may be the program's own */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
 	size_t cluster;          /* bytes: of the frames */

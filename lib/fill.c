@@ -22,7 +22,8 @@ static int place_direct(const struct lm_claim *claim, uintptr_t at,
 	int ret = lm_place_direct_write(at, buffer, len, file);
 
 	/* A marker that nobody expected, as after a fork? */
-	if (ret < 0 && lm_guard_anonymous() && !lm_guard_remove(at, at + len))
+	if (ret < 0 && !claim->theirs && lm_guard_anonymous() &&
+	    !lm_guard_remove(at, at + len))
 		ret = lm_place_direct_write(at, buffer, len, file);
 	return ret;
 }
@@ -182,8 +183,9 @@ static int reveal(const struct lm_claim *claim)
 	ret = protect(claim);
 	if (!ret && claim->guard)
 		return lm_guard_remove(claim->start, claim->end);
-	/* There may be one all the same; a kernel that has none refuses. */
-	if (!ret && claim->heal)
+	/* It is there, and faults: there may be one all the same. A kernel that
+	 * has none refuses. */
+	if (!ret && claim->from == claim->to && !claim->theirs)
 		lm_guard_remove(claim->start, claim->end);
 	return ret;
 }
