@@ -278,6 +278,54 @@ START_TEST(threads_at_the_same_pages_lose_nothing)
 }
 END_TEST
 
+/* -- Readers of what is evicted ------------------------------------------------- */
+
+#define HOT 48 /* pages, each other one of a block */
+#define READERS 2
+
+static atomic_bool enough;
+static atomic_size_t seen;
+
+/* What swap has may be read at any moment, and is never zeros. */
+static void *reader(void *unused)
+{
+	size_t n = 0, count = 0;
+
+	(void)unused;
+	while (!atomic_load_explicit(&enough, memory_order_relaxed)) {
+		size_t page = count++ / 4096 % HOT * 2;
+
+		n += *(volatile uint64_t *)page_at(page) != known_word(page, 0);
+	}
+	atomic_fetch_add(&wrong, n);
+	atomic_fetch_add(&seen, count);
+	return NULL;
+}
+
+START_TEST(readers_of_what_is_evicted_see_its_content)
+{
+	pthread_t thread[READERS];
+
+	guarded_begin(&area, _i, GUARDED_PAGES);
+	ck_assert_int_eq(lazymap_limit(4 * GUARDED_PAGES * PAGE), 0);
+	for (size_t page = 0; page < HOT * 2; page += 2)
+		for (size_t i = 0; i < PAGE / 8; i++)
+			((uint64_t *)page_at(page))[i] = known_word(page, i);
+	for (size_t i = 0; i < READERS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, reader, NULL),
+				 0);
+	for (unsigned i = 0; i < program_scaled(3000); i++)
+		ck_assert_int_eq(lazymap_advise(page_at(0), HOT * 2 * PAGE,
+						MADV_PAGEOUT),
+				 0);
+	atomic_store(&enough, true);
+	for (size_t i = 0; i < READERS; i++)
+		ck_assert_int_eq(pthread_join(thread[i], NULL), 0);
+	ck_assert_uint_eq(atomic_load(&wrong), 0);
+	ck_assert_uint_gt(atomic_load(&seen), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("guard_meet");
@@ -297,6 +345,8 @@ int main(void)
 			    3 * GUARDED_ALL);
 	tcase_add_loop_test(meets, threads_at_the_same_pages_lose_nothing, 0,
 			    GUARDED_ALL);
+	tcase_add_loop_test(meets, readers_of_what_is_evicted_see_its_content,
+			    0, 2);
 	suite_add_tcase(suite, meets);
 	return program_run(suite);
 }
