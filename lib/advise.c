@@ -329,6 +329,10 @@ static int advise(uintptr_t start, size_t len, int advice)
 	case MADV_WILLNEED:
 		lm_ahead(start, end);
 		break;
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+		lm_advise_flags(start, end, LM_AREA_HUGE_ADVISED);
+		break;
 	case MADV_DONTFORK:
 		lm_advise_flags(start, end, LM_AREA_DONTFORK);
 		break;

@@ -23,7 +23,8 @@ enum lm_area_flags {
 	LM_AREA_GUARDS = 1 << 4,   /* the kernel keeps guard pages in it */
 	LM_AREA_RANDOM = 1 << 5,   /* MADV_RANDOM: one page a fault */
 	LM_AREA_ADAPTIVE = 1 << 7, /* nobody fixed the cluster: see stream.h */
-	LM_AREA_SEQUENTIAL = 1 << 6, /* MADV_SEQUENTIAL: goes before others */
+	LM_AREA_SEQUENTIAL = 1 << 6,   /* MADV_SEQUENTIAL: goes before others */
+	LM_AREA_HUGE_ADVISED = 1 << 8, /* the program says which are huge */
 };
 
 /* All fields are guarded by the gate: written when shut, read inside. */

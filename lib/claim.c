@@ -6,6 +6,7 @@
 #include "claim.h"
 
 #include "guard.h"
+#include "huge.h"
 #include "resident.h"
 #include "step.h"
 #include "stream.h"
@@ -190,6 +191,7 @@ static void remember(struct lm_area *area, struct lm_claim *claim)
 		claim->to == LM_PAGE_DIRTY && lm_store_direct(area->store) &&
 		!(area->flags & LM_AREA_SHARED) &&
 		area->end - area->start > LM_BLOCK && lm_area_prime(area);
+	claim->huge = lm_huge_wanted(area, claim);
 	claim->sequential = area->flags & LM_AREA_SEQUENTIAL;
 	claim->offset = area->offset + (claim->start - area->start);
 }

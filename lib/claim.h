@@ -24,6 +24,7 @@ struct lm_claim {
 	bool alone;           /* no page around: it failed with them */
 	bool guard;           /* they are hidden by markers: see guard.h */
 	bool opened;          /* the block was, or could not be */
+	bool huge;            /* it is worth a huge page */
 	bool theirs;          /* markers there may be the program's own */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */

@@ -22,6 +22,7 @@
 #include "fault.h"
 #include "gate.h"
 #include "guard.h"
+#include "huge.h"
 #include "os_linux.h"
 #include "place/place.h"
 #include "resident.h"
@@ -477,6 +478,7 @@ static size_t take(struct prey *prey)
 	size_t gone;
 
 	lm_step(LM_STEP_EVICT_CLAIMED, prey->start);
+	lm_huge_end(prey->start);
 	hide(prey);
 	lm_step(LM_STEP_EVICT_HIDDEN, prey->start);
 	atomic_store_explicit(&last_error, save(prey), memory_order_relaxed);
@@ -517,6 +519,7 @@ size_t lm_evict_hide(uintptr_t start, uintptr_t end)
 	for (; start < end; start = prey.end) {
 		if (!claim(&prey, start, end, LM_PAGE_CLEAN))
 			continue;
+		lm_huge_end(prey.start);
 		mark(&prey);
 		hide(&prey);
 		for (uintptr_t at = prey.start; at < prey.end; at += LM_PAGE)

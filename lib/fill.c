@@ -7,6 +7,7 @@
 
 #include "bounce.h"
 #include "guard.h"
+#include "huge.h"
 #include "os_linux.h"
 #include "place/place.h"
 #include "resident.h"
@@ -180,6 +181,8 @@ static int reveal(const struct lm_claim *claim)
 
 	if (claim->guard && lm_fill_needed(claim))
 		return fill_over(claim);
+	if (claim->huge)
+		lm_huge_ask(claim);
 	ret = protect(claim);
 	if (!ret && claim->guard)
 		return lm_guard_remove(claim->start, claim->end);

@@ -6,8 +6,8 @@
  * so that an area costs nothing until then.
  *
  * A word:
- *    63        28  27   26   16 15   8     7     6  4     3      2  0
- *   | swap handle | - |  pins  | guard  | filled | was | waited | state |
+ *    63        28  27   26   16   9      8       7     6  4     3      2  0
+ *   | swap handle | - |  pins  | huge | guard | filled | was | waited | state |
  *
  * filled: BUSY, and about to be shown writable: from here on others may write
  * to it, so the frame is the content, whatever it was.
@@ -15,6 +15,9 @@
  * guard (bit 8): the page is not hidden by its protection, which is the area's,
  * but by a marker of the kernel's in its place (see guard.h). Only of pages that
  * cannot be touched.
+ *
+ * huge (bit 9), of a block's first page: the kernel was asked to make the block
+ * one huge page (see huge.h).
  *
  * state, and what the kernel's protection of the page is:
  *   ABSENT   none; the content is the store's
@@ -62,6 +65,7 @@ typedef _Atomic uint64_t lm_page_word;
 #define LM_PAGE_WAITED ((uint64_t)1 << 3)
 #define LM_PAGE_FILLED ((uint64_t)1 << 7)
 #define LM_PAGE_GUARD ((uint64_t)1 << 8)
+#define LM_PAGE_HUGE ((uint64_t)1 << 9)
 #define LM_PAGE_WAS_SHIFT 4
 #define LM_PAGE_WAS(word)                                                      \
 	((enum lm_page_state)(((word) >> LM_PAGE_WAS_SHIFT) & 7))

@@ -173,7 +173,7 @@ static bool make_room(struct lm_quota *quota, size_t n)
 			in_vain++;
 			continue;
 		}
-		lm_quota_join(from, &victim, lm_resident_reach(from) / 2);
+		lm_quota_join(from, &victim, lm_resident_reach(from));
 		more = evict(from, &victim);
 		in_vain = more ? 0 : in_vain + 1;
 		gone += more;
