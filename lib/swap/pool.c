@@ -2,9 +2,10 @@
  * pool.c -- chunks of 64 KiB, each cut into objects of one size. See pool.h.
  *
  * Sizes are multiples of 64 bytes, so that a compressed page wastes 32 on
- * average. A chunk whose objects are all free can take any size again, and
- * its memory goes back to the kernel. Address space is taken for 16 chunks at a
- * time.
+ * average. A chunk whose objects are all free can take any size again. Address
+ * space is taken for 2 MiB of chunks at a time, a piece; where the pool is large
+ * these are huge pages, since one exception a page would cost more than to
+ * compress it. Memory goes back to the kernel by the chunk, or by the huge page.
  *
  * Age is a chunk's: when something was last put there. The hand goes over the
  * objects of the oldest chunks, and never round to the youngest but by way of
@@ -27,8 +28,9 @@
 #define CLASSES (SIZE_OF(LM_POOL_MAX) + 1)
 #define OBJECTS (CHUNK / (2 * STEP)) /* at most, in a chunk */
 #define OBJECT_BITS 10
-#define CHUNKS_MAX (1u << 24) /* 34 bits name an object */
-#define PIECE 16u             /* chunks */
+#define CHUNKS_MAX (1u << 24)    /* 34 bits name an object */
+#define PIECE (LM_BLOCK / CHUNK) /* chunks */
+#define HUGE_MIN (16 * LM_BLOCK) /* bytes: of a pool with huge pages */
 
 struct header {
 	uint32_t sum;
@@ -48,8 +50,10 @@ struct chunk {
 
 /* What is mapped at once; chunk number id is the (id - 1) % PIECEth there. */
 struct piece {
-	_Alignas(LM_PAGE) struct chunk chunk[PIECE];
-	_Alignas(LM_PAGE) char data[PIECE][CHUNK];
+	char (*data)
+		[CHUNK]; /* PIECE of them; a block, if they are huge pages */
+	uint32_t in_use; /* chunks that hold objects */
+	struct chunk chunk[PIECE];
 };
 
 static struct lm_lock lock;
@@ -66,15 +70,21 @@ static uint32_t hand;            /* a chunk; 0: the oldest */
 static unsigned hand_at;         /* the next of its objects */
 static _Atomic uint32_t in_use;  /* chunks that hold objects */
 static bool frozen;              /* set while there is one thread */
+static bool huge;                /* immutable */
+
+static struct piece *piece_of(uint32_t id)
+{
+	return pieces[(id - 1) / PIECE];
+}
 
 static struct chunk *chunk_at(uint32_t id)
 {
-	return &pieces[(id - 1) / PIECE]->chunk[(id - 1) % PIECE];
+	return &piece_of(id)->chunk[(id - 1) % PIECE];
 }
 
 static char *data_of(uint32_t id)
 {
-	return pieces[(id - 1) / PIECE]->data[(id - 1) % PIECE];
+	return piece_of(id)->data[(id - 1) % PIECE];
 }
 
 void lm_pool_freeze(void)
@@ -102,6 +112,7 @@ int lm_pool_start(size_t bytes)
 	if (!pieces)
 		return -ENOMEM;
 	chunks_max = n;
+	huge = bytes >= HUGE_MIN;
 	return 0;
 }
 
@@ -186,6 +197,35 @@ static void make_newest(uint32_t id)
 
 /* -- Chunks ------------------------------------------------------------------- */
 
+/* Room for its data, and where that is to be huge pages around them. */
+static void *map_data(void)
+{
+	uintptr_t at = (uintptr_t)lm_meta_run((huge ? 2 : 1) * LM_BLOCK), data;
+
+	if (!at || !huge)
+		return (void *)at;
+	data = (at + LM_BLOCK - 1) & ~(LM_BLOCK - 1);
+	/* What lies around stays mapped if this fails: it is never touched. And
+	 * a kernel may have no huge pages. */
+	lm_os_munmap(at, data - at);
+	lm_os_munmap(data + LM_BLOCK, at + LM_BLOCK - data);
+	lm_os_madvise(data, LM_BLOCK, MADV_HUGEPAGE);
+	return (void *)data;
+}
+
+static struct piece *map_piece(void)
+{
+	struct piece *piece = lm_meta_run(sizeof(*piece));
+
+	if (!piece)
+		return NULL;
+	piece->data = map_data();
+	if (piece->data)
+		return piece;
+	lm_meta_free_run(piece, sizeof(*piece));
+	return NULL;
+}
+
 /* One that was never used; 0: there is no room for it. */
 static uint32_t cut_chunk(void)
 {
@@ -194,7 +234,7 @@ static uint32_t cut_chunk(void)
 	if (chunks_cut >= chunks_max)
 		return 0;
 	if (!*piece)
-		*piece = lm_meta_run(sizeof(**piece));
+		*piece = map_piece();
 	if (!*piece) {
 		/* The pool is as large as this process lets it be. */
 		chunks_max = chunks_cut;
@@ -221,6 +261,7 @@ static uint32_t new_chunk(size_t size)
 	memset(chunk->map, 0, sizeof(chunk->map));
 	link_chunk(&partial[size], id);
 	make_newest(id);
+	piece_of(id)->in_use++;
 	atomic_fetch_add_explicit(&in_use, 1, memory_order_relaxed);
 	return id;
 }
@@ -228,12 +269,17 @@ static uint32_t new_chunk(size_t size)
 static void free_chunk(uint32_t id)
 {
 	struct chunk *chunk = chunk_at(id);
+	struct piece *piece = piece_of(id);
 
 	unlink_chunk(&partial[chunk->size], id);
 	forget_age(id);
 	link_chunk(&empty, id);
+	piece->in_use--;
 	/* If it fails the memory only stays for the next object. */
-	lm_os_madvise((uintptr_t)data_of(id), CHUNK, MADV_DONTNEED);
+	if (!huge)
+		lm_os_madvise((uintptr_t)data_of(id), CHUNK, MADV_DONTNEED);
+	else if (!piece->in_use)
+		lm_os_madvise((uintptr_t)piece->data, LM_BLOCK, MADV_DONTNEED);
 	atomic_fetch_sub_explicit(&in_use, 1, memory_order_relaxed);
 }
 
