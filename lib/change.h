@@ -48,6 +48,10 @@ void lm_change_clear(uintptr_t start, uintptr_t end);
 int lm_change_reprotect(const struct lm_area *area, uintptr_t start,
 			uintptr_t end);
 
+/* pkey_mprotect(2) of hidden pages: the key, and no protection yet. 0 or -errno.
+ * From then on no pager reads pages in place: it may lack the right to. */
+int lm_protect_key(uintptr_t start, size_t len, int key);
+
 /* remap_file_pages(2): the pages of a shared area in another order. The call
  * that the library has no name for. 0 or -errno. */
 int lm_remap_file_pages(uintptr_t start, size_t len, int prot, size_t page,

@@ -3,9 +3,10 @@
  *
  *  1 claim   inside the gate: pages that are neither busy nor pinned
  *  2 hide    no thread can read or write them any more; what need not be saved
- *            and can have markers (guard.h) is hidden and dropped in one, in 4
+ *            and can have markers (guard.h) is hidden and dropped in one, in 4;
+ *            many anonymous pages at once are frozen, which can be read in place
  *  3 save    private dirty pages go to swap, shared ones of a store to it; what
- *            cannot be saved stays, hidden and dirty
+ *            cannot be saved stays, hidden and dirty; what was frozen is hidden
  *  4 drop    the kernel takes the frames
  *  5 settle  the pages are ABSENT or SWAPPED, and counted out
  *
@@ -36,22 +37,31 @@
 
 #define MAP_WORDS (LM_BLOCK_PAGES / 64)
 
+/* Pages in a run from which on one more mprotect costs less than to have the
+ * kernel copy each of them out. */
+#define FREEZE_MIN 16
+
 /* The claimed pages of at most one block, by their distance from start. */
 struct prey {
 	uintptr_t start, end;
-	size_t count, left;        /* claimed; not, though in place */
-	uint64_t taken[MAP_WORDS]; /* claimed */
-	uint64_t kept[MAP_WORDS];  /* of them: to stay */
-	uint64_t shown[MAP_WORDS]; /* of these: in sight, as before */
-	struct lm_store *store;    /* stays while there are BUSY pages */
-	struct lm_quota *quota;    /* the same */
-	uint64_t offset;           /* of start, in the store */
+	size_t count, left;         /* claimed; not, though in place */
+	uint64_t taken[MAP_WORDS];  /* claimed */
+	uint64_t kept[MAP_WORDS];   /* of them: to stay */
+	uint64_t shown[MAP_WORDS];  /* of these: in sight, as before */
+	uint64_t frozen[MAP_WORDS]; /* they can be read, and not written */
+	struct lm_store *store;     /* stays while there are BUSY pages */
+	struct lm_quota *quota;     /* the same */
+	uint64_t offset;            /* of start, in the store */
 	bool shared, zero;
-	bool guards; /* what is clean can have markers */
-	bool swaps;  /* and so can what went to swap */
-	int prot;    /* the area's */
+	bool freezes; /* the pager can read them as the program does */
+	bool guards;  /* what is clean can have markers */
+	bool swaps;   /* and so can what went to swap */
+	int prot;     /* the area's */
 	struct lm_slot *slot;
 };
+
+/* The program uses protection keys; set inside changes, read inside the gate. */
+static _Atomic bool keyed;
 
 static _Atomic int last_error; /* why a page was not saved, -errno */
 
@@ -159,6 +169,10 @@ static bool claim(struct prey *prey, uintptr_t start, uintptr_t end,
 		prey->guards = lm_guard_can(area) &&
 			       lm_area_prot(area, LM_PAGE_CLEAN) == area->prot;
 		prey->swaps = lm_guard_can_swap(area);
+		prey->freezes =
+			prey->zero && !prey->shared && area->prot & PROT_READ &&
+			!(area->flags & LM_AREA_GUARDS) &&
+			!atomic_load_explicit(&keyed, memory_order_relaxed);
 		prey->prot = area->prot;
 		claim_all(prey, least);
 	}
@@ -204,12 +218,6 @@ static bool to_mark(const struct prey *prey, uintptr_t at)
 	       plain(prey, at);
 }
 
-static bool to_hide(const struct prey *prey, uintptr_t at)
-{
-	return taken(prey, at) && was(at) >= LM_PAGE_CLEAN &&
-	       !to_mark(prey, at);
-}
-
 static bool to_save(const struct prey *prey, uintptr_t at)
 {
 	return taken(prey, at) && !kept(prey, at) && dirty(was(at));
@@ -228,12 +236,52 @@ static bool to_drop(const struct prey *prey, uintptr_t at)
 
 /* -- 2 hide --------------------------------------------------------------------- */
 
-static void hide(struct prey *prey)
+static bool frozen(const struct prey *prey, uintptr_t at)
+{
+	return is_set(prey->frozen, index_of(prey, at));
+}
+
+static bool to_freeze(const struct prey *prey, uintptr_t at)
+{
+	return taken(prey, at) && !to_mark(prey, at);
+}
+
+static bool to_hide(const struct prey *prey, uintptr_t at)
+{
+	return to_freeze(prey, at) && was(at) >= LM_PAGE_CLEAN &&
+	       !frozen(prey, at);
+}
+
+/* Nobody writes to many that lie together, whether they were in sight or hidden:
+ * where that fails they are dealt with like few. */
+static void freeze(struct prey *prey)
+{
+	uintptr_t end;
+
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, to_freeze);
+	     at = end) {
+		int ret;
+
+		if (end - at < FREEZE_MIN * LM_PAGE)
+			continue;
+		lm_turn_wait();
+		ret = lm_os_mprotect(at, end - at, prey->prot & ~PROT_WRITE);
+		lm_turn_done();
+		for (uintptr_t page = at; !ret && page < end; page += LM_PAGE) {
+			size_t i = index_of(prey, page);
+
+			prey->frozen[i / 64] |= (uint64_t)1 << (i % 64);
+		}
+	}
+}
+
+static void hide_runs(struct prey *prey,
+		      bool (*wanted)(const struct prey *prey, uintptr_t at))
 {
 	uintptr_t end;
 	int ret = 0;
 
-	for (uintptr_t at = prey->start; next_run(prey, &at, &end, to_hide);
+	for (uintptr_t at = prey->start; next_run(prey, &at, &end, wanted);
 	     at = end) {
 		lm_turn_wait();
 		if (!ret)
@@ -336,7 +384,13 @@ static int read_out(const struct prey *prey, uintptr_t at, char *buffer,
 {
 	if (!lm_store_direct(prey->store))
 		return lm_place->read(buffer, at, len);
-	return lm_place_direct_read(buffer, at, len, !prey->zero);
+	for (uintptr_t page = at; page < at + len; page += LM_PAGE) {
+		if (!frozen(prey, page))
+			return lm_place_direct_read(buffer, at, len,
+						    !prey->zero);
+	}
+	lm_os_copy(buffer, (const void *)at, len);
+	return 0;
 }
 
 static int save_run(struct prey *prey, uintptr_t at, uintptr_t end,
@@ -428,6 +482,24 @@ static void drop(struct prey *prey)
 	}
 }
 
+/* In sight still. What is frozen cannot be written: so what was saved before it
+ * turned out that it cannot be hidden is clean. */
+static void settle_shown(const struct prey *prey, uintptr_t at)
+{
+	lm_page_word *word = lm_page_word_of(at);
+	enum lm_page_state state = was(at);
+
+	if (frozen(prey, at)) {
+		bool keeps = dirty(state) && !lm_page_swap(word);
+
+		/* If it fails the next touch mends it. */
+		if (keeps)
+			lm_os_mprotect(at, LM_PAGE, prey->prot);
+		state = keeps ? LM_PAGE_DIRTY : LM_PAGE_CLEAN;
+	}
+	lm_page_settle(word, state);
+}
+
 static void settle_kept(const struct prey *prey, uintptr_t at)
 {
 	lm_page_word *word = lm_page_word_of(at);
@@ -435,7 +507,7 @@ static void settle_kept(const struct prey *prey, uintptr_t at)
 	bool changed = dirty(was(at));
 
 	if (is_set(prey->shown, index_of(prey, at))) {
-		lm_page_settle(word, was(at));
+		settle_shown(prey, at);
 		return;
 	}
 	if (changed && handle) {
@@ -467,6 +539,11 @@ static size_t settle(struct prey *prey)
 	return gone;
 }
 
+void lm_evict_keyed(void)
+{
+	atomic_store_explicit(&keyed, true, memory_order_relaxed);
+}
+
 int lm_evict_error(void)
 {
 	return atomic_load_explicit(&last_error, memory_order_relaxed);
@@ -479,10 +556,13 @@ static size_t take(struct prey *prey)
 
 	lm_step(LM_STEP_EVICT_CLAIMED, prey->start);
 	lm_huge_end(prey->start);
-	hide(prey);
+	if (prey->freezes)
+		freeze(prey);
+	hide_runs(prey, to_hide);
 	lm_step(LM_STEP_EVICT_HIDDEN, prey->start);
 	atomic_store_explicit(&last_error, save(prey), memory_order_relaxed);
 	lm_step(LM_STEP_EVICT_SAVED, prey->start);
+	hide_runs(prey, frozen);
 	drop(prey);
 	lm_step(LM_STEP_EVICT_DROPPED, prey->start);
 	gone = settle(prey);
@@ -521,7 +601,7 @@ size_t lm_evict_hide(uintptr_t start, uintptr_t end)
 			continue;
 		lm_huge_end(prey.start);
 		mark(&prey);
-		hide(&prey);
+		hide_runs(&prey, to_hide);
 		for (uintptr_t at = prey.start; at < prey.end; at += LM_PAGE)
 			if (taken(&prey, at))
 				settle_kept(&prey, at);

@@ -324,7 +324,7 @@ void lm_guard_forked(uintptr_t page, enum lm_page_state state)
 {
 	const struct lm_area *area = lm_area_find(page);
 
-	if (!area || !lm_store_direct(area->store) || !(anonymous || files) ||
+	if (!area || !lm_store_direct(area->store) ||
 	    area->flags & LM_AREA_GUARDS)
 		return;
 	/* There is no other thread. If it fails the next touch mends it. */

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "change.h"
+#include "evict.h"
 #include "fault.h"
 #include "limit.h"
 #include "start.h"
@@ -85,6 +86,22 @@ static int protect(uintptr_t start, uintptr_t end, int prot)
 		start = stop;
 	}
 	return 0;
+}
+
+int lm_protect_key(uintptr_t start, size_t len, int key)
+{
+	struct lm_change change;
+	uintptr_t first, end;
+	int ret = lm_range((void *)start, len, true, -ENOMEM, &first, &end);
+
+	if (!ret)
+		ret = lm_change_begin(&change, first, end);
+	if (ret < 0)
+		return ret;
+	lm_evict_keyed();
+	ret = (int)lm_sys(SYS_pkey_mprotect, start, len, PROT_NONE, key);
+	lm_change_end(&change);
+	return ret;
 }
 
 int lazymap_protect(void *start, size_t len, int prot)

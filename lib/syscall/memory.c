@@ -52,8 +52,8 @@ static long protect_with(const long args[6])
 	long ret;
 
 	if (args[3] != -1) {
-		ret = lm_sys(SYS_pkey_mprotect, args[0], args[1], PROT_NONE,
-			     args[3]);
+		ret = lm_protect_key((uintptr_t)args[0], (size_t)args[1],
+				     (int)args[3]);
 		if (ret < 0)
 			return ret;
 	}
