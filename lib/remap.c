@@ -12,6 +12,7 @@
 #include "fault.h"
 #include "limit.h"
 #include "os_linux.h"
+#include "place/place.h"
 #include "resident.h"
 #include "start.h"
 #include "sync.h"
@@ -28,22 +29,57 @@ static long kernel_remap(uintptr_t old, size_t old_len, size_t new_len,
 	return lm_sys(SYS_mremap, old, old_len, new_len, flags, new);
 }
 
-/* Move pages that may be several VM areas: halves, until the kernel takes
- * them. On failure *moved tells how far it got. */
+static bool mapped(uintptr_t page)
+{
+	unsigned char vec;
+
+	return lm_sys(SYS_mincore, page, LM_PAGE, &vec) != -ENOMEM;
+}
+
+/* How much of what was mapped without holes has gone, from its beginning on. */
+static size_t gone(uintptr_t at, size_t len)
+{
+	size_t low = 0, high = len >> LM_PAGE_SHIFT;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (mapped(at + (middle << LM_PAGE_SHIFT)))
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low << LM_PAGE_SHIFT;
+}
+
+/*
+ * Move pages that may be several VM areas: halves, until the kernel takes
+ * them. Linux 6.17 and later move several, up to the first that is registered
+ * with userfaultfd, and then fail: the rest is still to be moved. On failure
+ * *moved tells how far it got.
+ */
 static int move_pieces(uintptr_t old, uintptr_t new, size_t len, int flags,
 		       size_t *moved)
 {
 	long ret = kernel_remap(old, len, len,
 				MREMAP_MAYMOVE | MREMAP_FIXED | flags, new);
-	size_t half = lm_page_down(len / 2);
+	size_t half, went;
 	int error;
 
 	if (ret >= 0 || !lm_os_failed((uintptr_t)ret)) {
 		*moved += len;
 		return 0;
 	}
+	went = gone(old, len);
+	*moved += went;
+	old += went;
+	new += went;
+	len -= went;
+	half = lm_page_down(len / 2);
+	if (went && len && ret == -EFAULT)
+		return move_pieces(old, new, len, flags, moved);
 	if (ret != -EFAULT || !half)
-		return (int)ret;
+		return len ? (int)ret : 0;
 	error = move_pieces(old, new, half, flags, moved);
 	if (!error)
 		error = move_pieces(old + half, new + half, len - half, flags,
@@ -120,6 +156,8 @@ static uintptr_t do_move(struct move *move)
 		ret = lm_page_make_for_move(move->old, room, len);
 	if (!ret)
 		ret = lm_os_mprotect(move->old, len, PROT_NONE);
+	/* What stays mapped behind it does not tell what has moved. */
+	lm_place_over_end(move->old, move->old + len);
 	if (!ret)
 		ret = move_pieces(move->old, room, len, keep, &moved);
 	if (!ret && move->new_len > len) {

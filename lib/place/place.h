@@ -67,6 +67,8 @@ int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file);
 long lm_place_over(uintptr_t dst, const void *src, size_t len, uintptr_t low,
 		   uintptr_t high);
 int lm_place_over_probe(void);
+/* Before [start, end) moves: nothing of it is registered for that any more. */
+void lm_place_over_end(uintptr_t start, uintptr_t end);
 /* In a forked child. */
 void lm_place_over_forked(void);
 

@@ -136,10 +136,14 @@ struct copy {
 	uintptr_t low, high;
 };
 
+/* Atomic; once any memory was, in this process. */
+static _Atomic bool registered;
+
 static int register_around(int fd, const struct copy *copy)
 {
 	int err = uffd_register(fd, copy->low, copy->high - copy->low);
 
+	atomic_store_explicit(&registered, true, memory_order_relaxed);
 	/* What lies around may have changed. */
 	return err ? uffd_register(fd, copy->dst, copy->len) : 0;
 }
@@ -249,6 +253,18 @@ long lm_place_over(uintptr_t dst, const void *src, size_t len, uintptr_t low,
 	return copy.done ? (long)copy.done : err;
 }
 
+void lm_place_over_end(uintptr_t start, uintptr_t end)
+{
+	struct uffdio_range range = { start, end - start };
+	int fd = atomic_load_explicit(&registered, memory_order_relaxed)
+			 ? lm_fd_get(&uffd_fd)
+			 : -1;
+
+	/* What fails here shows in the move. */
+	if (fd >= 0)
+		lm_sys(SYS_ioctl, fd, UFFDIO_UNREGISTER, &range);
+}
+
 /* The same page twice: the marker must not be seen as a page. */
 static int try_over(uintptr_t page)
 {
@@ -282,6 +298,7 @@ int lm_place_over_probe(void)
 
 void lm_place_over_forked(void)
 {
+	atomic_store_explicit(&registered, false, memory_order_relaxed);
 	lm_fd_forked(&uffd_fd);
 }
 

@@ -417,6 +417,42 @@ START_TEST(blocks_that_move_and_stay_are_two)
 }
 END_TEST
 
+/* What came back over markers is registered with userfaultfd, its neighbours are
+ * not; and the kernel moves some VM areas before it refuses the rest. */
+START_TEST(blocks_of_which_some_came_back_move_whole)
+{
+	size_t half = GUARDED_PAGES / 2;
+	void *moved;
+
+	if (_i >= 4)
+		return;
+	guarded_begin(&area, _i % 2, GUARDED_PAGES);
+	ck_assert_int_eq(lazymap_limit(4 * GUARDED_PAGES * PAGE), 0);
+	for (size_t page = 0; page < half; page++)
+		guarded_write(&area, page);
+	for (size_t page = half; page < GUARDED_PAGES; page += 2)
+		guarded_write(&area, page);
+	for (int n = 0; n < 3; n++) {
+		ck_assert_int_eq(lazymap_advise(page_at(half), half * PAGE,
+						MADV_PAGEOUT),
+				 0);
+		for (size_t page = half; page < GUARDED_PAGES - 512; page += 3)
+			guarded_write(&area, page);
+		moved = lazymap_map(NULL, GUARDED_PAGES * PAGE, PROT_READ,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		ck_assert_ptr_ne(moved, LAZYMAP_FAILED);
+		moved = lazymap_remap(area.at, GUARDED_PAGES * PAGE,
+				      GUARDED_PAGES * PAGE,
+				      MREMAP_MAYMOVE | MREMAP_FIXED |
+					      (_i / 2 ? MREMAP_DONTUNMAP : 0),
+				      moved);
+		ck_assert_ptr_ne(moved, LAZYMAP_FAILED);
+		area.at = moved;
+		guarded_check(&area);
+	}
+}
+END_TEST
+
 START_TEST(block_that_shrinks_and_grows_by_moving_keeps_the_rest)
 {
 	size_t cut = 1000, len;
@@ -605,6 +641,7 @@ int main(void)
 		block_that_grows_in_place_goes_on,
 		blocks_that_move_keep_pages_and_markers,
 		blocks_that_move_and_stay_are_two,
+		blocks_of_which_some_came_back_move_whole,
 		block_that_shrinks_and_grows_by_moving_keeps_the_rest,
 		file_cut_short_under_a_block_raises_sigbus_until_it_grows,
 		NULL
