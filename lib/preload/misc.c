@@ -118,6 +118,12 @@ static bool interposed(long nr, const long args[6], long *ret)
 	case SYS_dup3:
 		*ret = dup3((int)args[0], (int)args[1], (int)args[2]);
 		return true;
+	case SYS_unshare:
+		*ret = unshare((int)args[0]);
+		return true;
+	case SYS_setns:
+		*ret = setns((int)args[0], (int)args[1]);
+		return true;
 	}
 	return false;
 }

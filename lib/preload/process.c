@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -49,8 +50,9 @@ int lm_shim_vforked(void)
 }
 
 /* The C library changes the credentials of each thread that it knows; ours is
- * none of them, and is made anew with those of the thread that changed them. */
-#define CREDENTIALS(name, parameters, ...)                                     \
+ * none of them, and is made anew with those of the thread that changed them. And
+ * the kernel takes a process out of what threads share only if it has one. */
+#define WITHOUT_PAGER(name, parameters, ...)                                   \
 	LM_EXPORT int name parameters                                          \
 	{                                                                      \
 		int ret, saved;                                                \
@@ -65,18 +67,20 @@ int lm_shim_vforked(void)
 		return ret;                                                    \
 	}
 
-CREDENTIALS(setuid, (uid_t id), id)
-CREDENTIALS(seteuid, (uid_t id), id)
-CREDENTIALS(setreuid, (uid_t real, uid_t effective), real, effective)
-CREDENTIALS(setresuid, (uid_t real, uid_t effective, uid_t saved_id), real,
-	    effective, saved_id)
-CREDENTIALS(setgroups, (size_t n, const gid_t *ids), n, ids)
-CREDENTIALS(initgroups, (const char *user, gid_t id), user, id)
-CREDENTIALS(setgid, (gid_t id), id)
-CREDENTIALS(setegid, (gid_t id), id)
-CREDENTIALS(setregid, (gid_t real, gid_t effective), real, effective)
-CREDENTIALS(setresgid, (gid_t real, gid_t effective, gid_t saved_id), real,
-	    effective, saved_id)
+/* clang-format off */
+WITHOUT_PAGER(setuid, (uid_t id), id)
+WITHOUT_PAGER(seteuid, (uid_t id), id)
+WITHOUT_PAGER(setreuid, (uid_t real, uid_t effective), real, effective)
+WITHOUT_PAGER(setresuid, (uid_t real, uid_t effective, uid_t saved_id), real, effective, saved_id)
+WITHOUT_PAGER(setgroups, (size_t n, const gid_t *ids), n, ids)
+WITHOUT_PAGER(initgroups, (const char *user, gid_t id), user, id)
+WITHOUT_PAGER(setgid, (gid_t id), id)
+WITHOUT_PAGER(setegid, (gid_t id), id)
+WITHOUT_PAGER(setregid, (gid_t real, gid_t effective), real, effective)
+WITHOUT_PAGER(setresgid, (gid_t real, gid_t effective, gid_t saved_id), real, effective, saved_id)
+WITHOUT_PAGER(unshare, (int flags), flags)
+WITHOUT_PAGER(setns, (int fd, int type), fd, type)
+/* clang-format on */
 
 LM_EXPORT __attribute__((noreturn)) void _exit(int status)
 {

@@ -602,6 +602,65 @@ static void aio_reads_and_writes(void)
 	told("aio_read", aio_return(&block), (char *)block.aio_buf, 77);
 }
 
+static int ends_of_waiting[2];
+
+static void *wait_for_bytes(void *buf)
+{
+	return (void *)read(ends_of_waiting[0], buf, 3 * PAGE);
+}
+
+static void *wait_for_lock(void *mutex)
+{
+	return (void *)(long)pthread_mutex_lock(mutex);
+}
+
+/* Their memory is held until they return, and nothing else is: others touch more
+ * than fits, map, unmap and fork. Whoever waited for them would wait for ever. */
+static void calls_that_wait_hold_up_nobody(void)
+{
+	char *buf = lazy(8), *all, *more;
+	pthread_mutex_t *mutex = (pthread_mutex_t *)lazy(2);
+	pthread_t reader, locker;
+	size_t pages = 4096;
+	int wrong = 0, status;
+	void *ret;
+
+	pthread_mutex_init(mutex, NULL);
+	pthread_mutex_lock(mutex);
+	if (pipe(ends_of_waiting))
+		return;
+	pthread_create(&reader, NULL, wait_for_bytes, buf + 77);
+	pthread_create(&locker, NULL, wait_for_lock, mutex);
+	usleep(50000);
+	all = lazy(pages);
+	for (size_t i = 0; i < pages; i++)
+		memset(all + i * PAGE, (int)(i % 100 + 1), PAGE);
+	for (size_t i = 0; i < pages; i++)
+		wrong += all[i * PAGE + 9] != (char)(i % 100 + 1);
+	for (int i = 0; i < 10; i++) {
+		pid_t child;
+
+		more = lazy(100);
+		touch(more + 50 * PAGE);
+		mprotect(more, 60 * PAGE, PROT_READ);
+		munmap(more, 100 * PAGE);
+		child = fork();
+		if (!child)
+			_exit(all[PAGE] != 2);
+		waitpid(child, &status, 0);
+		wrong += status != 0;
+	}
+	munmap(all, pages * PAGE);
+	printf("wrong %d\n", wrong);
+	more = mapped();
+	printf("write %zd\n", write(ends_of_waiting[1], more, 3 * PAGE));
+	pthread_mutex_unlock(mutex);
+	pthread_join(reader, &ret);
+	told("read", (ssize_t)ret, buf + 77, 0);
+	pthread_join(locker, &ret);
+	printf("lock %ld\n", (long)ret);
+}
+
 /* After a write of pages that were absent the memory is what it was, and after
  * a read what is around the buffer is. */
 static void what_is_around_stays(void)
@@ -648,6 +707,7 @@ int main(int argc, char **argv)
 		CASE(connections_are_not_lost),
 		CASE(names_and_structs_are_lazy),
 		CASE(aio_reads_and_writes),
+		CASE(calls_that_wait_hold_up_nobody),
 		CASE(what_is_around_stays),
 		{ NULL, NULL },
 	};

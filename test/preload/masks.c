@@ -329,6 +329,28 @@ static void children_begin_with_the_mask_they_should(void)
 	}
 }
 
+/* Made the default's for it alone, or because it has no handler. */
+static void children_begin_with_the_action_they_should(void)
+{
+	char *argv[] = { self, "spawned", NULL };
+	sigset_t set = only(SIGSEGV);
+	posix_spawnattr_t attr;
+	pid_t child;
+
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &set);
+	for (int i = 1; i < 4; i++) {
+		signal(SIGSEGV, i < 2 ? SIG_IGN : on_signal);
+		posix_spawnattr_setflags(&attr,
+					 i % 2 ? POSIX_SPAWN_SETSIGDEF : 0);
+		fflush(stdout);
+		if (posix_spawn(&child, self, NULL, &attr, argv, environ))
+			perror("posix_spawn");
+		waitpid(child, NULL, 0);
+		show_mine("mine");
+	}
+}
+
 static void exec_hands_the_mask_down(void)
 {
 	char *argv[] = { self, "spawned", NULL };
@@ -390,6 +412,7 @@ int main(int argc, char **argv)
 		CASE(signalfd_reads_what_was_sent),
 		CASE(threads_begin_with_the_mask_they_should),
 		CASE(children_begin_with_the_mask_they_should),
+		CASE(children_begin_with_the_action_they_should),
 		CASE(exec_hands_the_mask_down),
 		CASE(exec_from_vfork_hands_the_mask_down),
 		{ NULL, NULL },

@@ -5,16 +5,21 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PIECE ((size_t)1 << 20)
@@ -117,6 +122,49 @@ static void tell_users(const char *when)
 	       same ? "the same" : "not the same", all);
 }
 
+/* A signal that may be handled by any thread is handled by one of the
+ * program's. */
+static void tell_masks(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	unsigned long long blocked;
+	int open_to_all = 0;
+	char line[256];
+	FILE *file;
+
+	while ((task = readdir(tasks))) {
+		snprintf(line, sizeof(line), "/proc/self/task/%.32s/status",
+			 task->d_name);
+		file = *task->d_name == '.' ? NULL : fopen(line, "r");
+		while (file && fgets(line, sizeof(line), file))
+			if (sscanf(line, "SigBlk: %llx", &blocked) == 1)
+				open_to_all += !(blocked >> (SIGUSR1 - 1) & 1);
+		if (file)
+			fclose(file);
+	}
+	closedir(tasks);
+	printf("threads that take a signal: %d\n", open_to_all);
+}
+
+/* What the kernel does for a process with one thread only, again and again: the
+ * thread that is not the program's is back by then. */
+static void leave_what_is_shared(void)
+{
+	int flags = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FILES;
+	int mounts = open("/proc/self/ns/mnt", O_RDONLY);
+
+	for (int i = 0; i < 3; i++) {
+		int n = unshare(flags);
+
+		printf("unshare %d %ld, setns", n, syscall(SYS_unshare, flags));
+		n = setns(mounts, 0);
+		printf(" %d %ld\n", n, syscall(SYS_setns, mounts, 0));
+		printf("%zu wrong\n", wrong());
+	}
+	close(mounts);
+}
+
 static void *rest(void *unused)
 {
 	usleep(100000);
@@ -132,6 +180,8 @@ int main(void)
 	fill();
 	printf("%zu wrong\n", wrong());
 	tell_users("at first");
+	tell_masks();
+	leave_what_is_shared();
 	printf("setgroups %d\n", getuid() ? 0 : setgroups(0, NULL));
 	printf("setuid %d\n", setuid(getuid() ? getuid() : 65534));
 	tell_users("then");

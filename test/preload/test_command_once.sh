@@ -103,6 +103,22 @@ good_values_reach_the_library_in_bytes() {
 		"LAZYMAP_STATS=$PWD/here"; do
 		grep -qxF "$line" out || fail "no $line in the environment"
 	done
+	run "$lazymap" run --resident 8M --heap --heap-min 128K --policy clock \
+		--swap-pool 1M --swap-max 2G --strict --no-syscall-trap \
+		--no-follow --no-guard -- /usr/bin/env
+	[ $status = 0 ] || fail "env: $status: $(cat err)"
+	for line in LAZYMAP_RESIDENT=8388608 LAZYMAP_HEAP_MIN=131072 \
+		LAZYMAP_POLICY=clock LAZYMAP_SWAP_POOL=1048576 \
+		LAZYMAP_SWAP_MAX=2147483648 LAZYMAP_STRICT=1 \
+		LAZYMAP_SYSCALL_TRAP=0 LAZYMAP_FOLLOW=0 LAZYMAP_GUARD=0; do
+		grep -qxF "$line" out || fail "no $line in the environment"
+	done
+	run "$lazymap" run --swap-pool none --swap-max none /usr/bin/env
+	for line in LAZYMAP_SWAP_POOL=none LAZYMAP_SWAP_MAX=none; do
+		grep -qxF "$line" out || fail "no $line in the environment"
+	done
+	run "$lazymap" run --swap-encrypt /usr/bin/env
+	grep -qxF LAZYMAP_SWAP_ENCRYPT=1 out || fail "no LAZYMAP_SWAP_ENCRYPT"
 	LAZYMAP_CLUSTER=4096 run "$lazymap" run --cluster 8K /usr/bin/env
 	grep -qxF LAZYMAP_CLUSTER=8192 out || fail "the option does not win"
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # test_own.sh -- lazymap's own thread, which makes room under a limit: it comes
-# whatever the program is in the midst of, has the program's credentials, and
-# does not keep the process from ending.
+# whatever the program is in the midst of, has the program's credentials, takes
+# none of its signals, is not there where the kernel wants a process to have one
+# thread, and does not keep the process from ending.
 #
 # SPDX-License-Identifier: MIT
 set -u

@@ -4,6 +4,7 @@
 #
 #	need PROGRAM...           skip the test if one of them is missing
 #	corpus                    $work/in: some megabytes of text and programs
+#	free_port                 a port of the loopback that nobody listens on
 #	everywhere NAME -- CMD... compare CMD's output, status and files
 #
 # SPDX-License-Identifier: MIT
@@ -29,6 +30,14 @@ corpus() {
 	cp "$(command -v bash)" "$work/in/program"
 	cat "$work/in"/linux/*.h >"$work/in/text"
 	export IN=$work/in
+}
+
+free_port() {
+	local port
+	for port in $(shuf -i 20000-32000 -n 100); do
+		(: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+	done
+	echo "$port"
 }
 
 limit=4M # a program that needs more all the time would take for ever

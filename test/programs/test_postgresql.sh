@@ -1,6 +1,6 @@
 #!/bin/bash
 # test_postgresql.sh -- PostgreSQL: a cluster is made, filled, worked on by four
-# clients, asked, and shut down; on a socket in the test's directory.
+# clients on the loopback, asked on a socket, and shut down.
 #
 # SPDX-License-Identifier: MIT
 set -u
@@ -15,23 +15,23 @@ need pgbench
 }
 
 cat >"$work/session" <<'EOF'
-bin=$1 here=$PWD
+bin=$1 port=$2 here=$PWD
 mkdir data
 chmod 700 data
 "$bin/initdb" -D data -A trust -U me --no-locale -E UTF8 >said 2>&1 || {
 	cat said
 	exit 1
 }
-"$bin/postgres" -D data -c listen_addresses= -c max_connections=20 -c fsync=off \
+"$bin/postgres" -D data -c listen_addresses=127.0.0.1 -p "$port" -c max_connections=20 -c fsync=off \
 	-c unix_socket_directories="$here" >log 2>&1 &
 server=$!
-export PGHOST=$here PGUSER=me PGDATABASE=postgres
+export PGHOST=$here PGPORT=$port PGUSER=me PGDATABASE=postgres
 n=0
 until "$bin/pg_isready" -q || [ $((n += 1)) = 300 ]; do
 	sleep 0.1
 done
 "$bin/pgbench" -i -s 2 -q >said 2>&1 || cat said
-"$bin/pgbench" -c 4 -j 2 -t 250 2>&1 | grep -E 'processed|failed'
+"$bin/pgbench" -h 127.0.0.1 -c 4 -j 2 -t 250 2>&1 | grep -E 'processed|failed'
 "$bin/psql" -At <<END
 select count(*), sum(abalance) = (select sum(delta) from pgbench_history)
 	from pgbench_accounts;
@@ -62,6 +62,7 @@ if [ "$(id -u)" = 0 ]; then
 	mode=777
 fi
 limit=16M
-everywhere "PostgreSQL" -- "${as[@]}" bash "$work/session" "$bin"
+everywhere "PostgreSQL" -- "${as[@]}" bash "$work/session" "$bin" \
+	"$(free_port)"
 [ "$faults" -ge 100 ] || fail "PostgreSQL: only $faults faults"
 [ $failures = 0 ]

@@ -28,6 +28,7 @@
 #include "known.h"
 #include "outside.h"
 #include "swap/file.h"
+#include "swap/pool.h"
 
 #define WORDS (PAGE / sizeof(uint32_t))
 #define PAGES 4096u /* 16 MiB */
@@ -244,6 +245,114 @@ START_TEST(damaged_page_costs_none_of_its_neighbours)
 	/* Slots that were taken, freed and taken no more may be among them. */
 	ck_assert_uint_gt(lost, damaged / 2);
 	ck_assert_uint_le(lost, damaged);
+}
+END_TEST
+
+/* A byte of each 11th object: noise, which is there as it is, so that nothing
+ * but the sum can tell. How many. */
+static unsigned damage_pool(void)
+{
+	uint64_t object, owner;
+	unsigned n = 0;
+
+	for (unsigned i = 0; lm_pool_oldest(&object, &owner); i++) {
+		const char *data;
+		uint32_t sum;
+
+		if (i % 11)
+			continue;
+		/* Its owner may write to it. */
+		if (lm_pool_get(object, &data, &sum) < noise)
+			ck_abort_msg("an object of less than its noise");
+		((char *)(uintptr_t)data)[noise] ^= 1;
+		n++;
+	}
+	return n;
+}
+
+START_TEST(damaged_page_in_the_pool_is_sigbus)
+{
+	static volatile unsigned lost;
+	static volatile uint32_t page;
+	unsigned damaged;
+
+	noise = WORDS / 4;
+	/* One page a fault, or its neighbours' damage is a page's own. */
+	setenv("LAZYMAP_CLUSTER", "4096", 1);
+	setenv("LAZYMAP_THREADS", "0", 1);
+	begin("64M");
+	put_all();
+	page_out_all();
+	ck_assert_uint_eq(stats().pages_to_file, 0);
+	damaged = damage_pool();
+	ck_assert_uint_gt(damaged, PAGES / 12);
+	catch_bus();
+	for (page = 0; page < PAGES; page++) {
+		if (sigsetjmp(jump, 1))
+			lost++;
+		else
+			look(page);
+	}
+	ck_assert_uint_eq(lost, damaged);
+	ck_assert_int_eq(told, (int)damaged);
+}
+END_TEST
+
+/* -- What goes where ------------------------------------------------------------ */
+
+START_TEST(pages_of_one_byte_take_no_room)
+{
+	begin(_i ? "none" : "64M");
+	for (uint32_t i = 0; i < PAGES; i++)
+		memset(area[i], (int)(i % 256), PAGE);
+	page_out_all();
+	ck_assert_uint_eq(stats().pages_same, stats().pages_swapped_out);
+	ck_assert_uint_ge(stats().pages_same, PAGES);
+	ck_assert_uint_eq(stats().swap_pool, 0);
+	ck_assert_uint_eq(stats().swap_file, 0);
+	for (uint32_t i = 0; i < PAGES; i++)
+		if (((unsigned char *)area[i])[0] != i % 256 ||
+		    memcmp(area[i], (char *)area[i] + 1, PAGE - 1) != 0)
+			ck_abort_msg("page %u: wrong bytes", i);
+}
+END_TEST
+
+static unsigned writes, reads;
+
+static int count_one(bool write)
+{
+	*(write ? &writes : &reads) += 1;
+	return 0;
+}
+
+/* Many of them a call, and no page a second time. */
+START_TEST(neighbours_go_out_and_come_back_together)
+{
+	setenv("LAZYMAP_THREADS", "0", 1);
+	begin("none");
+	atomic_store(&lm_swap_file_hook, count_one);
+	put_all();
+	page_out_all();
+	look_all();
+	atomic_store(&lm_swap_file_hook, NULL);
+	printf("%u pages in %u writes and %u reads\n", PAGES, writes, reads);
+	ck_assert_uint_eq(stats().pages_to_file, PAGES);
+	ck_assert_uint_le(writes, PAGES / 8);
+	ck_assert_uint_eq(stats().pages_swapped_in, PAGES);
+	ck_assert_uint_le(reads, PAGES / 8);
+}
+END_TEST
+
+START_TEST(file_is_made_where_the_environment_says)
+{
+	setenv(_i ? "TMPDIR" : "LAZYMAP_SWAPDIR", getenv("TESTDIR"), 1);
+	if (_i)
+		unsetenv("LAZYMAP_SWAPDIR");
+	else /* the second choice */
+		setenv("TMPDIR", "/var/tmp", 1);
+	begin("none");
+	put_all();
+	ck_assert_int_ge(swap_file(), 0);
 }
 END_TEST
 
@@ -637,6 +746,11 @@ int main(void)
 	TEST(pool_keeps_what_went_out_last_and_the_rest_goes_to_the_file);
 	TEST(pages_that_moved_go_from_the_pool_to_the_file);
 	TEST(damaged_page_costs_none_of_its_neighbours);
+	TEST(damaged_page_in_the_pool_is_sigbus);
+	tcase_add_loop_test(tcase, pages_of_one_byte_take_no_room, 0, 2);
+	TEST(neighbours_go_out_and_come_back_together);
+	tcase_add_loop_test(tcase, file_is_made_where_the_environment_says, 0,
+			    2);
 	tcase_add_loop_test(tcase, pages_wanted_come_back_from_swap_untouched,
 			    0, 4);
 	tcase_add_loop_test(

@@ -1,0 +1,47 @@
+/*
+ * deny.c -- run a program as a container may: without userfaultfd, by either
+ * way to it.
+ *
+ *	deny CMD...
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NEW 0xaa00 /* USERFAULTFD_IOC_NEW, of /dev/userfaultfd */
+
+#define LOAD(what)                                                             \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, what))
+#define SKIP_UNLESS(value, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, n)
+#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+
+int main(int argc, char **argv)
+{
+	struct sock_filter code[] = {
+		LOAD(nr),      SKIP_UNLESS(SYS_userfaultfd, 1),
+		REFUSE,        SKIP_UNLESS(SYS_ioctl, 3),
+		LOAD(args[1]), SKIP_UNLESS(NEW, 1),
+		REFUSE,        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(*code), code };
+
+	if (argc < 2)
+		return 2;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter)) {
+		perror("seccomp");
+		return 77;
+	}
+	if (syscall(SYS_userfaultfd, 0) >= 0 || errno != EPERM)
+		return 3;
+	execvp(argv[1], argv + 1);
+	perror(argv[1]);
+	return 127;
+}
