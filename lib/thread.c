@@ -12,6 +12,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #define STACK ((size_t)128 * 1024)
 
@@ -166,15 +167,20 @@ int lm_thread_start(struct lm_thread *thread, void (*work)(void))
 #endif
 
 /* It uses its memory no more some moments before it is none of the process's
- * threads. */
+ * threads; longer ones, where it waits for a processor on which others run. The
+ * end is for a number that a new thread has been given. */
 static void wait_until_gone(int id)
 {
+	const struct timespec moment = { .tv_nsec = 100000 };
 	int self = (int)lm_sys(SYS_getpid);
 
-	for (int i = 0; id && i < 1000; i++) {
+	for (int i = 0; id && i < 20000; i++) {
 		if (lm_sys(SYS_tgkill, self, id, 0) < 0)
 			return;
-		lm_sys(SYS_sched_yield);
+		if (i < 20)
+			lm_sys(SYS_sched_yield);
+		else
+			lm_sys(SYS_nanosleep, &moment, NULL);
 	}
 }
 
