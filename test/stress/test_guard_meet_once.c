@@ -278,13 +278,14 @@ START_TEST(threads_at_the_same_pages_lose_nothing)
 }
 END_TEST
 
-/* -- Readers of what is evicted ------------------------------------------------- */
+/* -- Users of what is evicted ------------------------------------------------- */
 
-#define HOT 48 /* pages, each other one of a block */
+#define HOT 48 /* pages */
 #define READERS 2
 
+static size_t stride; /* of the hot pages: 2 among markers, 1 side by side */
 static atomic_bool enough;
-static atomic_size_t seen;
+static atomic_size_t seen, written[HOT];
 
 /* What swap has may be read at any moment, and is never zeros. */
 static void *reader(void *unused)
@@ -293,7 +294,7 @@ static void *reader(void *unused)
 
 	(void)unused;
 	while (!atomic_load_explicit(&enough, memory_order_relaxed)) {
-		size_t page = count++ / 4096 % HOT * 2;
+		size_t page = count++ / 4096 % HOT * stride;
 
 		n += *(volatile uint64_t *)page_at(page) != known_word(page, 0);
 	}
@@ -302,27 +303,52 @@ static void *reader(void *unused)
 	return NULL;
 }
 
-START_TEST(readers_of_what_is_evicted_see_its_content)
+/* Each write is there when it is looked at next. */
+static void *writer(void *unused)
 {
-	pthread_t thread[READERS];
+	size_t n = 0;
 
-	guarded_begin(&area, _i, GUARDED_PAGES);
+	(void)unused;
+	for (size_t count = 0;
+	     !atomic_load_explicit(&enough, memory_order_relaxed); count++) {
+		size_t page = count / 64 % HOT;
+		volatile uint64_t *word = (uint64_t *)page_at(page * stride);
+
+		n += word[511] != atomic_load(&written[page]);
+		word[511]++;
+		atomic_fetch_add(&written[page], 1);
+	}
+	atomic_fetch_add(&wrong, n);
+	return NULL;
+}
+
+START_TEST(who_uses_what_is_evicted_sees_its_content)
+{
+	pthread_t thread[READERS + 1];
+
+	guarded_begin(&area, _i % 2, GUARDED_PAGES);
+	stride = 1 + (size_t)_i / 2;
 	ck_assert_int_eq(lazymap_limit(4 * GUARDED_PAGES * PAGE), 0);
-	for (size_t page = 0; page < HOT * 2; page += 2)
-		for (size_t i = 0; i < PAGE / 8; i++)
+	for (size_t page = 0; page < HOT * stride; page += stride)
+		for (size_t i = 0; i < PAGE / 8 - 1; i++)
 			((uint64_t *)page_at(page))[i] = known_word(page, i);
-	for (size_t i = 0; i < READERS; i++)
-		ck_assert_int_eq(pthread_create(&thread[i], NULL, reader, NULL),
+	for (size_t i = 0; i <= READERS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL,
+						i ? reader : writer, NULL),
 				 0);
 	for (unsigned i = 0; i < program_scaled(3000); i++)
-		ck_assert_int_eq(lazymap_advise(page_at(0), HOT * 2 * PAGE,
+		ck_assert_int_eq(lazymap_advise(page_at(0), HOT * stride * PAGE,
 						MADV_PAGEOUT),
 				 0);
 	atomic_store(&enough, true);
-	for (size_t i = 0; i < READERS; i++)
+	for (size_t i = 0; i <= READERS; i++)
 		ck_assert_int_eq(pthread_join(thread[i], NULL), 0);
 	ck_assert_uint_eq(atomic_load(&wrong), 0);
 	ck_assert_uint_gt(atomic_load(&seen), 0);
+	for (size_t page = 0; page < HOT; page++)
+		ck_assert_uint_eq(
+			((volatile uint64_t *)page_at(page * stride))[511],
+			atomic_load(&written[page]));
 }
 END_TEST
 
@@ -345,8 +371,8 @@ int main(void)
 			    3 * GUARDED_ALL);
 	tcase_add_loop_test(meets, threads_at_the_same_pages_lose_nothing, 0,
 			    GUARDED_ALL);
-	tcase_add_loop_test(meets, readers_of_what_is_evicted_see_its_content,
-			    0, 2);
+	tcase_add_loop_test(meets, who_uses_what_is_evicted_sees_its_content, 0,
+			    4);
 	suite_add_tcase(suite, meets);
 	return program_run(suite);
 }
