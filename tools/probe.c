@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -236,6 +237,49 @@ int lm_probe_uffd_features(uint64_t *features)
 }
 
 /* -- Populating, huge pages --------------------------------------------------- */
+
+#define TIMED 65 /* pages, one of two */
+
+static int by_size(const void *a, const void *b)
+{
+	long first = *(const long *)a, second = *(const long *)b;
+
+	return (first > second) - (first < second);
+}
+
+static int place_one(const struct lm_place *way, char *page, long *ns)
+{
+	static const char bytes[4096] __attribute__((aligned(4096)));
+	struct timespec from, to;
+	int err;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	err = way->write((uintptr_t)page, bytes, sizeof(bytes));
+	if (!err && mprotect(page, sizeof(bytes), PROT_READ))
+		err = -errno;
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	*ns = (to.tv_sec - from.tv_sec) * 1000000000 + to.tv_nsec -
+	      from.tv_nsec;
+	return err;
+}
+
+long lm_probe_place_ns(const struct lm_place *way)
+{
+	size_t page = 4096, len = 2 * TIMED * page;
+	long ns[TIMED], err = 0;
+	char *memory = mmap(NULL, len, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	if (way->attach)
+		err = way->attach((uintptr_t)memory, len);
+	for (int i = 0; !err && i < TIMED; i++)
+		err = place_one(way, memory + 2 * i * page, &ns[i]);
+	munmap(memory, len);
+	qsort(ns, TIMED, sizeof(*ns), by_size);
+	return err ? err : ns[TIMED / 2];
+}
 
 int lm_probe_populate(int write)
 {

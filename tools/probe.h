@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "place/place.h"
+
 /* SIGSEGV is raised, a handler gives access, the instruction goes on. */
 int lm_probe_fault(void);
 /* A file's page under PROT_NONE, revealed with mprotect: the direct way. */
@@ -20,6 +22,9 @@ int lm_probe_uffd_call(void);
 int lm_probe_uffd_device(void);
 /* What userfaultfd offers: LM_PROBE_UFFD_... and more. */
 int lm_probe_uffd_features(uint64_t *features);
+/* What placing a page and showing it takes by this way, which its probe has found
+ * to work: the median of some, in ns; or -errno. */
+long lm_probe_place_ns(const struct lm_place *way);
 /* madvise with one of the two MADV_POPULATE_. */
 int lm_probe_populate(int write);
 /* A huge page on first touch of aligned memory, after MADV_HUGEPAGE. */

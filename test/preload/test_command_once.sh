@@ -245,7 +245,8 @@ doctor_says_what_will_be_used() {
 	[ "$(in_use trap)" = native ] || fail "trap $(in_use trap)"
 	[ "$(in_use cluster)" = 65536 ] || fail "cluster $(in_use cluster)"
 	place=$(in_use place)
-	grep -qE "^  $place +yes" out || fail "place $place is not permitted"
+	grep -qE "^  $place +yes .* [0-9.]+ us a page$" out ||
+		fail "place $place is not permitted, or without its time"
 	"$lazymap" run --place "$place" true || fail "place $place fails"
 	grep -E '^  vm.max_map_count +[0-9]+$' out >/dev/null ||
 		fail "no max_map_count"
