@@ -53,7 +53,7 @@ static void count_dropped(const struct lm_run *run)
 /*
  * The kernel has dropped the content of direct pages (zeros, or the file,
  * again): hide them so that the next touch is ours, except those that the
- * kernel is using.
+ * kernel is using. Those that stay in sight are not what swap has any more.
  */
 static void drop_direct(const struct lm_area *area, uintptr_t from,
 			uintptr_t to)
@@ -61,16 +61,21 @@ static void drop_direct(const struct lm_area *area, uintptr_t from,
 	struct lm_run run = { .end = from };
 
 	while (lm_page_run(run.end, to, &run)) {
-		if (run.state == LM_PAGE_ABSENT ||
-		    lm_page_pinned(run.start, run.end))
+		if (run.state == LM_PAGE_ABSENT)
 			continue;
+		if (lm_page_pinned(run.start, run.end)) {
+			lm_page_forget_swap(run.start, run.end);
+			continue;
+		}
 		if (lm_guard_drop(area, &run)) {
 			count_dropped(&run);
 			continue;
 		}
 		/* Fewer pieces than before: there is room for it. */
-		if (lm_os_mprotect(run.start, run.end - run.start, PROT_NONE))
+		if (lm_os_mprotect(run.start, run.end - run.start, PROT_NONE)) {
+			lm_page_forget_swap(run.start, run.end);
 			continue;
+		}
 		count_dropped(&run);
 		if (run.guard)
 			lm_guard_remove(run.start, run.end);

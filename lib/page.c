@@ -429,6 +429,26 @@ void lm_page_forget_clean(uintptr_t start, uintptr_t end)
 	}
 }
 
+void lm_page_forget_swap(uintptr_t start, uintptr_t end)
+{
+	const uint64_t handle = ~(uint64_t)0 << LM_PAGE_SWAP_SHIFT;
+
+	for (; (start = lm_page_next_block(start, end)) < end;
+	     start += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(start);
+		uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+		uint64_t gone = handle;
+
+		if (!LM_PAGE_SWAP(old))
+			continue;
+		if (LM_PAGE_STATE(old) == LM_PAGE_SWAPPED)
+			gone |= 7;
+		/* Pins may come and go meanwhile. */
+		atomic_fetch_and_explicit(word, ~gone, memory_order_relaxed);
+		lm_swap_free(LM_PAGE_SWAP(old));
+	}
+}
+
 bool lm_page_pinned(uintptr_t start, uintptr_t end)
 {
 	for (; (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)

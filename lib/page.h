@@ -174,6 +174,9 @@ void lm_page_give_guards(uintptr_t start, uintptr_t end);
 void lm_page_become(uintptr_t start, uintptr_t end, enum lm_page_state state);
 /* The same: what is CLEAN without swap becomes DIRTY. */
 void lm_page_forget_clean(uintptr_t start, uintptr_t end);
+/* The same: the kernel has dropped what was in place, and so goes what swap has
+ * of them: SWAPPED becomes ABSENT. */
+void lm_page_forget_swap(uintptr_t start, uintptr_t end);
 
 /* Is any page of [start, end) pinned? With the gate shut. */
 bool lm_page_pinned(uintptr_t start, uintptr_t end);

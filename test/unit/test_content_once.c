@@ -1,0 +1,88 @@
+/*
+ * test_content_once.c -- a page never holds what it held before: no content
+ * that was dropped comes back from swap, and none that was written is lost to
+ * what swap, or the store, still has. Each with guard regions and without.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "known.h"
+#include "program.h"
+
+#include <lazymap.h>
+#include <sys/mman.h>
+
+#define PAGES 64
+#define LIMIT (4ul << 20)
+
+static char *area;
+
+static char *page_at(size_t page)
+{
+	return area + page * PAGE;
+}
+
+static struct lazymap_stats stats(void)
+{
+	struct lazymap_stats stats;
+
+	ck_assert_int_eq(lazymap_stats(&stats, sizeof(stats)), 0);
+	return stats;
+}
+
+static void page_out(void)
+{
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+}
+
+/* All pages are known, and in swap. */
+static void begin(int guards)
+{
+	struct lazymap_options options = { .size = sizeof(options),
+					   .cluster = PAGE,
+					   .guard = guards ? 0 : -1 };
+
+	ck_assert_int_eq(lazymap_start(&options), 0);
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	area = lazymap_map(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(area, LAZYMAP_FAILED);
+	for (size_t page = 0; page < PAGES; page++)
+		known_fill(page_at(page), PAGE, page);
+	page_out();
+	ck_assert_uint_eq(stats().pages_swapped_out, PAGES);
+	ck_assert_uint_eq(stats().resident, 0);
+}
+
+/* -- What was dropped ------------------------------------------------------------ */
+
+/* What the kernel is using is not hidden, and has its swap no more. */
+START_TEST(dropped_page_that_is_pinned_stays_zeros)
+{
+	begin(_i);
+	for (size_t page = 0; page < 8; page++)
+		ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+	ck_assert_int_eq(lazymap_pin(page_at(3), PAGE, LAZYMAP_READ), 0);
+	ck_assert_int_eq(lazymap_advise(area, 16 * PAGE, MADV_DONTNEED), 0);
+	for (size_t page = 0; page < 16; page++)
+		ck_assert_uint_eq(known_not_zero(page_at(page)), 0);
+	ck_assert_int_eq(lazymap_unpin(page_at(3), PAGE), 0);
+	page_out();
+	for (size_t page = 0; page < 16; page++)
+		ck_assert_uint_eq(known_not_zero(page_at(page)), 0);
+	for (size_t page = 16; page < PAGES; page++)
+		ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("content");
+	TCase *dropped = tcase_create("dropped");
+
+	tcase_set_timeout(dropped, 60);
+	tcase_add_loop_test(dropped, dropped_page_that_is_pinned_stays_zeros, 0,
+			    2);
+	suite_add_tcase(suite, dropped);
+	return program_run(suite);
+}
