@@ -292,6 +292,10 @@ static int advise(uintptr_t start, size_t len, int advice)
 		if (ret < 0)
 			return ret;
 		break;
+	case MADV_KEEPONFORK:
+		/* Before: a child must not lose what is kept. */
+		lm_advise_flags(start, end, ~LM_AREA_WIPEONFORK);
+		break;
 	case MADV_GUARD_INSTALL:
 	case MADV_GUARD_REMOVE:
 		ret = give_guards(start, end);
@@ -337,6 +341,9 @@ static int advise(uintptr_t start, size_t len, int advice)
 	case MADV_HUGEPAGE:
 	case MADV_NOHUGEPAGE:
 		lm_advise_flags(start, end, LM_AREA_HUGE_ADVISED);
+		break;
+	case MADV_WIPEONFORK:
+		lm_advise_flags(start, end, LM_AREA_WIPEONFORK);
 		break;
 	case MADV_DONTFORK:
 		lm_advise_flags(start, end, LM_AREA_DONTFORK);

@@ -25,6 +25,7 @@ enum lm_area_flags {
 	LM_AREA_ADAPTIVE = 1 << 7, /* nobody fixed the cluster: see stream.h */
 	LM_AREA_SEQUENTIAL = 1 << 6,   /* MADV_SEQUENTIAL: goes before others */
 	LM_AREA_HUGE_ADVISED = 1 << 8, /* the program says which are huge */
+	LM_AREA_WIPEONFORK = 1 << 9,   /* a child finds zeros */
 };
 
 /* All fields are guarded by the gate: written when shut, read inside. */

@@ -58,6 +58,9 @@ static void settle_areas(void)
 		 * has not written back yet is the parent's to write. */
 		if (!lm_store_direct(area->store))
 			area->flags &= ~(unsigned)LM_AREA_SHARED;
+		/* The kernel has wiped what was in place. */
+		if (area->flags & LM_AREA_WIPEONFORK)
+			lm_page_forget_swap(area->start, area->end);
 		if (!(area->flags & LM_AREA_DONTFORK))
 			continue;
 		if (lm_area_reserve_inside() < 0)

@@ -11,6 +11,8 @@
 
 #include <lazymap.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PAGES 64
 #define LIMIT (4ul << 20)
@@ -75,6 +77,56 @@ START_TEST(dropped_page_that_is_pinned_stays_zeros)
 }
 END_TEST
 
+/* Some in swap, some come back for reading, some for writing. */
+static int child_finds_zeros(void)
+{
+	size_t wrong = 0;
+
+	for (int round = 0; round < 2; round++) {
+		for (size_t page = 0; page < PAGES / 2; page++)
+			wrong += known_not_zero(page_at(page));
+		for (size_t page = PAGES / 2; page < PAGES; page++)
+			wrong += known_wrong(page_at(page), page);
+		lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT);
+	}
+	return wrong != 0;
+}
+
+START_TEST(child_finds_zeros_for_what_is_wiped_wherever_it_was)
+{
+	pid_t child;
+	int status;
+
+	begin(_i);
+	for (size_t page = 0; page < PAGES; page += 3)
+		ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+	for (size_t page = 1; page < PAGES; page += 3)
+		known_fill(page_at(page), PAGE, page);
+	ck_assert_int_eq(
+		lazymap_advise(area, PAGES / 2 * PAGE, MADV_WIPEONFORK), 0);
+	child = fork();
+	if (!child)
+		_exit(child_finds_zeros());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	for (size_t page = 0; page < PAGES; page++)
+		ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+	/* And not for what is not to be wiped any more. */
+	ck_assert_int_eq(
+		lazymap_advise(area, PAGES / 2 * PAGE, MADV_KEEPONFORK), 0);
+	page_out();
+	child = fork();
+	if (!child) {
+		for (size_t page = 0; page < PAGES; page++)
+			if (known_wrong(page_at(page), page))
+				_exit(1);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("content");
@@ -83,6 +135,9 @@ int main(void)
 	tcase_set_timeout(dropped, 60);
 	tcase_add_loop_test(dropped, dropped_page_that_is_pinned_stays_zeros, 0,
 			    2);
+	tcase_add_loop_test(dropped,
+			    child_finds_zeros_for_what_is_wiped_wherever_it_was,
+			    0, 2);
 	suite_add_tcase(suite, dropped);
 	return program_run(suite);
 }
