@@ -48,6 +48,8 @@
 	X(DEMOTED)                                                             \
 	/* a block's absent pages have markers, and are BUSY (guard.c) */      \
 	X(GUARDED)                                                             \
+	/* a block's pages are BUSY, to be shown (widen.c) */                  \
+	X(WIDEN)                                                               \
 	/* a change of areas: the map lock is held, pages may be BUSY */       \
 	X(CHANGE)                                                              \
 	/* fork: the same */                                                   \

@@ -16,6 +16,7 @@
 #include "os_linux.h"
 #include "page.h"
 #include "resident.h"
+#include "step.h"
 
 /* Faults between a slot's additions to the common count. */
 #define BATCH 64
@@ -125,15 +126,30 @@ struct block {
 	int prot;
 	bool shared;
 	uint64_t taken[LM_BLOCK_PAGES / 64];
-	size_t count, alike; /* taken; shown already as they are to be */
+	/* Shown already as they are to be: BUSY as well, for one call for all
+	 * must not meet another's for these. */
+	uint64_t alike[LM_BLOCK_PAGES / 64];
+	size_t count, alike_count;
 	struct lm_slot *slot;
 };
 
-static bool taken(const struct block *block, uintptr_t at)
+static bool is_set(const uint64_t *map, uintptr_t at)
 {
 	size_t i = (at >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
 
-	return block->taken[i / 64] >> (i % 64) & 1;
+	return map[i / 64] >> (i % 64) & 1;
+}
+
+static void set(uint64_t *map, uintptr_t at)
+{
+	size_t i = (at >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
+
+	map[i / 64] |= (uint64_t)1 << (i % 64);
+}
+
+static bool taken(const struct block *block, uintptr_t at)
+{
+	return is_set(block->taken, at);
 }
 
 /* Absent pages, and of private ones those that are shown without PROT_WRITE,
@@ -146,24 +162,43 @@ static bool wanted(const struct block *block, uint64_t seen)
 	       (LM_PAGE_STATE(seen) == LM_PAGE_CLEAN && !block->shared);
 }
 
+static bool alike(uint64_t seen)
+{
+	if (LM_PAGE_STATE(seen) == LM_PAGE_ABSENT)
+		return seen & LM_PAGE_GUARD;
+	return lm_page_present(seen) && !LM_PAGE_SWAP(seen);
+}
+
 static void claim_page(struct block *block, uintptr_t at)
 {
 	lm_page_word *word = lm_page_make(at);
-	size_t i = (at >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
 	uint64_t seen;
 
 	if (!word)
 		return;
 	seen = atomic_load_explicit(word, memory_order_relaxed);
-	while (wanted(block, seen))
-		if (lm_page_claim(word, &seen)) {
-			block->taken[i / 64] |= (uint64_t)1 << (i % 64);
-			block->count++;
-			return;
-		}
-	block->alike +=
-		(lm_page_present(seen) && !LM_PAGE_SWAP(seen)) ||
-		(LM_PAGE_STATE(seen) == LM_PAGE_ABSENT && seen & LM_PAGE_GUARD);
+	while (wanted(block, seen) || alike(seen)) {
+		bool want = wanted(block, seen);
+
+		if (!lm_page_claim(word, &seen))
+			continue;
+		set(want ? block->taken : block->alike, at);
+		block->count += want;
+		block->alike_count += !want;
+		return;
+	}
+}
+
+static bool any_wanted(const struct block *block)
+{
+	for (uintptr_t at = block->start; at < block->end; at += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(at);
+
+		if (!word || wanted(block, atomic_load_explicit(
+						   word, memory_order_relaxed)))
+			return true;
+	}
+	return false;
 }
 
 static bool claim_block(struct block *block, uintptr_t addr)
@@ -179,14 +214,15 @@ static bool claim_block(struct block *block, uintptr_t addr)
 		block->end = lm_min(addr + LM_BLOCK, area->end);
 		block->prot = area->prot;
 		block->shared = area->flags & LM_AREA_SHARED;
-		for (uintptr_t at = block->start; at < block->end;
-		     at += LM_PAGE)
-			claim_page(block, at);
+		if (any_wanted(block))
+			for (uintptr_t at = block->start; at < block->end;
+			     at += LM_PAGE)
+				claim_page(block, at);
 	}
-	if (block->count)
+	if (block->count + block->alike_count)
 		lm_gate_filling(block->slot);
 	lm_gate_leave(block->slot);
-	return block->count;
+	return block->count + block->alike_count;
 }
 
 /* mprotect of each run of pages that were taken. */
@@ -220,9 +256,12 @@ static int show(const struct block *block)
 	size_t pages = (block->end - block->start) >> LM_PAGE_SHIFT;
 	int ret;
 
+	lm_step(LM_STEP_WIDEN, block->start);
+	if (!block->count)
+		return 0;
 	say_filled(block);
 	/* One call for all of it joins what lies in between. */
-	if (block->count + block->alike == pages)
+	if (block->count + block->alike_count == pages)
 		ret = lm_os_mprotect(block->start, block->end - block->start,
 				     block->prot);
 	else
@@ -242,10 +281,14 @@ static void settle(const struct block *block, bool failed)
 		lm_page_word *word = lm_page_word_of(at);
 		enum lm_page_state was;
 
-		if (!taken(block, at))
+		if (!taken(block, at) && !is_set(block->alike, at))
 			continue;
 		was = LM_PAGE_WAS(
 			atomic_load_explicit(word, memory_order_relaxed));
+		if (!taken(block, at)) {
+			lm_page_settle(word, was);
+			continue;
+		}
 		new += was == LM_PAGE_ABSENT;
 		if (!failed)
 			was = block->shared ? LM_PAGE_CLEAN : LM_PAGE_DIRTY;

@@ -5,8 +5,11 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "caught.h"
 #include "guard.h"
+#include "os.h"
 #include "program.h"
+#include "step.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -295,15 +298,78 @@ START_TEST(widened_areas_keep_their_protection)
 }
 END_TEST
 
+static _Atomic uintptr_t widening; /* a block; 1: let it go on */
+static _Atomic(unsigned char *) last;
+
+/* Hold who is going to show a block of which the first page is in place. */
+static void hold(enum lm_step step, uintptr_t addr)
+{
+	struct timespec moment = { .tv_nsec = 100000 };
+	uintptr_t none = 0;
+
+	if (step != LM_STEP_WIDEN || addr >= (uintptr_t)atomic_load(&last) ||
+	    !atomic_compare_exchange_strong(&widening, &none, addr))
+		return;
+	while (atomic_load(&widening) == addr)
+		lm_sys(SYS_nanosleep, &moment, NULL);
+}
+
+static void *touch_until_held(void *data)
+{
+	for (unsigned char *at = data; !atomic_load(&widening);
+	     at += 2 * PAGE) {
+		*(volatile unsigned char *)at = 1;
+		atomic_store(&last, at);
+	}
+	return NULL;
+}
+
+static void *protect_page(void *page)
+{
+	ck_assert_int_eq(lazymap_protect(page, PAGE, PROT_NONE), 0);
+	return NULL;
+}
+
+/* What another thread forbids while a block is being shown stays forbidden. */
+START_TEST(page_protected_while_its_block_is_shown_is_protected)
+{
+	pthread_t toucher, protector;
+	unsigned char *at;
+	uint64_t word;
+
+	setenv("LAZYMAP_GUARD", "0", 1);
+	caught_install();
+	at = map_single_pages(64ul << 20);
+	map_others(vm_areas_max() - 2000);
+	atomic_store(&lm_step_hook, hold);
+	ck_assert_int_eq(pthread_create(&toucher, NULL, touch_until_held, at),
+			 0);
+	while (!atomic_load(&widening))
+		usleep(1000);
+	at = (unsigned char *)lm_max(atomic_load(&widening), (uintptr_t)at);
+	ck_assert_int_eq(pthread_create(&protector, NULL, protect_page, at), 0);
+	/* Long enough for it to be done, if it does not wait. */
+	usleep(200000);
+	atomic_store(&widening, 1);
+	ck_assert_int_eq(pthread_join(toucher, NULL), 0);
+	ck_assert_int_eq(pthread_join(protector, NULL), 0);
+	atomic_store(&lm_step_hook, NULL);
+	ck_assert_int_eq(caught_read((char *)at, &word), SIGSEGV);
+	ck_assert_int_eq(lazymap_protect(at, PAGE, PROT_READ), 0);
+	ck_assert_int_eq(*at, 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("widen");
-	TCase *tcase = tcase_create("widen");
+	TCase *tcase = tcase_create("widen"), *meets = tcase_create("meets");
 	SRunner *runner;
 	int failures;
 
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(tcase, 240);
+	tcase_set_timeout(meets, 60);
 	tcase_add_test(tcase, isolated_pages_at_8_kib);
 	tcase_add_test(tcase, isolated_pages_at_64_kib);
 	tcase_add_test(tcase,
@@ -317,6 +383,9 @@ int main(void)
 		tcase, no_write_is_lost_where_pages_cannot_be_hidden, 0, 3);
 	tcase_add_test(tcase, isolated_pages_of_areas_with_and_without_a_limit);
 	tcase_add_test(tcase, widened_areas_keep_their_protection);
+	tcase_add_test(meets,
+		       page_protected_while_its_block_is_shown_is_protected);
+	suite_add_tcase(suite, meets);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failures = srunner_ntests_failed(runner);
