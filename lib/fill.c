@@ -208,9 +208,15 @@ static void prime(const struct lm_claim *claim)
 		lm_place_mem_write(claim->page, &byte, 1);
 }
 
-/* The pages that will be writable before they are settled. */
+/* The pages that will be writable before they are settled, and were not. */
 static void say_filled(const struct lm_claim *claim)
 {
+	if (claim->to != LM_PAGE_DIRTY || claim->from == LM_PAGE_DIRTY ||
+	    claim->from == LM_PAGE_HIDDEN_DIRTY)
+		return;
+	/* What comes over its marker is known by being there. */
+	if (claim->guard && lm_fill_needed(claim))
+		return;
 	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE)
 		if (at == claim->page || claim->rest == LM_PAGE_DIRTY)
 			lm_page_set_filled(lm_page_word_of(at));
@@ -233,9 +239,7 @@ int lm_fill(const struct lm_claim *claim)
 		bool turn = lm_turn_begin();
 
 		prime(claim);
-		if (!resident && claim->to == LM_PAGE_DIRTY &&
-		    !(claim->guard && lm_fill_needed(claim)))
-			say_filled(claim);
+		say_filled(claim);
 		ret = reveal(claim);
 		lm_turn_end(turn);
 	}

@@ -324,11 +324,10 @@ void lm_guard_forked(uintptr_t page, enum lm_page_state state)
 {
 	const struct lm_area *area = lm_area_find(page);
 
-	if (!area || !lm_store_direct(area->store) ||
-	    area->flags & LM_AREA_GUARDS)
-		return;
 	/* There is no other thread. If it fails the next touch mends it. */
-	if (lm_os_mprotect(page, LM_PAGE, lm_area_prot(area, state)))
+	if (!area || lm_os_mprotect(page, LM_PAGE, lm_area_prot(area, state)))
+		return;
+	if (!lm_store_direct(area->store) || area->flags & LM_AREA_GUARDS)
 		return;
 	lm_guard_remove(page, page + LM_PAGE);
 	lm_page_set_guard(lm_page_word_of(page), false);

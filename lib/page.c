@@ -502,7 +502,7 @@ size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state))
 			lm_stats_add(LM_COUNT_pages_made_present, 1);
 		/* What it named stays as long as the process does: this is
 		 * rare, and the swap not this child's yet. */
-		if (state == LM_PAGE_DIRTY)
+		if (state == LM_PAGE_DIRTY || state == LM_PAGE_HIDDEN_DIRTY)
 			lm_page_set_swap(word, 0);
 		hide(at, state);
 		lm_page_settle(word, state);
