@@ -16,6 +16,7 @@ struct writeback {
 	struct lm_store *store; /* stays while the page is BUSY */
 	uint64_t offset;
 	int prot_clean, prot_dirty;
+	bool pinned; /* it stays writable, and dirty */
 	struct lm_slot *slot;
 };
 
@@ -44,6 +45,8 @@ static bool claim_dirty(const struct lm_area *area, uintptr_t addr,
 				back->prot_clean =
 					lm_area_prot(area, LM_PAGE_CLEAN);
 				back->prot_dirty = area->prot;
+				back->pinned = LM_PAGE_PINS(seen) &&
+					       area->prot != PROT_NONE;
 				lm_gate_filling(back->slot);
 				return true;
 			}
@@ -69,26 +72,30 @@ static bool next_dirty(uintptr_t *addr, uintptr_t end, struct writeback *back)
 }
 
 /* The page stops being writable before it is read; writers wait meanwhile. An
- * area without access is read through its clean protection all the same. */
+ * area without access is read through its clean protection all the same. Into
+ * one that is pinned the kernel, or a device, may be writing, which can neither
+ * wait nor be seen. */
 static int write_page(const struct writeback *back)
 {
 	int prot = back->prot_clean ? back->prot_clean : PROT_READ;
-	int ret;
+	int ret = 0;
 
 	lm_step(LM_STEP_WRITE_BACK, back->page);
-	ret = lm_os_mprotect(back->page, LM_PAGE, prot);
+	if (!back->pinned)
+		ret = lm_os_mprotect(back->page, LM_PAGE, prot);
 	if (!ret)
 		ret = lm_store_write(back->store, (void *)back->page, LM_PAGE,
 				     back->offset);
 	lm_step(LM_STEP_WRITTEN, back->page);
 	if (ret < 0) {
 		/* It was so before: the kernel has the room for it. */
-		lm_os_mprotect(back->page, LM_PAGE, back->prot_dirty);
+		if (!back->pinned)
+			lm_os_mprotect(back->page, LM_PAGE, back->prot_dirty);
 		lm_error_report(LAZYMAP_ERROR_WRITE, -ret, back->page,
 				"a dirty page could not be written to its "
 				"store; it stays in memory");
 	} else {
-		if (prot != back->prot_clean)
+		if (prot != back->prot_clean && !back->pinned)
 			lm_os_mprotect(back->page, LM_PAGE, back->prot_clean);
 		lm_stats_add(LM_COUNT_pages_written, 1);
 	}
@@ -106,7 +113,8 @@ int lm_sync_stores(uintptr_t start, uintptr_t end)
 	while (next_dirty(&start, end, &back)) {
 		ret = write_page(&back);
 		lm_page_settle(lm_page_word_of(back.page),
-			       ret < 0 ? LM_PAGE_DIRTY : LM_PAGE_CLEAN);
+			       ret < 0 || back.pinned ? LM_PAGE_DIRTY
+						      : LM_PAGE_CLEAN);
 		lm_gate_filled(back.slot);
 		if (ret < 0 && !first)
 			first = ret;

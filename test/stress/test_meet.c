@@ -556,6 +556,32 @@ START_TEST(write_that_meets_its_write_back_is_not_lost)
 }
 END_TEST
 
+/* What a system call, or a device, is writing to cannot wait for its write-back,
+ * and is written again. */
+START_TEST(pinned_page_stays_writable_and_dirty_when_it_is_written_back)
+{
+	char *page = area;
+	int ends[2];
+
+	begin(0, MAP_SHARED);
+	page = area + 5 * PAGE;
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(write(ends[1], "later on", 8), 8);
+	ck_assert_int_eq(lazymap_pin(page, PAGE, LAZYMAP_WRITE), 0);
+	*(uint64_t *)(page + 8) = MARK;
+	ck_assert_int_eq(sync_all(), 0);
+	ck_assert_uint_eq(*(uint64_t *)(kept + 5 * PAGE + 8), MARK);
+	/* Not by the C library, which would be asked for the page first. */
+	ck_assert_int_eq(lm_sys(SYS_read, ends[0], page + 16, 8), 8);
+	ck_assert_int_eq(lazymap_unpin(page, PAGE), 0);
+	ck_assert_int_eq(sync_all(), 0);
+	ck_assert_mem_eq(kept + 5 * PAGE + 16, "later on", 8);
+	ck_assert_uint_eq(atomic_load(&writes), 2);
+	ck_assert_int_eq(sync_all(), 0);
+	ck_assert_uint_eq(atomic_load(&writes), 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("meet");
@@ -580,6 +606,9 @@ int main(void)
 	tcase_add_loop_test(
 		meets, fork_waits_for_a_store_that_touches_other_lazy_memory, 0,
 		2);
+	tcase_add_test(
+		meets,
+		pinned_page_stays_writable_and_dirty_when_it_is_written_back);
 	tcase_add_loop_test(meets, write_that_meets_its_write_back_is_not_lost,
 			    0, 2);
 	suite_add_tcase(suite, meets);
