@@ -20,6 +20,7 @@
 #include "resident.h"
 #include "start.h"
 #include "stats.h"
+#include "step.h"
 #include "sync.h"
 #include "syscall/access.h"
 
@@ -56,7 +57,7 @@ static void count_dropped(const struct lm_run *run)
  * kernel is using. Those that stay in sight are not what swap has any more.
  */
 static void drop_direct(const struct lm_area *area, uintptr_t from,
-			uintptr_t to)
+			uintptr_t to, int advice)
 {
 	struct lm_run run = { .end = from };
 
@@ -77,6 +78,9 @@ static void drop_direct(const struct lm_area *area, uintptr_t from,
 			continue;
 		}
 		count_dropped(&run);
+		/* What was written since then would be seen, and then not. */
+		if (run.state == LM_PAGE_DIRTY)
+			lm_os_madvise(run.start, run.end - run.start, advice);
 		if (run.guard)
 			lm_guard_remove(run.start, run.end);
 		lm_change_forget(run.start, run.end);
@@ -148,8 +152,9 @@ static int drop(uintptr_t start, uintptr_t end, int advice)
 			ret = drop_unpinned(area, start, stop, advice);
 		} else {
 			ret = lm_os_madvise(start, stop - start, advice);
+			lm_step(LM_STEP_DROPPED, start);
 			if (lazy && !ret)
-				drop_direct(area, start, stop);
+				drop_direct(area, start, stop, advice);
 		}
 		if (ret == -ENOMEM && !lazy)
 			holes = ret;

@@ -6,16 +6,19 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "held.h"
 #include "known.h"
 #include "program.h"
 
 #include <lazymap.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGES 64
 #define LIMIT (4ul << 20)
+#define MARK UINT64_C(0x6d61726b)
 
 static char *area;
 
@@ -30,6 +33,14 @@ static struct lazymap_stats stats(void)
 
 	ck_assert_int_eq(lazymap_stats(&stats, sizeof(stats)), 0);
 	return stats;
+}
+
+static pthread_t made(void *(*body)(void *))
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, body, NULL), 0);
+	return thread;
 }
 
 static void page_out(void)
@@ -127,6 +138,36 @@ START_TEST(child_finds_zeros_for_what_is_wiped_wherever_it_was)
 }
 END_TEST
 
+static void *drop_all(void *unused)
+{
+	(void)unused;
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_DONTNEED), 0);
+	return NULL;
+}
+
+/* Written between what the kernel does and what lazymap does: then it is there,
+ * or it is not, but not the one after the other. */
+START_TEST(write_that_meets_a_drop_stays_or_goes)
+{
+	volatile uint64_t *word;
+	pthread_t thread;
+	uint64_t seen;
+
+	begin(_i);
+	word = (volatile uint64_t *)page_at(5);
+	*word = MARK;
+	held_at(LM_STEP_DROPPED, area, LM_STEP_MAX);
+	thread = made(drop_all);
+	held_wait();
+	*word = MARK;
+	held_release();
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	seen = *word;
+	page_out();
+	ck_assert_uint_eq(*word, seen);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("content");
@@ -138,6 +179,8 @@ int main(void)
 	tcase_add_loop_test(dropped,
 			    child_finds_zeros_for_what_is_wiped_wherever_it_was,
 			    0, 2);
+	tcase_add_loop_test(dropped, write_that_meets_a_drop_stays_or_goes, 0,
+			    2);
 	suite_add_tcase(suite, dropped);
 	return program_run(suite);
 }
