@@ -19,6 +19,7 @@
 #include "resident.h"
 #include "place/place.h"
 #include "start.h"
+#include "step.h"
 #include "sync.h"
 #include "worker.h"
 
@@ -137,9 +138,12 @@ static uintptr_t kernel_map(const struct request *request, uintptr_t at,
 					  MAP_ANONYMOUS,
 				  -1, 0);
 	/* With the protection asked for, so that every error is found;
-	 * hidden before anybody knows the address. */
+	 * hidden before anybody knows the address. Where somebody may, nothing
+	 * that is not known to be written; a private file can always be. */
 	if (request->area.store == &lm_store_file)
 		prot = request->prot;
+	if (fixed(request) && !(request->area.flags & LM_AREA_SHARED))
+		prot &= ~PROT_WRITE;
 	return lm_os_mmap(at, request->len, prot, flags, request->fd,
 			  request->offset);
 }
@@ -227,6 +231,7 @@ static uintptr_t map_lazily(struct request *request)
 		return at;
 	if (fixed(request))
 		lm_change_clear(at, at + request->len);
+	lm_step(LM_STEP_MAPPED, at);
 	if (area->store == &lm_store_file && request->prot != PROT_NONE)
 		ret = lm_os_mprotect(at, request->len, PROT_NONE);
 	else if (!lm_store_direct(area->store) && lm_place->attach)

@@ -48,6 +48,8 @@
 	X(DEMOTED)                                                             \
 	/* a block's absent pages have markers, and are BUSY (guard.c) */      \
 	X(GUARDED)                                                             \
+	/* MAP_FIXED: the kernel's mapping of a file is there, and in sight */ \
+	X(MAPPED)                                                              \
 	/* MADV_DONTNEED: the kernel has dropped pages that are in sight */    \
 	X(DROPPED)                                                             \
 	/* a block's pages are BUSY, to be shown (widen.c) */                  \

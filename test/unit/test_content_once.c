@@ -168,6 +168,51 @@ START_TEST(write_that_meets_a_drop_stays_or_goes)
 }
 END_TEST
 
+static size_t touched; /* a page */
+
+static void *write_mark(void *unused)
+{
+	(void)unused;
+	*(volatile uint64_t *)page_at(touched) = MARK;
+	return NULL;
+}
+
+static int file;
+
+static void *map_file(void *unused)
+{
+	(void)unused;
+	ck_assert_ptr_eq(lazymap_map(area, PAGES * PAGE, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_FIXED, file, 0),
+			 area);
+	return NULL;
+}
+
+/* The same of a file that is mapped over what was there. */
+START_TEST(write_that_meets_a_map_of_its_place_stays_or_goes)
+{
+	volatile uint64_t *word;
+	pthread_t maps, writes;
+	uint64_t seen;
+
+	begin(_i);
+	file = known_file("known", PAGES);
+	touched = 5;
+	word = (volatile uint64_t *)page_at(touched);
+	held_at(LM_STEP_MAPPED, area, LM_STEP_MAX);
+	maps = made(map_file);
+	held_wait();
+	writes = made(write_mark);
+	usleep(100000);
+	held_release();
+	ck_assert_int_eq(pthread_join(maps, NULL), 0);
+	ck_assert_int_eq(pthread_join(writes, NULL), 0);
+	seen = *word;
+	page_out();
+	ck_assert_uint_eq(*word, seen);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("content");
@@ -181,6 +226,9 @@ int main(void)
 			    0, 2);
 	tcase_add_loop_test(dropped, write_that_meets_a_drop_stays_or_goes, 0,
 			    2);
+	tcase_add_loop_test(dropped,
+			    write_that_meets_a_map_of_its_place_stays_or_goes,
+			    0, 2);
 	suite_add_tcase(suite, dropped);
 	return program_run(suite);
 }
