@@ -8,27 +8,68 @@
 #include "fault.h"
 #include "limit.h"
 #include "start.h"
+#include "step.h"
+
+/* For a moment others may see the page that the kernel is asked with: so none
+ * whose content is elsewhere, or that another thread is changing; and beyond
+ * `end` none that the kernel may be using. */
+static bool can_ask(const struct lm_run *run, uintptr_t end)
+{
+	if (run->state == LM_PAGE_BUSY ||
+	    (run->start >= end && lm_page_present(run->state)))
+		return false;
+	return run->guard || run->state != LM_PAGE_SWAPPED;
+}
+
+/* With this one: it gets the protection, and its own back. */
+static int ask_with(const struct lm_area *area, const struct lm_run *page,
+		    int prot)
+{
+	int before = page->guard ? area->prot : lm_area_prot(area, page->state);
+	bool dirty = page->state == LM_PAGE_DIRTY ||
+		     page->state == LM_PAGE_HIDDEN_DIRTY;
+	int ret;
+
+	/* Nor may it be written to and not be known to be. */
+	if (!dirty && !(area->flags & LM_AREA_SHARED))
+		prot &= ~PROT_WRITE;
+	ret = lm_os_mprotect(page->start, LM_PAGE, prot);
+	lm_step(LM_STEP_ASKED, page->start);
+	/* It had that a moment ago. */
+	return ret < 0 ? ret : lm_os_mprotect(page->start, LM_PAGE, before);
+}
+
+/* All of an area of private memory is in swap: any such memory will do. */
+static int ask_elsewhere(int prot)
+{
+	uintptr_t page = lm_os_mmap(0, LM_PAGE, PROT_NONE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int ret;
+
+	if (lm_os_failed(page))
+		return (int)page;
+	ret = lm_os_mprotect(page, LM_PAGE, prot);
+	lm_os_munmap(page, LM_PAGE);
+	return ret;
+}
 
 /* May it be executed (noexec mounts, security modules), may the shared file
  * still be written (seals)? Only the kernel knows: ask it with a page. */
-static int ask_kernel(const struct lm_area *area, uintptr_t page, int prot)
+static int ask_kernel(const struct lm_area *area, uintptr_t start,
+		      uintptr_t end, int prot)
 {
-	lm_page_word *word = lm_page_word_of(page);
-	int more = prot & ~area->prot, before = PROT_NONE, ret;
+	struct lm_run run = { .end = start };
+	int more = prot & ~area->prot;
 
 	if (!(area->flags & LM_AREA_SHARED) || area->store != &lm_store_file)
 		more &= PROT_EXEC;
 	if (!more || !lm_store_direct(area->store))
 		return 0;
-	ret = lm_os_mprotect(page, LM_PAGE, prot);
-	if (ret < 0)
-		return ret;
-	if (word && *word & LM_PAGE_GUARD)
-		before = area->prot;
-	else if (word)
-		before = lm_area_prot(area, LM_PAGE_STATE(*word));
-	/* It had that a moment ago. */
-	return lm_os_mprotect(page, LM_PAGE, before);
+	while (lm_page_run(run.end, area->end, &run))
+		if (can_ask(&run, end))
+			return ask_with(area, &run, prot);
+	/* A file's is told later, by what cannot be shown. */
+	return area->store == &lm_store_zero ? ask_elsewhere(prot) : 0;
 }
 
 /* Inside a change. As mprotect, piece by piece: what comes before the piece
@@ -43,7 +84,7 @@ static int protect_area(uintptr_t start, uintptr_t end, int prot)
 	if (prot != area->prot && lm_area_full() &&
 	    (start > area->start || end < area->end))
 		return -ENOMEM;
-	ret = ask_kernel(area, start, prot);
+	ret = ask_kernel(area, start, end, prot);
 	if (!ret && prot & ~area->prot & PROT_WRITE &&
 	    !(area->flags & LM_AREA_SHARED))
 		ret = lm_limit_data(end - start);

@@ -52,6 +52,8 @@
 	X(MAPPED)                                                              \
 	/* MADV_DONTNEED: the kernel has dropped pages that are in sight */    \
 	X(DROPPED)                                                             \
+	/* mprotect: the kernel is asked by a page's protection */             \
+	X(ASKED)                                                               \
 	/* a block's pages are BUSY, to be shown (widen.c) */                  \
 	X(WIDEN)                                                               \
 	/* a change of areas: the map lock is held, pages may be BUSY */       \

@@ -169,6 +169,7 @@ START_TEST(write_that_meets_a_drop_stays_or_goes)
 END_TEST
 
 static size_t touched; /* a page */
+static _Atomic size_t wrong;
 
 static void *write_mark(void *unused)
 {
@@ -213,10 +214,82 @@ START_TEST(write_that_meets_a_map_of_its_place_stays_or_goes)
 }
 END_TEST
 
+/* -- What the kernel is asked with ------------------------------------------------ */
+
+static void *make_executable(void *prot)
+{
+	ck_assert_int_eq(
+		lazymap_protect(area, PAGES / 2 * PAGE, (int)(intptr_t)prot),
+		0);
+	return NULL;
+}
+
+static void *look(void *unused)
+{
+	(void)unused;
+	atomic_store(&wrong, known_wrong(page_at(touched), touched));
+	return NULL;
+}
+
+/* While mprotect asks the kernel with some page, another thread comes. */
+static void meet_the_question(int prot, void *(*body)(void *))
+{
+	pthread_t asks, comes;
+
+	held_at(LM_STEP_ASKED, NULL, LM_STEP_MAX);
+	ck_assert_int_eq(pthread_create(&asks, NULL, make_executable,
+					(void *)(intptr_t)prot),
+			 0);
+	/* It need not ask with a page of the area. */
+	for (int i = 0; i < 500 && !held_passed(LM_STEP_ASKED); i++)
+		usleep(1000);
+	comes = made(body);
+	usleep(100000);
+	held_release();
+	ck_assert_int_eq(pthread_join(asks, NULL), 0);
+	ck_assert_int_eq(pthread_join(comes, NULL), 0);
+}
+
+START_TEST(page_in_swap_is_not_shown_by_mprotect)
+{
+	begin(_i % 2);
+	/* All is in swap, or one page is not. */
+	if (_i / 2)
+		ck_assert_uint_eq(known_wrong(page_at(40), 40), 0);
+	meet_the_question(PROT_READ | PROT_EXEC, look);
+	ck_assert_uint_eq(atomic_load(&wrong), 0);
+	for (size_t page = 0; page < PAGES; page++)
+		ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+}
+END_TEST
+
+/* An absent page of a file, or one that is there for reading. */
+START_TEST(page_written_while_mprotect_asks_is_dirty)
+{
+	int fd;
+
+	begin(0);
+	ck_assert_int_eq(lazymap_unmap(area, PAGES * PAGE), 0);
+	fd = known_file("known", PAGES);
+	area = lazymap_map(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE, fd, 0);
+	ck_assert_ptr_ne(area, LAZYMAP_FAILED);
+	close(fd);
+	if (_i)
+		ck_assert_uint_eq(known_wrong(area, 0), 0);
+	meet_the_question(PROT_READ | PROT_WRITE | PROT_EXEC, write_mark);
+	for (int round = 0; round < 3; round++) {
+		ck_assert_uint_eq(*(volatile uint64_t *)area, MARK);
+		page_out();
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("content");
 	TCase *dropped = tcase_create("dropped");
+	TCase *asked = tcase_create("asked");
 
 	tcase_set_timeout(dropped, 60);
 	tcase_add_loop_test(dropped, dropped_page_that_is_pinned_stays_zeros, 0,
@@ -230,5 +303,10 @@ int main(void)
 			    write_that_meets_a_map_of_its_place_stays_or_goes,
 			    0, 2);
 	suite_add_tcase(suite, dropped);
+	tcase_set_timeout(asked, 60);
+	tcase_add_loop_test(asked, page_in_swap_is_not_shown_by_mprotect, 0, 4);
+	tcase_add_loop_test(asked, page_written_while_mprotect_asks_is_dirty, 0,
+			    2);
+	suite_add_tcase(suite, asked);
 	return program_run(suite);
 }
