@@ -187,8 +187,10 @@ static void remember(struct lm_area *area, struct lm_claim *claim)
 	claim->ahead = 0;
 	if (claim->stream && area->store == &lm_store_file)
 		claim->ahead = ahead(area, claim);
+	/* Never what others may be writing to. */
 	claim->prime =
-		claim->to == LM_PAGE_DIRTY && lm_store_direct(area->store) &&
+		claim->from != LM_PAGE_DIRTY && claim->to == LM_PAGE_DIRTY &&
+		lm_store_direct(area->store) &&
 		!(area->flags & LM_AREA_SHARED) &&
 		area->end - area->start > LM_BLOCK && lm_area_prime(area);
 	claim->huge = lm_huge_wanted(area, claim);

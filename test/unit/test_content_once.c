@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "claim.h"
 #include "held.h"
 #include "known.h"
 #include "program.h"
@@ -285,11 +286,39 @@ START_TEST(page_written_while_mprotect_asks_is_dirty)
 }
 END_TEST
 
+/* -- Others at the same page ------------------------------------------------------- */
+
+/* To prime an area a page is read and written back: not one that is in sight of
+ * those who write to it. */
+START_TEST(area_is_not_primed_with_a_page_that_others_write)
+{
+	struct lm_claim claim = { 0 };
+	uint64_t mask;
+
+	begin(0);
+	area = lazymap_map(NULL, 4 * LM_BLOCK, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(area, LAZYMAP_FAILED);
+	*(volatile uint64_t *)page_at(5) = MARK;
+	/* As when it joins an area that nobody has written to yet. */
+	atomic_store(&lm_area_find((uintptr_t)area)->primed, false);
+	mask = lm_os_block_signals();
+	ck_assert_int_eq(lm_claim(&claim, (uintptr_t)page_at(5), LM_WRITE),
+			 LM_CLAIM_DONE);
+	lm_claim_settle(&claim, claim.from, claim.from);
+	lm_os_restore_signals(mask);
+	ck_assert_int_eq(claim.from, LM_PAGE_DIRTY);
+	ck_assert(!claim.prime);
+	*(volatile uint64_t *)page_at(9) = MARK;
+	ck_assert(atomic_load(&lm_area_find((uintptr_t)area)->primed));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("content");
 	TCase *dropped = tcase_create("dropped");
-	TCase *asked = tcase_create("asked");
+	TCase *asked = tcase_create("asked"), *others = tcase_create("others");
 
 	tcase_set_timeout(dropped, 60);
 	tcase_add_loop_test(dropped, dropped_page_that_is_pinned_stays_zeros, 0,
@@ -308,5 +337,9 @@ int main(void)
 	tcase_add_loop_test(asked, page_written_while_mprotect_asks_is_dirty, 0,
 			    2);
 	suite_add_tcase(suite, asked);
+	tcase_set_timeout(others, 60);
+	tcase_add_test(others,
+		       area_is_not_primed_with_a_page_that_others_write);
+	suite_add_tcase(suite, others);
 	return program_run(suite);
 }
