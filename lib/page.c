@@ -410,10 +410,13 @@ void lm_page_become(uintptr_t start, uintptr_t end, enum lm_page_state state)
 {
 	for (; start < end; start += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(start);
+		uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
 
-		atomic_store_explicit(word,
-				      (*word & ~(LM_PAGE_GUARD | 7)) | state,
-				      memory_order_relaxed);
+		/* Pins come and go meanwhile: see lm_page_pin(). */
+		while (!atomic_compare_exchange_weak_explicit(
+			word, &old, (old & ~(LM_PAGE_GUARD | 7)) | state,
+			memory_order_relaxed, memory_order_relaxed))
+			;
 	}
 }
 

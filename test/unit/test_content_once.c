@@ -314,6 +314,47 @@ START_TEST(area_is_not_primed_with_a_page_that_others_write)
 }
 END_TEST
 
+#define PINS 2000000
+
+static atomic_uint pins_made, pins_wrong;
+
+static void *pin_and_unpin(void *unused)
+{
+	uintptr_t page = (uintptr_t)page_at(3), end;
+	unsigned n = 0;
+
+	(void)unused;
+	for (unsigned i = 0; i < program_scaled(PINS); i++) {
+		end = lm_page_pin(page, page + PAGE, false);
+		n += !lm_page_pinned(page, page + PAGE);
+		lm_page_unpin(page, end);
+		n += lm_page_pinned(page, page + PAGE);
+		atomic_store_explicit(&pins_made, i + 1, memory_order_relaxed);
+	}
+	atomic_store(&pins_wrong, n);
+	return NULL;
+}
+
+/* As mprotect makes clean pages dirty where nobody asks which are, while system
+ * calls pin them. */
+START_TEST(pins_are_kept_while_a_page_becomes_dirty)
+{
+	uintptr_t page;
+	pthread_t thread;
+
+	begin(0);
+	ck_assert_uint_eq(known_wrong(page_at(3), 3), 0);
+	page = (uintptr_t)page_at(3);
+	thread = made(pin_and_unpin);
+	for (unsigned i = 0; atomic_load(&pins_made) < program_scaled(PINS);
+	     i++)
+		lm_page_become(page, page + PAGE,
+			       i % 2 ? LM_PAGE_CLEAN : LM_PAGE_DIRTY);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_eq(atomic_load(&pins_wrong), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("content");
@@ -340,6 +381,7 @@ int main(void)
 	tcase_set_timeout(others, 60);
 	tcase_add_test(others,
 		       area_is_not_primed_with_a_page_that_others_write);
+	tcase_add_test(others, pins_are_kept_while_a_page_becomes_dirty);
 	suite_add_tcase(suite, others);
 	return program_run(suite);
 }
