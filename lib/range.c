@@ -103,14 +103,8 @@ void lm_fault_unpin(uintptr_t start, uintptr_t end)
 	struct lm_slot *slot = lm_gate_enter();
 
 	for (start = lm_page_down(start);
-	     (start = lm_page_next_block(start, end)) < end; start += LM_PAGE) {
-		lm_page_word *word = lm_page_word_of(start);
-
-		/* Release: pairs with the claim that takes the page. */
-		if (LM_PAGE_PINS(atomic_load(word)))
-			atomic_fetch_sub_explicit(word, LM_PAGE_PIN,
-						  memory_order_release);
-	}
+	     (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)
+		lm_page_unpin(start, start + LM_PAGE);
 	lm_gate_leave(slot);
 	lm_os_restore_signals(mask);
 }

@@ -355,6 +355,51 @@ START_TEST(pins_are_kept_while_a_page_becomes_dirty)
 }
 END_TEST
 
+static pthread_barrier_t both;
+
+#define UNPINS 20000
+
+static void *unpin(void *unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < program_scaled(UNPINS); i++) {
+		pthread_barrier_wait(&both);
+		lazymap_unpin(page_at(3), PAGE);
+		pthread_barrier_wait(&both);
+	}
+	return NULL;
+}
+
+/* As where a page was unmapped, and mapped again, while it was pinned: its word
+ * holds more than pins. */
+START_TEST(pins_that_are_gone_are_taken_back_once)
+{
+	lm_page_word *word;
+	pthread_t thread;
+	uint64_t was;
+
+	begin(0);
+	ck_assert_uint_eq(known_wrong(page_at(3), 3), 0);
+	word = lm_page_word_of((uintptr_t)page_at(3));
+	was = atomic_load(word);
+	ck_assert_uint_ne(LM_PAGE_SWAP(was), 0);
+	ck_assert_int_eq(pthread_barrier_init(&both, NULL, 2), 0);
+	thread = made(unpin);
+	for (unsigned i = 0; i < program_scaled(UNPINS); i++) {
+		ck_assert_int_eq(lazymap_pin(page_at(3), PAGE, LAZYMAP_READ),
+				 0);
+		pthread_barrier_wait(&both);
+		lazymap_unpin(page_at(3), PAGE);
+		pthread_barrier_wait(&both);
+		if (atomic_load(word) != was)
+			ck_abort_msg("%jx, was %jx",
+				     (uintmax_t)atomic_load(word),
+				     (uintmax_t)was);
+	}
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("content");
@@ -382,6 +427,7 @@ int main(void)
 	tcase_add_test(others,
 		       area_is_not_primed_with_a_page_that_others_write);
 	tcase_add_test(others, pins_are_kept_while_a_page_becomes_dirty);
+	tcase_add_test(others, pins_that_are_gone_are_taken_back_once);
 	suite_add_tcase(suite, others);
 	return program_run(suite);
 }
