@@ -106,9 +106,20 @@ static int drop_copied(const struct lm_area *area, uintptr_t from, uintptr_t to,
 	return 0;
 }
 
-/* The pages of a copied area that are there and that nobody has pinned. */
-static int drop_unpinned(const struct lm_area *area, uintptr_t from,
-			 uintptr_t to, int advice)
+/* Not what is pinned; nor what was written to a shared store since it was
+ * written back, for the store has not seen it. */
+static bool can_drop(const struct lm_area *area, uint64_t seen)
+{
+	bool dirty = LM_PAGE_STATE(seen) == LM_PAGE_DIRTY ||
+		     LM_PAGE_STATE(seen) == LM_PAGE_HIDDEN_DIRTY;
+
+	return LM_PAGE_STATE(seen) != LM_PAGE_ABSENT && !LM_PAGE_PINS(seen) &&
+	       !(dirty && area->flags & LM_AREA_SHARED);
+}
+
+/* The pages of a copied area that are there and that can go. */
+static int drop_some(const struct lm_area *area, uintptr_t from, uintptr_t to,
+		     int advice)
 {
 	uintptr_t at, start = from;
 	int ret = 0;
@@ -119,8 +130,7 @@ static int drop_unpinned(const struct lm_area *area, uintptr_t from,
 	for (at = from; at < to && !ret; at += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(at);
 
-		if (word && LM_PAGE_STATE(*word) != LM_PAGE_ABSENT &&
-		    !LM_PAGE_PINS(*word))
+		if (word && can_drop(area, *word))
 			continue;
 		if (start < at)
 			ret = drop_copied(area, start, at, advice);
@@ -149,7 +159,7 @@ static int drop(uintptr_t start, uintptr_t end, int advice)
 		else if (area)
 			stop = lm_min(end, area->start);
 		if (lazy && !lm_store_direct(area->store)) {
-			ret = drop_unpinned(area, start, stop, advice);
+			ret = drop_some(area, start, stop, advice);
 		} else {
 			ret = lm_os_madvise(start, stop - start, advice);
 			lm_step(LM_STEP_DROPPED, start);

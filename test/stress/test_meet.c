@@ -582,6 +582,33 @@ START_TEST(pinned_page_stays_writable_and_dirty_when_it_is_written_back)
 }
 END_TEST
 
+static int drop_shared(void)
+{
+	return lazymap_advise(area, PAGES * PAGE, MADV_DONTNEED);
+}
+
+/* Written to a shared store after the drop has written back what was, and before
+ * it drops: it is no less in the store for that. */
+START_TEST(write_that_meets_a_drop_of_its_shared_page_is_not_lost)
+{
+	pthread_t first;
+
+	begin(0, MAP_SHARED);
+	ck_assert_int_eq(look(5) + look(6), 0);
+	change = drop_shared;
+	held_at(LM_STEP_CHANGE, area, LM_STEP_MAX);
+	first = thread(changer, 0);
+	held_wait();
+	*(volatile uint64_t *)(area + 5 * PAGE) = MARK;
+	held_release();
+	result(first);
+	ck_assert_uint_eq(*(volatile uint64_t *)(area + 5 * PAGE), MARK);
+	ck_assert_int_eq(sync_all(), 0);
+	ck_assert_uint_eq(*(uint64_t *)(kept + 5 * PAGE), MARK);
+	ck_assert_int_eq(look(6), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("meet");
@@ -606,6 +633,8 @@ int main(void)
 	tcase_add_loop_test(
 		meets, fork_waits_for_a_store_that_touches_other_lazy_memory, 0,
 		2);
+	tcase_add_test(meets,
+		       write_that_meets_a_drop_of_its_shared_page_is_not_lost);
 	tcase_add_test(
 		meets,
 		pinned_page_stays_writable_and_dirty_when_it_is_written_back);
