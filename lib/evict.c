@@ -243,7 +243,7 @@ static bool frozen(const struct prey *prey, uintptr_t at)
 
 static bool to_freeze(const struct prey *prey, uintptr_t at)
 {
-	return taken(prey, at) && !to_mark(prey, at);
+	return taken(prey, at) && !to_mark(prey, at) && !marked(at);
 }
 
 static bool to_hide(const struct prey *prey, uintptr_t at)

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "claim.h"
+#include "evict.h"
 #include "held.h"
 #include "known.h"
 #include "program.h"
@@ -400,6 +401,34 @@ START_TEST(pins_that_are_gone_are_taken_back_once)
 }
 END_TEST
 
+/* What a marker hides has the area's protection below it, for the kernel is
+ * shown no more than that: also what was hidden before it went. */
+START_TEST(page_that_was_hidden_and_went_is_there_for_the_kernel)
+{
+	uintptr_t start, end;
+	uint64_t mask;
+	int ends[2];
+
+	begin(1);
+	start = (uintptr_t)area;
+	end = start + PAGES * PAGE;
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_DONTNEED), 0);
+	ck_assert_int_eq(lazymap_protect(area, PAGES * PAGE, PROT_READ), 0);
+	for (size_t page = 0; page < PAGES; page++)
+		ck_assert_uint_eq(known_not_zero(page_at(page)), 0);
+	mask = lm_os_block_signals();
+	lm_evict_hide(start, end);
+	lm_os_restore_signals(mask);
+	page_out();
+	ck_assert_uint_eq(stats().resident, 0);
+	ck_assert_int_eq(lazymap_pin(area, PAGES * PAGE, LAZYMAP_READ), 0);
+	ck_assert_int_eq(pipe(ends), 0);
+	for (size_t page = 0; page < PAGES; page += 8)
+		ck_assert_int_eq(lm_sys(SYS_write, ends[1], page_at(page), 512),
+				 512);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("content");
@@ -428,6 +457,8 @@ int main(void)
 		       area_is_not_primed_with_a_page_that_others_write);
 	tcase_add_test(others, pins_are_kept_while_a_page_becomes_dirty);
 	tcase_add_test(others, pins_that_are_gone_are_taken_back_once);
+	tcase_add_test(others,
+		       page_that_was_hidden_and_went_is_there_for_the_kernel);
 	suite_add_tcase(suite, others);
 	return program_run(suite);
 }
