@@ -154,12 +154,26 @@ static void hide(const struct lm_victim *victim)
 	lm_evict_hide(victim->start, end);
 }
 
+/* Frames that lie side by side are hidden by one call: those of `row`. */
+static void hide_later(struct lm_victim *row, const struct lm_victim *more)
+{
+	uintptr_t end = row->start + (row->pages << LM_PAGE_SHIFT);
+
+	if (row->pages && more->start == end && end & (LM_BLOCK - 1)) {
+		row->pages += more->pages;
+		return;
+	}
+	if (row->pages)
+		hide(row);
+	*row = *more;
+}
+
 /* Evict some n frames. Returns false if none can go now. */
 static bool make_room(struct lm_quota *quota, size_t n)
 {
 	struct lm_quota *from;
 	uint32_t count = 0, in_vain = 0;
-	struct lm_victim victim;
+	struct lm_victim victim, row = { 0 };
 	size_t gone = 0;
 
 	/* A victim is out of its table: who asks for one deals with it. */
@@ -169,7 +183,7 @@ static bool make_room(struct lm_quota *quota, size_t n)
 		if (!lm_quota_next(quota, &from, &victim, &count))
 			break;
 		if (victim.hide) {
-			hide(&victim);
+			hide_later(&row, &victim);
 			in_vain++;
 			continue;
 		}
@@ -178,6 +192,8 @@ static bool make_room(struct lm_quota *quota, size_t n)
 		in_vain = more ? 0 : in_vain + 1;
 		gone += more;
 	}
+	if (row.pages)
+		hide(&row);
 	return gone;
 }
 
