@@ -6,11 +6,16 @@
 #define _GNU_SOURCE
 #include "populate.h"
 
+#include "guard.h"
 #include "os_linux.h"
+#include "pager.h"
 
 /* What the kernel maps around one page of a file that is touched: its
  * fault_around_bytes, as it is unless somebody changed it. */
 #define AROUND ((uintptr_t)64 * 1024)
+
+/* Less than this is not worth another thread. */
+#define MUCH ((uintptr_t)256 * 1024)
 
 static void ask(uintptr_t start, uintptr_t end, int how)
 {
@@ -39,6 +44,17 @@ static void map_around(const struct lm_claim *claim, uintptr_t end)
 	}
 }
 
+/* What will be wanted next is made room for while this is mapped: that much is
+ * free then when the next fault comes, and as much is being made. */
+static void go_on(const struct lm_claim *claim)
+{
+	uintptr_t size = claim->end - claim->start;
+
+	if ((claim->stream || claim->until) && size >= MUCH && !claim->quota &&
+	    lm_guard_files())
+		lm_pager_stream(2 * size >> LM_PAGE_SHIFT);
+}
+
 void lm_populate(const struct lm_claim *claim)
 {
 	bool zeros = claim->store->kind == LM_STORE_ZERO;
@@ -54,6 +70,8 @@ void lm_populate(const struct lm_claim *claim)
 		return; /* one exception for the touched page costs less */
 	else if (zeros || claim->to == LM_PAGE_DIRTY)
 		ask(claim->page, claim->page + LM_PAGE, how);
-	else
+	else {
+		go_on(claim);
 		map_around(claim, claim->end);
+	}
 }

@@ -252,17 +252,34 @@ bool lm_resident_low(void)
 	       lm_os_now_ns() >= atomic_load(&all->pause_to);
 }
 
+bool lm_resident_has_room(size_t n)
+{
+	struct lm_quota *all = &lm_quota_process;
+	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
+
+	return !max || atomic_load(&all->used) + lm_min(n, max / 2) <= max ||
+	       lm_os_now_ns() < atomic_load(&all->pause_to);
+}
+
+int lm_resident_room(size_t n)
+{
+	uint64_t mask;
+	int ret;
+
+	if (lm_resident_has_room(n))
+		return 0;
+	mask = lm_os_block_signals();
+	ret = make_room(&lm_quota_process, 1) ? 1 : -EBUSY;
+	lm_os_restore_signals(mask);
+	return ret;
+}
+
 int lm_resident_reserve(void)
 {
 	struct lm_quota *all = &lm_quota_process;
-	uint64_t mask = lm_os_block_signals();
-	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
-	int ret = max && atomic_load(&all->used) + 2 * reserve(max) > max;
 
-	if (ret && !make_room(all, 1))
-		ret = -EBUSY;
-	lm_os_restore_signals(mask);
-	return ret;
+	return lm_resident_room(2 * reserve(atomic_load_explicit(
+					    &all->max, memory_order_relaxed)));
 }
 
 /* Nothing can go: wait for frames that others give back. Returns false when
