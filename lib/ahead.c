@@ -83,21 +83,18 @@ void lm_ahead(uintptr_t start, uintptr_t end)
 
 	if (lm_os_forked())
 		lm_forked();
-	if (lm_pager_runs() && push(&wish)) {
-		/* Either it sees the wish or we see it asleep. */
-		atomic_thread_fence(memory_order_seq_cst);
-		lm_pager_wake();
-	} else {
+	if (lm_pager_runs() && push(&wish))
+		lm_pager_call();
+	else
 		while (go_on(&wish))
 			;
-	}
 	lm_os_restore_signals(mask);
 }
 
 bool lm_ahead_waiting(void)
 {
 	/* Sequentially consistent, as is the pager's state: pairs with the
-	 * fence in lm_ahead(). */
+	 * fence in lm_pager_call(). */
 	return atomic_load(&wish_count);
 }
 

@@ -15,9 +15,6 @@
 
 #define WIDE ((uintptr_t)1 << 30)
 
-/* The kernel's own reading ahead does for less. */
-#define AHEAD_MIN ((uintptr_t)256 * 1024)
-
 bool lm_claim_allowed(int prot, enum lm_access access)
 {
 	switch (access) {
@@ -158,19 +155,6 @@ static void claim_neighbours(struct lm_claim *claim)
 	claim->end = high;
 }
 
-/* A stream that is worth it has the kernel read what comes next from its file,
- * as much as this time, in whichever direction it goes; 0: there is no more. */
-static uintptr_t ahead(const struct lm_area *area, const struct lm_claim *claim)
-{
-	uintptr_t size = claim->end - claim->start;
-
-	if (size < AHEAD_MIN)
-		return 0;
-	if (claim->page - claim->start < claim->end - claim->page)
-		return area->end - claim->end >= size ? claim->end : 0;
-	return claim->start - area->start >= size ? claim->start - size : 0;
-}
-
 /* Keep what is needed of the area once the gate is left. */
 static void remember(struct lm_area *area, struct lm_claim *claim)
 {
@@ -184,9 +168,6 @@ static void remember(struct lm_area *area, struct lm_claim *claim)
 	claim->prot = lm_area_prot(area, claim->to);
 	claim->rest_prot = lm_area_prot(area, claim->rest);
 	claim->store = area->store;
-	claim->ahead = 0;
-	if (claim->stream && area->store == &lm_store_file)
-		claim->ahead = ahead(area, claim);
 	/* Never what others may be writing to. */
 	claim->prime =
 		claim->from != LM_PAGE_DIRTY && claim->to == LM_PAGE_DIRTY &&

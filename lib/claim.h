@@ -31,7 +31,6 @@ struct lm_claim {
 	size_t cluster;          /* bytes: of the frames */
 	bool sequential;
 	bool adaptive, stream; /* the cluster is; and goes on a stream */
-	uintptr_t ahead;       /* of a stream in a file: what comes next; 0 */
 	bool prime;            /* the first write to a private area */
 	int prot, rest_prot;   /* to reveal them with */
 	int area_prot;

@@ -9,6 +9,7 @@
 
 #include "fill.h"
 #include "guard.h"
+#include "populate.h"
 #include "resident.h"
 #include "start.h"
 #include "stats.h"
@@ -97,7 +98,7 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 				return fail(&claim, ret);
 			if (lm_store_direct(claim.store) &&
 			    claim.from == LM_PAGE_ABSENT)
-				lm_fill_populate(&claim);
+				lm_populate(&claim);
 			if (!until) {
 				count_fault(&claim);
 				lm_claim_progress(&claim, addr);

@@ -115,38 +115,6 @@ bool lm_fill_needed(const struct lm_claim *claim)
 		!lm_store_direct(claim->store));
 }
 
-/*
- * Have the kernel map its pages now, in one call, instead of one exception a
- * page (Linux 5.14; earlier it fails, and the touch does it). What it cannot
- * map, past the end of a file, it will tell the toucher itself.
- */
-void lm_fill_populate(const struct lm_claim *claim)
-{
-	int how = claim->access == LM_WRITE ? MADV_POPULATE_WRITE
-					    : MADV_POPULATE_READ;
-
-	if (claim->ahead)
-		/* Advice: nobody minds if it is not taken. */
-		lm_os_madvise(claim->ahead, claim->end - claim->start,
-			      MADV_WILLNEED);
-	if (claim->until)
-		lm_os_madvise(claim->page,
-			      lm_min(claim->until, claim->end) - claim->page,
-			      how);
-	else if (claim->stream && claim->rest == LM_PAGE_DIRTY)
-		/* The writes that follow find their pages. */
-		lm_os_madvise(claim->start, claim->end - claim->start,
-			      MADV_POPULATE_WRITE);
-	else if (claim->guard && claim->store->kind == LM_STORE_ZERO)
-		return; /* one exception for the touched page costs less */
-	else if (claim->store->kind == LM_STORE_ZERO ||
-		 claim->to == LM_PAGE_DIRTY)
-		lm_os_madvise(claim->page, LM_PAGE, how);
-	else
-		lm_os_madvise(claim->start, claim->end - claim->start,
-			      MADV_POPULATE_READ);
-}
-
 static int protect(const struct lm_claim *claim)
 {
 	bool alone = claim->end - claim->start == LM_PAGE;

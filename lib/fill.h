@@ -21,7 +21,4 @@ int lm_fill(const struct lm_claim *claim);
  * cannot be read. */
 int lm_fill_ahead(const struct lm_claim *claim);
 
-/* The kernel maps what was shown, in one call. */
-void lm_fill_populate(const struct lm_claim *claim);
-
 #endif

@@ -1,6 +1,9 @@
 /*
  * pager.c -- the thread that makes room before it is needed. See pager.h.
  *
+ * Of what wakes it, a low reserve waits until no fault comes; what it is called
+ * for does not.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "pager.h"
@@ -18,11 +21,21 @@
 #define QUIET_MIN_NS 1000000
 #define QUIET_MAX_NS 8000000
 
-/* STARTING: until it runs; ENDING: it is told to end, until it has. */
-enum { NONE, STARTING, RUNNING, SLEEPING, ENDING };
+/* STARTING: until it runs; RESTING: until no fault comes, or it is called;
+ * ENDING: it is told to end, until it has. */
+enum { NONE, STARTING, RUNNING, RESTING, SLEEPING, ENDING };
 
 static _Atomic uint32_t state;
 static struct lm_thread pager; /* of whoever took the state from NONE */
+/* How many pages a stream will want free. Atomic; 0: none asks. */
+static _Atomic size_t stream_wants;
+
+/* Sequentially consistent, as is the state: pairs with the fence in
+ * lm_pager_call(). */
+static bool called(void)
+{
+	return lm_ahead_waiting() || atomic_load(&stream_wants);
+}
 
 /* Sleep until there is something to do; not where that came just now. */
 static void sleep_here(bool not_yet)
@@ -32,7 +45,7 @@ static void sleep_here(bool not_yet)
 	if (!atomic_compare_exchange_strong(&state, &seen, SLEEPING))
 		return;
 	/* Who took the last room before this saw us run. */
-	if ((!not_yet && lm_resident_low()) || lm_ahead_waiting()) {
+	if ((!not_yet && lm_resident_low()) || called()) {
 		seen = SLEEPING;
 		atomic_compare_exchange_strong(&state, &seen, RUNNING);
 	} else {
@@ -45,6 +58,18 @@ static void sleep_here(bool not_yet)
 static bool ending(void)
 {
 	return atomic_load(&state) == ENDING;
+}
+
+static void rest(uint64_t ns)
+{
+	uint32_t seen = RUNNING;
+
+	if (!atomic_compare_exchange_strong(&state, &seen, RESTING))
+		return;
+	if (!called())
+		lm_os_wait_for(&state, RESTING, ns);
+	seen = RESTING;
+	atomic_compare_exchange_strong(&state, &seen, RUNNING);
 }
 
 /*
@@ -60,10 +85,9 @@ static void wait_for_quiet(void)
 
 	do {
 		seen = lm_turn_count();
-		/* Woken to end, or for no reason. */
-		lm_os_wait_for(&state, RUNNING, ns);
+		rest(ns);
 		ns = lm_min(2 * ns, QUIET_MAX_NS);
-	} while (lm_turn_count() != seen && !lm_ahead_waiting() && !ending());
+	} while (lm_turn_count() != seen && !called() && !ending());
 }
 
 /* Until a fault comes, or there is something else to do. 0: there is room
@@ -79,9 +103,22 @@ static int make_room(void)
 	seen = lm_turn_count();
 	do
 		more = lm_resident_reserve();
-	while (more > 0 && lm_turn_count() == seen && !lm_ahead_waiting() &&
-	       !ending());
+	while (more > 0 && lm_turn_count() == seen && !called() && !ending());
 	return more;
+}
+
+/*
+ * What a stream in a file leaves behind is clean, goes by one call for many
+ * pages, and no mprotect: that is done beside its faults, which map what comes
+ * next meanwhile.
+ */
+static bool follow_stream(void)
+{
+	size_t pages = atomic_exchange(&stream_wants, 0);
+
+	while (pages && lm_resident_room(pages) > 0 && !ending())
+		;
+	return pages;
 }
 
 static void work(void)
@@ -95,7 +132,7 @@ static void work(void)
 		int more;
 
 		lm_turn_work(true);
-		if (lm_ahead_step())
+		if (lm_ahead_step() || follow_stream())
 			continue;
 		more = make_room();
 		if (more > 0)
@@ -116,6 +153,27 @@ void lm_pager_wake(void)
 		return;
 	if (atomic_compare_exchange_strong(&state, &seen, RUNNING))
 		lm_os_wake(&state, 1);
+}
+
+void lm_pager_call(void)
+{
+	uint32_t seen;
+
+	/* Either it sees what it is called for or we see it asleep. */
+	atomic_thread_fence(memory_order_seq_cst);
+	seen = atomic_load(&state);
+	if (seen != SLEEPING && seen != RESTING)
+		return;
+	if (atomic_compare_exchange_strong(&state, &seen, RUNNING))
+		lm_os_wake(&state, 1);
+}
+
+void lm_pager_stream(size_t pages)
+{
+	if (!lm_pager_runs() || lm_resident_has_room(pages))
+		return;
+	atomic_store(&stream_wants, pages);
+	lm_pager_call();
 }
 
 bool lm_pager_runs(void)
@@ -152,7 +210,7 @@ void lm_pager_stop(void)
 	/* Nobody who starts or ends it takes long. */
 	while ((seen = atomic_load(&state)) == STARTING || seen == ENDING)
 		lm_os_pause();
-	while (seen == RUNNING || seen == SLEEPING)
+	while (seen == RUNNING || seen == RESTING || seen == SLEEPING)
 		if (atomic_compare_exchange_weak(&state, &seen, ENDING)) {
 			lm_os_wake(&state, 1);
 			lm_thread_join(&pager);
@@ -164,6 +222,7 @@ void lm_pager_stop(void)
 void lm_pager_forked(void)
 {
 	atomic_store(&pager.alive, 0);
+	atomic_store(&stream_wants, 0);
 	atomic_store(&state, NONE);
 	lm_turn_forked();
 }

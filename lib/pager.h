@@ -5,7 +5,8 @@
  * None before there is more mapped than the limit lets in. It makes room while no
  * fault comes, so that the first ones after a pause need not wait for an
  * eviction; those that come one after the other evict for themselves, and so do
- * all without it (options.threads -1).
+ * all without it (options.threads -1). Only behind a stream in a file does it
+ * make room beside the faults.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,6 +26,14 @@ void lm_pager_stop(void);
 /* There is little room left. Async-signal-safe; costs a load when it has been
  * told already, or there is no pager. */
 void lm_pager_wake(void);
+
+/* Something that does not wait for a pause has come up (ahead.c), and can be
+ * seen by now. Async-signal-safe. */
+void lm_pager_call(void);
+
+/* A stream will want so many pages free. Async-signal-safe; costs two loads
+ * where they are, or there is no pager. */
+void lm_pager_stream(size_t pages);
 
 /* Is there one? */
 bool lm_pager_runs(void);

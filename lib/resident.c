@@ -154,12 +154,26 @@ static void hide(const struct lm_victim *victim)
 	lm_evict_hide(victim->start, end);
 }
 
+/* Frames that lie side by side are hidden by one call: those of `row`. */
+static void hide_later(struct lm_victim *row, const struct lm_victim *more)
+{
+	uintptr_t end = row->start + (row->pages << LM_PAGE_SHIFT);
+
+	if (row->pages && more->start == end && end & (LM_BLOCK - 1)) {
+		row->pages += more->pages;
+		return;
+	}
+	if (row->pages)
+		hide(row);
+	*row = *more;
+}
+
 /* Evict some n frames. Returns false if none can go now. */
 static bool make_room(struct lm_quota *quota, size_t n)
 {
 	struct lm_quota *from;
 	uint32_t count = 0, in_vain = 0;
-	struct lm_victim victim;
+	struct lm_victim victim, row = { 0 };
 	size_t gone = 0;
 
 	/* A victim is out of its table: who asks for one deals with it. */
@@ -169,7 +183,7 @@ static bool make_room(struct lm_quota *quota, size_t n)
 		if (!lm_quota_next(quota, &from, &victim, &count))
 			break;
 		if (victim.hide) {
-			hide(&victim);
+			hide_later(&row, &victim);
 			in_vain++;
 			continue;
 		}
@@ -178,6 +192,8 @@ static bool make_room(struct lm_quota *quota, size_t n)
 		in_vain = more ? 0 : in_vain + 1;
 		gone += more;
 	}
+	if (row.pages)
+		hide(&row);
 	return gone;
 }
 
@@ -236,17 +252,34 @@ bool lm_resident_low(void)
 	       lm_os_now_ns() >= atomic_load(&all->pause_to);
 }
 
+bool lm_resident_has_room(size_t n)
+{
+	struct lm_quota *all = &lm_quota_process;
+	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
+
+	return !max || atomic_load(&all->used) + lm_min(n, max / 2) <= max ||
+	       lm_os_now_ns() < atomic_load(&all->pause_to);
+}
+
+int lm_resident_room(size_t n)
+{
+	uint64_t mask;
+	int ret;
+
+	if (lm_resident_has_room(n))
+		return 0;
+	mask = lm_os_block_signals();
+	ret = make_room(&lm_quota_process, 1) ? 1 : -EBUSY;
+	lm_os_restore_signals(mask);
+	return ret;
+}
+
 int lm_resident_reserve(void)
 {
 	struct lm_quota *all = &lm_quota_process;
-	uint64_t mask = lm_os_block_signals();
-	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
-	int ret = max && atomic_load(&all->used) + 2 * reserve(max) > max;
 
-	if (ret && !make_room(all, 1))
-		ret = -EBUSY;
-	lm_os_restore_signals(mask);
-	return ret;
+	return lm_resident_room(2 * reserve(atomic_load_explicit(
+					    &all->max, memory_order_relaxed)));
 }
 
 /* Nothing can go: wait for frames that others give back. Returns false when

@@ -57,6 +57,9 @@ void lm_resident_shed(struct lm_quota *quota, size_t n);
  * some, a step at a time: 1; 0: there is enough; -EBUSY: nothing can go. */
 bool lm_resident_low(void);
 int lm_resident_reserve(void);
+/* The same for n pages, or half of the limit. */
+bool lm_resident_has_room(size_t n);
+int lm_resident_room(size_t n);
 
 /*
  * With options.strict, as a kernel that does not overcommit: may len bytes more

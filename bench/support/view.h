@@ -26,6 +26,7 @@ enum view_how {
 	VIEW_SEQUENTIAL, /* the kernel's, MADV_SEQUENTIAL */
 	VIEW_RANDOM,     /* the kernel's, MADV_RANDOM */
 	VIEW_HUGE,       /* the kernel's, MADV_HUGEPAGE */
+	VIEW_BEHIND,     /* the kernel's; the program drops what it has used */
 	VIEW_LAZY,
 	VIEW_STORE, /* lazymap, with a store of the program's own */
 	VIEW_READ,  /* no memory at all: the program reads */

@@ -1,0 +1,77 @@
+/*
+ * populate.c -- see populate.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "populate.h"
+
+#include "guard.h"
+#include "os_linux.h"
+#include "pager.h"
+
+/* What the kernel maps around one page of a file that is touched: its
+ * fault_around_bytes, as it is unless somebody changed it. */
+#define AROUND ((uintptr_t)64 * 1024)
+
+/* Less than this is not worth another thread. */
+#define MUCH ((uintptr_t)256 * 1024)
+
+static void ask(uintptr_t start, uintptr_t end, int how)
+{
+	/* A hint: see populate.h. */
+	lm_os_madvise(start, end - start, how);
+}
+
+/*
+ * Pages of a file: asked for one, the kernel maps those around it that are in
+ * its cache, in one go; asked for all, it looks each up again (Linux 6.18: a
+ * fifth more time). The page that was touched is surely wanted; of those that
+ * come from the disk the kernel maps one, and the others around it at the next
+ * touch.
+ */
+static void map_around(const struct lm_claim *claim, uintptr_t end)
+{
+	uintptr_t at = claim->start;
+
+	while (at < end) {
+		uintptr_t next = lm_min((at | (AROUND - 1)) + 1, end);
+
+		if (claim->page > at && claim->page < next)
+			at = claim->page;
+		ask(at, at + LM_PAGE, MADV_POPULATE_READ);
+		at = next;
+	}
+}
+
+/* What will be wanted next is made room for while this is mapped: that much is
+ * free then when the next fault comes, and as much is being made. */
+static void go_on(const struct lm_claim *claim)
+{
+	uintptr_t size = claim->end - claim->start;
+
+	if ((claim->stream || claim->until) && size >= MUCH && !claim->quota &&
+	    lm_guard_files())
+		lm_pager_stream(2 * size >> LM_PAGE_SHIFT);
+}
+
+void lm_populate(const struct lm_claim *claim)
+{
+	bool zeros = claim->store->kind == LM_STORE_ZERO;
+	int how = claim->access == LM_WRITE ? MADV_POPULATE_WRITE
+					    : MADV_POPULATE_READ;
+
+	if (claim->until && (zeros || claim->to == LM_PAGE_DIRTY))
+		ask(claim->page, lm_min(claim->until, claim->end), how);
+	else if (claim->stream && claim->rest == LM_PAGE_DIRTY)
+		/* The writes that follow find their pages. */
+		ask(claim->start, claim->end, MADV_POPULATE_WRITE);
+	else if (claim->guard && zeros)
+		return; /* one exception for the touched page costs less */
+	else if (zeros || claim->to == LM_PAGE_DIRTY)
+		ask(claim->page, claim->page + LM_PAGE, how);
+	else {
+		go_on(claim);
+		map_around(claim, claim->end);
+	}
+}

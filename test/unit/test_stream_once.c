@@ -1,0 +1,164 @@
+/*
+ * test_stream_once.c -- what lib/stream.c decides on traces: how many faults a
+ * trace takes, and how many pages come that it never touches.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "known.h"
+#include "program.h"
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGES ((size_t)65536)
+#define BASE ((uintptr_t)1 << 40)
+#define MOST ((size_t)2 << 20)
+
+static struct lm_streams streams;
+static bool there[PAGES];
+static size_t faults, brought, most;
+
+static void begin(void)
+{
+	memset(&streams, 0, sizeof(streams));
+	memset(there, 0, sizeof(there));
+	faults = brought = most = 0;
+}
+
+/* As claim.c does: the cluster's pages around it that are not there. */
+static void touch(size_t page)
+{
+	uintptr_t at = BASE + page * PAGE;
+	size_t low = page, high = page + 1, first, n;
+	bool goes_on;
+
+	ck_assert_uint_lt(page, PAGES);
+	if (there[page])
+		return;
+	n = lm_stream_cluster(&streams, at, MOST, &goes_on) / PAGE;
+	first = page / n * n;
+	while (low > first && !there[low - 1])
+		low--;
+	while (high < first + n && high < PAGES && !there[high])
+		high++;
+	memset(there + low, 1, high - low);
+	lm_stream_claimed(&streams, at, BASE + low * PAGE, BASE + high * PAGE);
+	faults++;
+	brought += high - low;
+	most = n > most ? n : most;
+}
+
+#define LARGEST (MOST / PAGE)
+/* From 64 KiB to 2 MiB it doubles five times. */
+#define RAMP 6
+
+START_TEST(stream_forward_ramps_to_2_mib)
+{
+	begin();
+	for (size_t i = 0; i < PAGES; i++)
+		touch(i);
+	ck_assert_uint_eq(most, LARGEST);
+	ck_assert_uint_le(faults, PAGES / LARGEST + RAMP);
+}
+END_TEST
+
+START_TEST(stream_backward_ramps_to_2_mib)
+{
+	begin();
+	for (size_t i = PAGES; i-- > 0;)
+		touch(i);
+	ck_assert_uint_eq(most, LARGEST);
+	ck_assert_uint_le(faults, PAGES / LARGEST + RAMP);
+}
+END_TEST
+
+/* As many as are remembered, in turn; every second one goes down. */
+START_TEST(streams_at_once_ramp_each)
+{
+	size_t n = (size_t)_i, part = PAGES / n;
+
+	begin();
+	for (size_t i = 0; i < part; i++)
+		for (size_t s = 0; s < n; s++)
+			touch(s * part + (s % 2 ? part - 1 - i : i));
+	ck_assert_uint_eq(most, LARGEST);
+	ck_assert_uint_le(faults, PAGES / LARGEST + n * (RAMP + 1));
+}
+END_TEST
+
+/* No page of it is next to one that came before: after the first few each comes
+ * alone, whatever the stride. */
+START_TEST(stride_wider_than_a_cluster_brings_single_pages)
+{
+	size_t stride = (size_t)_i, touched = 0;
+
+	begin();
+	for (size_t i = 0; i < PAGES; i += stride, touched++)
+		touch(i);
+	ck_assert_uint_ge(touched, 512);
+	ck_assert_uint_le(brought - touched, 16 * (15 + 7 + 3 + 1));
+}
+END_TEST
+
+/* The next touch is in the next cluster or a little further on. */
+START_TEST(stride_of_up_to_half_a_first_cluster_is_a_stream)
+{
+	begin();
+	for (size_t i = 0; i < PAGES; i += (size_t)_i)
+		touch(i);
+	ck_assert_uint_eq(most, LARGEST);
+	ck_assert_uint_le(faults, PAGES / LARGEST + 2 * RAMP);
+}
+END_TEST
+
+/* Random touches: a wrong guess now and then, and few pages by it. */
+START_TEST(random_touches_bring_few_pages_that_are_not_touched)
+{
+	uint64_t random = program_seed();
+	size_t n = 4000;
+
+	begin();
+	for (size_t i = 0; i < n; i++)
+		touch(program_random(&random) % PAGES);
+	ck_assert_uint_le(brought, n + n / 2);
+	ck_assert_uint_lt(most, LARGEST);
+}
+END_TEST
+
+START_TEST(stream_after_random_touches_ramps_again)
+{
+	uint64_t random = program_seed();
+	size_t before;
+
+	begin();
+	for (size_t i = 0; i < 1000; i++)
+		touch(PAGES / 2 + program_random(&random) % (PAGES / 2));
+	before = faults;
+	for (size_t i = 0; i < PAGES / 2; i++)
+		touch(i);
+	/* It begins with a page, and doubles nine times. */
+	ck_assert_uint_le(faults - before, PAGES / 2 / LARGEST + 11);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("stream");
+	TCase *stream = tcase_create("stream");
+
+	tcase_add_test(stream, stream_forward_ramps_to_2_mib);
+	tcase_add_test(stream, stream_backward_ramps_to_2_mib);
+	tcase_add_loop_test(stream, streams_at_once_ramp_each, 2,
+			    LM_STREAMS + 1);
+	tcase_add_loop_test(stream,
+			    stride_wider_than_a_cluster_brings_single_pages, 33,
+			    128);
+	tcase_add_loop_test(
+		stream, stride_of_up_to_half_a_first_cluster_is_a_stream, 2, 9);
+	tcase_add_test(stream,
+		       random_touches_bring_few_pages_that_are_not_touched);
+	tcase_add_test(stream, stream_after_random_touches_ramps_again);
+	suite_add_tcase(suite, stream);
+	return program_run(suite);
+}
