@@ -276,6 +276,8 @@ $(BUILD)/test/syscalls/syscalls: $(call obj,$(SYSCALLS_SRC) lib/syscall/table.c)
 
 T ?=
 TIMEOUT ?= 300
+# How many test programs run at a time.
+JOBS ?= $(shell [ "$$(nproc)" -gt 1 ] && echo 2 || echo 1)
 # The second time absent pages are hidden by protection alone.
 TRAPS ?= native $(if $(SIGSEGV_LIBS),libsigsegv,native)+LAZYMAP_GUARD=0
 ASAN := handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1
@@ -286,15 +288,16 @@ TEST_ENV = SANITIZE='$(SANITIZE)' SRCDIR='$(CURDIR)' BUILDDIR='$(BUILD_ABS)' \
 	CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' \
 	ASAN_OPTIONS='$(ASAN)' TSAN_OPTIONS='$(TSAN)' \
 	UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1'
-RUN = $(TEST_ENV) test/run -t '$(strip $(TRAPS))' -s $(TIMEOUT)
+RUN = $(TEST_ENV) test/run -t '$(strip $(TRAPS))' -s $(TIMEOUT) -j $(JOBS)
 
 check: tests
 	@test -n '$(CHECK_LIBS)' || { echo "The tests need Check: ./bootstrap," \
 		"then make reconfigure" >&2; exit 1; }
 	@$(RUN) -n '$(T)' $(TESTS) $(SCRIPTS)
 
+# One at a time: they start servers, or need much of the memory.
 check-programs: all $(HELPERS)
-	@$(RUN) -n '$(T)' -e $(PROGRAM_SCRIPTS)
+	@$(RUN) -j 1 -n '$(T)' -e $(PROGRAM_SCRIPTS)
 
 check-asan:
 	@$(MAKE) BUILD=build-asan check \
@@ -397,7 +400,8 @@ define HELP
 	make install          to --prefix; DESTDIR is honoured
 	make uninstall, clean, distclean, format
 	make reconfigure CONFIGURE_ARGS="--prefix=/usr ..."
-	Variables: BUILD (build), CONFIGURE_ARGS, T, TRAPS, TIMEOUT, DESTDIR, V=1
+	Variables: BUILD (build), CONFIGURE_ARGS, T, TRAPS, TIMEOUT, JOBS (test
+	programs at a time), DESTDIR, V=1
 endef
 export HELP
 

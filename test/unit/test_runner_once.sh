@@ -149,4 +149,137 @@ if ! "$runner" -s 2 "$here/test_failing" | grep -q "the reason"; then
 	echo "the output of a failing test is not shown"
 	wrong=1
 fi
+
+# Some at a time: the sums are those of one at a time.
+for jobs in 2 3; do
+	expect "14 passed, 7 failed, 3 skipped" 1 -s 1 -j $jobs -t one \
+		"$here/test_hanging" "$here/test_good" \
+		"$here/test_two_summaries" "$here/test_bad.sh" \
+		"$here/test_crashing" "$here/test_partly" "$here/test_not_here" \
+		"$here/test_lying" "$here/test_good.sh" "$here/test_failing" \
+		"$here/test_skipped.sh"
+done
+expect "4 passed, 0 failed" 0 -j 9 "$here/test_good" "$here/test_good.sh"
+expect "0 passed, 0 failed" 1 -j 2 -n nothing "$here/test_good"
+: >"$SEEN"
+expect "3 passed, 0 failed" 0 -j 2 -t "one two" "$here/test_trap" \
+	"$here/test_trap_once"
+if [ "$(sort "$SEEN" | tr '\n' ' ')" != "once one two " ]; then
+	echo "traps, two at a time: $(cat "$SEEN")"
+	wrong=1
+fi
+
+# As many as was said, no fewer and no more; and those that run alone do.
+export RUNNING=$TESTDIR/running MOST=$TESTDIR/most
+program test_count_1 <<'END'
+#!/bin/sh
+touch "$RUNNING/$$"
+i=0
+while [ $((i += 1)) -le 5 ]; do
+	ls "$RUNNING" | wc -l >>"$MOST"
+	sleep 0.1
+done
+rm "$RUNNING/$$"
+echo "100%: Checks: 1, Failures: 0, Errors: 0"
+END
+cp test_count_1 test_count_2
+cp test_count_1 test_count_3
+cp test_count_1 test_count_4
+# at_most N ARG...: the most that ran at a time were N.
+at_most() {
+	local want=$1
+	shift
+	rm -rf "$RUNNING" "$MOST"
+	mkdir "$RUNNING"
+	expect "4 passed, 0 failed" 0 -t one "$@" "$here/test_count_1" \
+		"$here/test_count_2" "$here/test_count_3" "$here/test_count_4"
+	if [ "$(sort -n "$MOST" | tail -n 1)" != "$want" ]; then
+		echo "run $*: $(sort -n "$MOST" | tail -n 1) ran at a time"
+		wrong=1
+	fi
+}
+at_most 1
+at_most 2 -j 2
+at_most 3 -j 3
+at_most 2 -j 3 -a "none count_2 count_4"
+at_most 1 -j 3 -a count
+
+# What each printed is whole, however they took turns.
+for i in 1 2; do
+	program test_talking_$i <<END
+#!/bin/sh
+for n in a b c d e f; do echo talk $i \$n; sleep 0.1; done
+exit 1
+END
+done
+"$runner" -j 2 -t one "$here/test_talking_1" "$here/test_talking_2" >talk
+for i in 1 2; do
+	if [ "$(grep -A6 "FAIL.*talking_$i" talk | tail -n 6)" != \
+		"$(printf "    | talk $i %s\n" a b c d e f)" ]; then
+		echo "mixed up:"
+		cat talk
+		wrong=1
+	fi
+done
+
+# A program that shares the processors has more time; one alone has not.
+program test_limit <<'END'
+#!/bin/sh
+echo "limits times ${CK_TIMEOUT_MULTIPLIER-one}"
+exec sleep 60
+END
+(
+	unset CK_TIMEOUT_MULTIPLIER
+	"$runner" -j 2 -s 1 -t one "$here/test_limit"
+	"$runner" -j 2 -s 1 -t one -a limit "$here/test_limit"
+) >limits
+for line in "timed out after 2 s" "limits times 2" "timed out after 1 s" \
+	"limits times one"; do
+	if [ "$(grep -c "$line" limits)" != 1 ]; then
+		echo "not once '$line':"
+		cat limits
+		wrong=1
+	fi
+done
+
+# Signals are as they were, though programs run in the background; and when the
+# runner is told to end, nothing of what it started is left.
+cat >test_signals.sh <<'END'
+ignored=$(sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status)
+[ $((0x$ignored & 0x6)) = 0 ]
+END
+expect "1 passed, 0 failed" 0 -j 2 "$here/test_signals.sh"
+program test_staying <<'END'
+#!/bin/sh
+echo $$ >>"$SEEN"
+sleep 60 &
+echo $! >>"$SEEN"
+wait
+END
+for signal in INT TERM; do
+	: >"$SEEN"
+	BUILDDIR="$TESTDIR/build" timeout --preserve-status -s $signal 1 \
+		"$runner" -j 2 -t "one two" "$here/test_staying" >staying
+	status=$?
+	[ $signal = INT ] && want=130 || want=143
+	if [ $status != $want ] || [ "$(wc -l <"$SEEN")" != 4 ]; then
+		echo "$signal: ended with $status, $(wc -l <"$SEEN") processes"
+		cat staying
+		wrong=1
+	fi
+	while read -r pid; do
+		# Nobody may have waited yet for what has ended.
+		state=$(sed -n 's/^State:[[:space:]]*//p' \
+			"/proc/$pid/status" 2>/dev/null)
+		if [ -n "$state" ] && [[ $state != Z* ]]; then
+			echo "$signal: left behind: $pid, $state"
+			kill -KILL "$pid"
+			wrong=1
+		fi
+	done <"$SEEN"
+	if [ -n "$(ls -A "$TESTDIR/build/test")" ]; then
+		echo "$signal: left behind: $(ls "$TESTDIR/build/test")"
+		wrong=1
+	fi
+done
 exit $wrong
