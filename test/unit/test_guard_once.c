@@ -9,6 +9,7 @@
 #include "caught.h"
 #include "guarded.h"
 #include "lazymap.h"
+#include "others.h"
 #include "outside.h"
 #include "program.h"
 
@@ -44,17 +45,6 @@ static size_t vm_areas_max(void)
 	ck_assert_int_eq(fscanf(file, "%zu", &max), 1);
 	fclose(file);
 	return max;
-}
-
-/* What libraries have: mappings that never join. */
-static void map_others(size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		ck_assert_ptr_ne(
-			mmap(NULL, PAGE,
-			     i % 2 ? PROT_READ : PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-			MAP_FAILED);
 }
 
 /* Of a sparse file, each 64th of n pages at this stride has its number. */
@@ -172,10 +162,10 @@ START_TEST(nothing_is_lost_where_vm_areas_are_nearly_used_up)
 {
 	size_t n = program_scaled(20000), stride = 2 * PAGE;
 
-	map_others(vm_areas_max() - 2000);
+	others_map(vm_areas_max() - 2000);
 	map_sparse(_i, n, stride);
 	ck_assert_uint_eq(touch_sparse(n, stride, false), 0);
-	map_others(8);
+	others_map(8);
 	ck_assert_uint_eq(touch_sparse(n, stride, true), 0);
 }
 END_TEST
@@ -550,7 +540,7 @@ static void use_vm_areas_up(void)
 	size_t n = 40000, stride = 2 * PAGE;
 	char *at;
 
-	map_others(vm_areas_max() - 34000);
+	others_map(vm_areas_max() - 34000);
 	at = lazymap_map(NULL, n * stride, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(at, LAZYMAP_FAILED);

@@ -8,6 +8,7 @@
 #include "caught.h"
 #include "guard.h"
 #include "os.h"
+#include "others.h"
 #include "program.h"
 #include "step.h"
 
@@ -25,11 +26,10 @@
 
 #define PAGE 4096ul
 
+/* Twice as many VM areas as touches, and more than there may be. */
 static size_t touches(size_t others)
 {
-	bool few = others || (getenv("SANITIZE") && *getenv("SANITIZE"));
-
-	return few ? 60000 : 200000;
+	return program_sanitized("") ? 40000 : others ? 60000 : 200000;
 }
 
 static size_t vm_areas(void)
@@ -56,17 +56,6 @@ static size_t vm_areas_max(void)
 	return max;
 }
 
-/* What libraries have: mappings that never join. */
-static void map_others(size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		ck_assert_ptr_ne(
-			mmap(NULL, PAGE,
-			     i % 2 ? PROT_READ : PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-			MAP_FAILED);
-}
-
 static unsigned char *map_single_pages(size_t len)
 {
 	struct lazymap_area_options options = { .size = sizeof(options),
@@ -81,14 +70,15 @@ static unsigned char *map_single_pages(size_t len)
 
 static void touch_isolated(size_t stride, size_t others, bool read_first)
 {
-	size_t n = touches(others), max = vm_areas_max();
+	/* Check writes to a pipe at each assertion: so few as can be. */
+	size_t n = touches(others), max = vm_areas_max(), wrong = 0;
 	unsigned char *at = map_single_pages(n * stride);
 	struct lazymap_stats stats;
 
-	map_others(others);
+	others_map(others);
 	for (size_t i = 0; i < n; i++) {
 		if (read_first)
-			ck_assert_uint_eq(at[i * stride], 0);
+			wrong += at[i * stride] != 0;
 		at[i * stride] = (unsigned char)(i % 255 + 1);
 		if (i % 5000 == 0) {
 			void *own = mmap(NULL, PAGE, PROT_READ,
@@ -100,10 +90,11 @@ static void touch_isolated(size_t stride, size_t others, bool read_first)
 	}
 	ck_assert_uint_lt(vm_areas(), others + (max - others) * 3 / 4);
 	for (size_t i = 0; i < n; i++) {
-		ck_assert_uint_eq(at[i * stride], i % 255 + 1);
+		wrong += at[i * stride] != i % 255 + 1;
 		/* One that nobody touched, shown or not, is zeros. */
-		ck_assert(i % 1000 || !at[i * stride + PAGE]);
+		wrong += i % 1000 == 0 && at[i * stride + PAGE];
 	}
+	ck_assert_uint_eq(wrong, 0);
 	lazymap_stats(&stats, sizeof(stats));
 	printf("stride %zu: %zu VM areas of %zu, %llu pages shown untouched\n",
 	       stride, vm_areas(), max,
@@ -151,6 +142,12 @@ START_TEST(isolated_pages_under_a_resident_limit)
 	size_t max = vm_areas_max();
 	const size_t others[] = { 0, max / 3, max - 2000 };
 
+	/* The program's own mmap is not refused here, but ThreadSanitizer's
+	 * was, beside so many VM areas: it ends the program then. */
+	if (_i == 5 && program_sanitized("")) {
+		printf("skipped: a sanitizer's runtime needs VM areas, too\n");
+		return;
+	}
 	ck_assert_int_eq(
 		lazymap_limit((size_t)(_i % 2 ? 64 : 1024) * 1024 * 1024), 0);
 	touch_isolated(8192, others[_i / 2], false);
@@ -174,7 +171,7 @@ static void *write_at_random(void *data)
 	struct writer *me = data;
 	size_t own = (size_t)(me - writers);
 
-	for (int i = 0; i < 40000; i++) {
+	for (unsigned i = 0; i < program_scaled(40000); i++) {
 		size_t n;
 		volatile uint32_t *word;
 
@@ -204,7 +201,7 @@ START_TEST(no_write_is_lost_where_pages_cannot_be_hidden)
 	}
 	writers[0].at = map_single_pages(WRITTEN * PAGE);
 	writers[0].at[0] = 0;
-	map_others(vm_areas_max() - vm_areas() - left[_i]);
+	others_map(vm_areas_max() - vm_areas() - left[_i]);
 	for (size_t i = 0; i < WRITERS; i++) {
 		writers[i].at = writers[0].at;
 		writers[i].seed = i + 1;
@@ -223,7 +220,7 @@ END_TEST
  * is not counted; others need not be evicted. */
 START_TEST(isolated_pages_of_areas_with_and_without_a_limit)
 {
-	size_t n = touches(0) / 2, stride = 2 * PAGE, shown = 0;
+	size_t n = touches(0) / 2, stride = 2 * PAGE, shown = 0, wrong = 0;
 	unsigned char *limited, *other, vec[1];
 
 	/* With guard regions there is nothing to widen. */
@@ -239,17 +236,18 @@ START_TEST(isolated_pages_of_areas_with_and_without_a_limit)
 	ck_assert_uint_lt(vm_areas(), vm_areas_max() * 3 / 4);
 	for (size_t i = 0; i < n; i++) {
 		lazymap_resident(limited + i * stride + PAGE, PAGE, vec);
-		ck_assert_uint_eq(vec[0], 0);
+		wrong += vec[0] != 0;
 		lazymap_resident(other + i * stride, PAGE, vec);
-		ck_assert_uint_eq(vec[0], 1);
+		wrong += vec[0] != 1;
 		lazymap_resident(other + i * stride + PAGE, PAGE, vec);
 		shown += vec[0];
 	}
 	ck_assert_uint_gt(shown, 0);
 	for (size_t i = 0; i < n; i++) {
-		ck_assert_uint_eq(limited[i * stride], i % 255 + 1);
-		ck_assert_uint_eq(other[i * stride], i % 253 + 1);
+		wrong += limited[i * stride] != i % 255 + 1;
+		wrong += other[i * stride] != i % 253 + 1;
 	}
+	ck_assert_uint_eq(wrong, 0);
 }
 END_TEST
 
@@ -340,7 +338,7 @@ START_TEST(page_protected_while_its_block_is_shown_is_protected)
 	setenv("LAZYMAP_GUARD", "0", 1);
 	caught_install();
 	at = map_single_pages(64ul << 20);
-	map_others(vm_areas_max() - 2000);
+	others_map(vm_areas_max() - 2000);
 	atomic_store(&lm_step_hook, hold);
 	ck_assert_int_eq(pthread_create(&toucher, NULL, touch_until_held, at),
 			 0);
