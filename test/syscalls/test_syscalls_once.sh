@@ -23,15 +23,16 @@ went_out() {
 		END { exit bad || n != 1 }' said || fail "little went out $1"
 }
 
+case ${SANITIZE:-} in
+?*)
+	echo "skipped: the shim's trap is not for sanitizers"
+	exit 77
+	;;
+esac
+
 cd "${TESTDIR:-$(mktemp -d)}" || exit 1
 "$matrix" || fail "on the kernel alone"
 
-case ${SANITIZE:-} in
-?*)
-	echo "the shim's trap is not for sanitizers: on the kernel alone"
-	exit $((failures > 0))
-	;;
-esac
 [ "$(uname -m)" = x86_64 ] || {
 	echo "skipped: the trap is for x86-64"
 	exit 77
