@@ -87,14 +87,15 @@ bool guarded_hidden(const char *page)
 	return word && *word & LM_PAGE_GUARD;
 }
 
-static uint64_t wanted(const struct guarded *area, size_t page, size_t i)
+PROGRAM_UNWATCHED static uint64_t wanted(const struct guarded *area,
+					 size_t page, size_t i)
 {
 	if (i == MARKED && area->mark[page])
 		return area->mark[page];
 	return area->zero[page] ? 0 : known_word(page, i);
 }
 
-size_t guarded_wrong(const struct guarded *area, size_t page)
+PROGRAM_UNWATCHED size_t guarded_wrong(const struct guarded *area, size_t page)
 {
 	volatile uint64_t *word = (uint64_t *)(area->at + page * PAGE);
 	size_t wrong = 0;
@@ -161,7 +162,7 @@ void guarded_open(struct guarded *area, size_t step)
 	ck_assert_uint_eq(hidden, area->on ? area->pages - n : 0);
 }
 
-static void check_file(const struct guarded *area)
+PROGRAM_UNWATCHED static void check_file(const struct guarded *area)
 {
 	static uint64_t word[WORDS];
 	size_t wrong = 0;

@@ -47,7 +47,8 @@ static uint64_t seed;
 static bool all_compressible;
 
 /* Compressible, not compressible, one byte. */
-static void content(uint32_t *words, uint32_t page, uint32_t version)
+PROGRAM_UNWATCHED static void content(uint32_t *words, uint32_t page,
+				      uint32_t version)
 {
 	uint64_t state = ((uint64_t)page << 32 | version) * 2 + 1;
 
@@ -70,9 +71,10 @@ static void look(const struct zone *zone, uint32_t page)
 	uint32_t wanted[WORDS];
 
 	content(wanted, zone->first + page, zone->version[page]);
-	ck_assert_msg(!memcmp(zone->at[page], wanted, PAGE),
-		      "page %u, version %u: wrong bytes", page,
-		      zone->version[page]);
+	/* Check writes to a pipe at each assertion: only for what is wrong. */
+	if (memcmp(zone->at[page], wanted, PAGE))
+		ck_abort_msg("page %u, version %u: wrong bytes", page,
+			     zone->version[page]);
 }
 
 static void put_some(struct zone *zone, uint32_t from, uint32_t to)

@@ -27,6 +27,7 @@
 
 #include "known.h"
 #include "outside.h"
+#include "program.h"
 #include "swap/file.h"
 #include "swap/pool.h"
 
@@ -37,7 +38,7 @@
 static uint32_t (*area)[WORDS];
 static uint32_t version[PAGES];
 
-static uint64_t random_next(uint64_t *state)
+PROGRAM_UNWATCHED static uint64_t random_next(uint64_t *state)
 {
 	*state ^= *state << 13;
 	*state ^= *state >> 7;
@@ -47,8 +48,8 @@ static uint64_t random_next(uint64_t *state)
 
 /* Noise in the first `noise` words: what is left of it compresses to nothing,
  * so this is how large a page is in the pool. */
-static void content(uint32_t *words, uint32_t page, uint32_t of_version,
-		    size_t noise)
+PROGRAM_UNWATCHED static void content(uint32_t *words, uint32_t page,
+				      uint32_t of_version, size_t noise)
 {
 	uint64_t state = ((uint64_t)page << 32 | of_version) * 2 + 1;
 
