@@ -10,6 +10,7 @@
 #include "preload.h"
 #include "signal.h"
 
+#include "../area.h"
 #include "../fd.h"
 #include "../os.h"
 #include "../stats.h"
@@ -180,18 +181,20 @@ __attribute__((constructor)) static void begin(void)
 void lm_shim_end(void)
 {
 	static _Atomic int pid;
-	int me = (int)lm_sys(SYS_getpid);
+	int fd = atomic_load(&stats_fd), me, len;
 	char line[256];
-	int len, fd;
 
-	if (lm_shim_off() || lm_shim_vforked() ||
-	    atomic_exchange(&pid, me) == me)
+	/* With nothing to do, no call is made: the program's own seccomp filter
+	 * may let it do no more than end. */
+	if (lm_shim_off() || (fd < 0 && !lm_area_ever()))
+		return;
+	me = (int)lm_sys(SYS_getpid);
+	if (lm_shim_vforked() || atomic_exchange(&pid, me) == me)
 		return;
 	lm_exit_flush();
 	lm_robust_pin();
 	/* A program that makes its system calls itself may have put a file of
 	 * its own there. */
-	fd = atomic_load(&stats_fd);
 	if (fd < 0 || lm_fd_tag(fd) != stats_tag)
 		return;
 	len = snprintf(line, sizeof(line), "lazymap: %s, process %d\n",

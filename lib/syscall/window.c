@@ -21,6 +21,10 @@
 
 #define JUMP 5
 #define KEPT 8 /* instructions, at most, that are looked at */
+/* No function is longer. What the table gives to one may be: text of an object
+ * that has no entries for most of it (mold's: 12 MiB), in which the bytes of a
+ * call are found by chance every 64 KiB, and decoded from its start each time. */
+#define FUNCTION_MAX ((ptrdiff_t)256 << 10)
 
 /* .eh_frame_hdr: where functions begin, and their entries, sorted. */
 struct frames {
@@ -64,7 +68,10 @@ static int function_of(const struct lm_text *text, const uint8_t *call,
 	if (high < frames->count &&
 	    (const uint8_t *)frames + frames->row[high].function < *end)
 		*end = (const uint8_t *)frames + frames->row[high].function;
-	return *before >= text->at && *end > call ? 0 : -1;
+	return *before >= text->at && *end > call &&
+			       *end - *before <= FUNCTION_MAX
+		       ? 0
+		       : -1;
 }
 
 /* mov $nr, %eax or %rax */

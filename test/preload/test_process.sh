@@ -122,6 +122,56 @@ else
 	fail "the library with a constructor does not compile"
 fi
 
+# A program whose own filter lets it do little more may end, in all ways, where
+# nothing is lazy.
+cat >"$work/strict.c" <<'EOF'
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#define RET(what) BPF_STMT(BPF_RET | BPF_K, what)
+#define ALLOW(nr)                                      \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), \
+	RET(SECCOMP_RET_ALLOW)
+static struct sock_filter filter[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	ALLOW(SYS_write), ALLOW(SYS_exit_group),
+	RET(SECCOMP_RET_KILL_PROCESS),
+};
+int main(int argc, char **argv)
+{
+	struct sock_fprog program = { sizeof(filter) / sizeof(*filter), filter };
+	int how = argc > 1 ? atoi(argv[1]) : 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return 77;
+	if (write(1, "in\n", 3) != 3)
+		return 1;
+	if (how == 0)
+		_exit(40);
+	if (how == 1)
+		syscall(SYS_exit_group, 41);
+	return 42;
+}
+EOF
+if $CC -o "$work/strict" "$work/strict.c"; then
+	for how in 0 1 2; do
+		"$work/strict" $how >"$work/plain.out" 2>&1
+		plain=$?
+		"$lazymap" run -- "$work/strict" $how >"$work/lazy.out" 2>&1
+		lazy=$?
+		[ $plain = 77 ] || [ $plain = $((how + 40)) ] ||
+			fail "strict $how: $plain without the shim"
+		[ $plain = $lazy ] || fail "strict $how: $plain, $lazy"
+		cmp "$work/plain.out" "$work/lazy.out" || fail "strict $how"
+	done
+else
+	fail "the program with a filter does not compile"
+fi
+
 # Static children run untouched.
 cat >"$work/static.c" <<'EOF'
 #include <stdio.h>

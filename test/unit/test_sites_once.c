@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <check.h>
 #include <link.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,6 +258,52 @@ START_TEST(kinds_of_instructions_are_told_apart)
 }
 END_TEST
 
+/* A text of one function before another: nops, then a call whose number comes
+ * from a register. */
+struct made {
+	uint8_t code[1 << 20];
+	struct {
+		uint8_t kinds[4];
+		int32_t at;
+		uint32_t count;
+		int32_t row[4];
+	} frames;
+};
+
+static size_t sites_in(size_t length)
+{
+	static const uint8_t call[] = { 0x49, 0x89, 0xf2, 0x44, 0x89,
+					0xc0, 0x0f, 0x05, 0xc3 };
+	struct lm_sites *sites = calloc(1, sizeof(*sites));
+	struct made *made = calloc(1, sizeof(*made));
+	struct lm_text text = { .at = made->code,
+				.len = length + 64,
+				.frames = &made->frames,
+				.frames_len = sizeof(made->frames) };
+	int32_t start = -(int32_t)offsetof(struct made, frames);
+	size_t count;
+
+	memset(made->code, 0x90, sizeof(made->code));
+	memcpy(made->code + length - sizeof(call), call, sizeof(call));
+	memcpy(made->frames.kinds, "\x01\x1b\x03\x3b", 4);
+	made->frames.count = 2;
+	made->frames.row[0] = start;
+	made->frames.row[2] = start + (int32_t)length;
+	lm_site_find(&text, sites);
+	count = sites->count;
+	free(made);
+	free(sites);
+	return count;
+}
+
+START_TEST(what_is_too_long_for_a_function_is_not_decoded)
+{
+	ck_assert_uint_eq(sites_in(1 << 10), 1);
+	ck_assert_uint_eq(sites_in(250 << 10), 1);
+	ck_assert_uint_eq(sites_in(260 << 10), 0);
+}
+END_TEST
+
 static Suite *sites_suite(void)
 {
 	Suite *suite = suite_create("sites");
@@ -267,6 +314,7 @@ static Suite *sites_suite(void)
 		no_call_of_the_c_library_is_left_that_may_be_handed_lazy_memory);
 	tcase_add_test(tcase, instructions_of_the_c_library_are_understood);
 	tcase_add_test(tcase, kinds_of_instructions_are_told_apart);
+	tcase_add_test(tcase, what_is_too_long_for_a_function_is_not_decoded);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
