@@ -248,6 +248,8 @@ static const struct row rows[] = {
 	  "with swap full, fail instead of exceeding the limit" },
 	{ "no-guard", NULL, "LAZYMAP_GUARD", "0", NULL,
 	  "hide pages by their protection only, not by guard regions" },
+	{ "io-uring", NULL, "LAZYMAP_IO_URING", "1", NULL,
+	  "let the program use io_uring: it pins its buffers" },
 	{ "no-syscall-trap", NULL, "LAZYMAP_SYSCALL_TRAP", "0", NULL,
 	  "leave system calls made without libc's functions alone" },
 	{ "no-follow", NULL, "LAZYMAP_FOLLOW", "0", NULL,

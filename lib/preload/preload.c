@@ -18,6 +18,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #define MIN_SIZE_DEFAULT ((size_t)64 * 1024)
 
 static _Atomic size_t min_size;
+static bool io_uring; /* immutable after the start */
 /* Everything goes on as it is while lazymap is being started (by this thread,
  * or so early that no other one calls), and when it could not start. */
 enum { NOT_YET, STARTING, ON, OFF };
@@ -75,6 +77,19 @@ size_t lm_shim_min_size(void)
 	return size;
 }
 
+/* Before the program can change its environment. */
+static void read_io_uring(void)
+{
+	const char *text = getenv("LAZYMAP_IO_URING");
+
+	io_uring = text && *text && strcmp(text, "0") != 0;
+}
+
+bool lm_shim_io_uring(void)
+{
+	return io_uring;
+}
+
 static void start(void)
 {
 	int before = NOT_YET, after = ON;
@@ -82,6 +97,7 @@ static void start(void)
 	if (!atomic_compare_exchange_strong(&state, &before, STARTING))
 		return;
 	lm_process_start();
+	read_io_uring();
 	if (lm_start() < 0) {
 		lm_os_say("cannot start here; the program runs without it");
 		after = OFF;

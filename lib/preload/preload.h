@@ -15,6 +15,7 @@
 #include "../syscall/raw.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define LM_EXPORT __attribute__((visibility("default")))
@@ -45,6 +46,9 @@ void lm_exec_start(void);
 
 /* The process ends normally: write back, print the statistics. */
 void lm_shim_end(void);
+
+/* LAZYMAP_IO_URING: the program pins what it gives to a ring. */
+bool lm_shim_io_uring(void);
 
 /* Mappings shorter than this stay the kernel's. */
 size_t lm_shim_min_size(void);

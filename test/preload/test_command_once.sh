@@ -105,12 +105,13 @@ good_values_reach_the_library_in_bytes() {
 	done
 	run "$lazymap" run --resident 8M --heap --heap-min 128K --policy clock \
 		--swap-pool 1M --swap-max 2G --strict --no-syscall-trap \
-		--no-follow --no-guard -- /usr/bin/env
+		--no-follow --no-guard --io-uring -- /usr/bin/env
 	[ $status = 0 ] || fail "env: $status: $(cat err)"
 	for line in LAZYMAP_RESIDENT=8388608 LAZYMAP_HEAP_MIN=131072 \
 		LAZYMAP_POLICY=clock LAZYMAP_SWAP_POOL=1048576 \
 		LAZYMAP_SWAP_MAX=2147483648 LAZYMAP_STRICT=1 \
-		LAZYMAP_SYSCALL_TRAP=0 LAZYMAP_FOLLOW=0 LAZYMAP_GUARD=0; do
+		LAZYMAP_SYSCALL_TRAP=0 LAZYMAP_FOLLOW=0 LAZYMAP_GUARD=0 \
+		LAZYMAP_IO_URING=1; do
 		grep -qxF "$line" out || fail "no $line in the environment"
 	done
 	run "$lazymap" run --swap-pool none --swap-max none /usr/bin/env
