@@ -362,6 +362,20 @@ static int trap_present(void)
 	return LM_TOOL_FAILED;
 }
 
+/* And the cipher's. */
+static int cipher_present(void)
+{
+	const char *encrypt = getenv("LAZYMAP_SWAP_ENCRYPT");
+	char path[PATH_MAX];
+
+	if (!encrypt || !*encrypt || !strcmp(encrypt, "0") ||
+	    lm_tool_find(LM_TOOL_SODIUM, path) == 0)
+		return 0;
+	lm_tool_say("swap cannot be encrypted: no %s in %s", LM_TOOL_SODIUM,
+		    lm_tool_where());
+	return LM_TOOL_FAILED;
+}
+
 /* The library goes before what is preloaded already. 0 or exit's status. */
 static int preload(const char *name)
 {
@@ -404,6 +418,8 @@ int lm_run_main(int argc, char **argv)
 	if (getenv("LAZYMAP_STATS"))
 		setenv("LAZYMAP_TIME", "1", 0);
 	err = trap_present();
+	if (!err)
+		err = cipher_present();
 	if (err)
 		return err;
 

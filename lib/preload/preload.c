@@ -52,6 +52,17 @@ void *lm_real(const char *name, void *_Atomic *kept)
 	return real;
 }
 
+/* What was asked for cannot be had: a program that runs without its limit may
+ * take the whole machine. */
+static void refuse(const char *why)
+{
+	if (why)
+		lm_os_say(why);
+	lm_os_say("the program is not run");
+	for (;;)
+		lm_sys(SYS_exit_group, 125);
+}
+
 static size_t parse_min_size(void)
 {
 	const char *text = getenv("LAZYMAP_MIN_SIZE");
@@ -60,10 +71,19 @@ static size_t parse_min_size(void)
 	if (!text || !*text)
 		return MIN_SIZE_DEFAULT;
 	size = lm_start_bytes(text);
-	if (size)
-		return size;
-	lm_os_say("LAZYMAP_MIN_SIZE is not a size; 64K is used");
-	return MIN_SIZE_DEFAULT;
+	if (!size)
+		refuse("LAZYMAP_MIN_SIZE is not a number of bytes, such as 64K");
+	return size;
+}
+
+/* It is for a library of its own, which is to be preloaded, too. */
+static void check_heap(void)
+{
+	const char *heap = getenv("LAZYMAP_HEAP");
+	const char *list = getenv("LD_PRELOAD");
+
+	if (heap && *heap && (!list || !strstr(list, "liblazymap-heap.so")))
+		refuse("LAZYMAP_HEAP: liblazymap-heap.so is not preloaded");
 }
 
 size_t lm_shim_min_size(void)
@@ -98,7 +118,11 @@ static void start(void)
 		return;
 	lm_process_start();
 	read_io_uring();
+	check_heap();
+	lm_shim_min_size();
 	if (lm_start() < 0) {
+		if (lm_start_refused())
+			refuse(NULL);
 		lm_os_say("cannot start here; the program runs without it");
 		after = OFF;
 	} else {

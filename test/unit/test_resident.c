@@ -904,17 +904,37 @@ END_TEST
 START_TEST(no_directory_for_the_file_loses_nothing)
 {
 	setenv("LAZYMAP_SWAP_POOL", "none", 1);
-	setenv("LAZYMAP_SWAPDIR", "/proc", 1);
+	unsetenv("LAZYMAP_SWAPDIR");
 	setenv("TMPDIR", "/does/not/exist", 1);
 	lazymap_on_error(note_error, NULL);
 	begin(LIMIT);
-	/* The third place, /var/tmp, takes one: that is used. */
+	/* The second place, /var/tmp, takes one: that is used. */
 	for (uint32_t i = 0; i < PAGES; i++)
 		content(area[i], i, version[i] = 2);
 	for (uint32_t i = 0; i < PAGES; i++)
 		look(i);
 	ck_assert_int_eq(told, 0);
 	ck_assert_uint_gt(stats().pages_to_file, 0);
+}
+END_TEST
+
+START_TEST(limit_without_the_directory_that_is_named_is_refused)
+{
+	static const char *const wrong[] = { "/proc", "/does/not/exist", "." };
+	int fd = open("/dev/null", O_RDONLY), now;
+
+	setenv("LAZYMAP_SWAPDIR", wrong[_i], 1);
+	lazymap_on_error(note_error, NULL);
+	ck_assert_int_eq(lazymap_limit(LIMIT), -1);
+	ck_assert_int_eq(errno, ENOTDIR);
+	ck_assert_int_eq(told, 1);
+	ck_assert_str_eq(told_what, "LAZYMAP_SWAPDIR takes no swap file");
+	/* Without a file, or where there is one, it can be had; that it was
+	 * tried leaves no descriptor. */
+	unsetenv("LAZYMAP_SWAPDIR");
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	now = open("/dev/null", O_RDONLY);
+	ck_assert_int_eq(now, fd + 1);
 }
 END_TEST
 
@@ -1132,6 +1152,9 @@ int main(void)
 	TEST(full_swap_fails_the_touch_when_strict);
 	TEST(file_size_limit_is_no_signal_and_loses_nothing);
 	TEST(no_directory_for_the_file_loses_nothing);
+	tcase_add_loop_test(
+		tcase, limit_without_the_directory_that_is_named_is_refused, 0,
+		3);
 	TEST(swap_file_is_private_and_has_no_name);
 	TEST(more_than_limit_and_swap_cannot_be_mapped_when_strict);
 	tcase_add_loop_test(tcase, encrypted_swap_shows_nothing_and_comes_back,
