@@ -41,6 +41,9 @@ void lm_process_start(void);
 /* This thread ends: its robust mutexes are there when the kernel looks. */
 void lm_robust_pin(void);
 
+/* In the child of a posix_spawn of this thread's, before it becomes a program. */
+void lm_exec_spawned(void);
+
 /* Keep what the next program is to be given. */
 void lm_exec_start(void);
 
