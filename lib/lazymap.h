@@ -92,8 +92,9 @@ struct lazymap_options {
 	 * lazymap-swap-sodium.so. */
 	int swap_encrypt;
 	/* LAZYMAP_SWAP_MAX: bytes of swap file; LAZYMAP_NONE: no file.
-	 * Default 64 GiB. It lies in the first of $LAZYMAP_SWAPDIR, $TMPDIR
-	 * and /var/tmp that takes one, and has no name. */
+	 * Default 64 GiB. It lies in $LAZYMAP_SWAPDIR, or if that is not set
+	 * in the first of $TMPDIR and /var/tmp that takes one, and has no
+	 * name. */
 	size_t swap_max;
 	/* LAZYMAP_SYSCALL_TRAP: 1 makes every system call that the process
 	 * makes, inside libc and elsewhere, see lazy memory as the kernel sees
@@ -115,7 +116,8 @@ struct lazymap_options {
  *   EBUSY   it is started already,
  *   EINVAL  an option's value is not one of those above (the message on
  *           standard error, or the error callback, says which),
- *   ENOENT  the trap's module is not installed,
+ *   ENOENT  the trap's module is not installed, or the cipher's,
+ *   ENOTDIR $LAZYMAP_SWAPDIR takes no swap file,
  *   ENOSYS  the way of placing asked for is not permitted here,
  *   ENOMEM  no address space or memory.
  */
@@ -282,6 +284,7 @@ int lazymap_unpin(const void *start, size_t len);
  *
  *   EINVAL  less than 256 KiB for each thread that runs now,
  *   ENOENT  swap is to be encrypted, and the module for it is not installed,
+ *   ENOTDIR $LAZYMAP_SWAPDIR takes no file,
  *   ENOMEM  no memory for the tables.
  */
 int lazymap_limit(size_t bytes);

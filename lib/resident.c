@@ -492,6 +492,9 @@ static int ready_swap(size_t bytes)
 		lm_error_report(LAZYMAP_ERROR_START, ENOENT, 0,
 				"swap cannot be encrypted: lazymap-swap-sodium"
 				".so is not installed");
+	if (ret == -ENOTDIR)
+		lm_error_report(LAZYMAP_ERROR_START, ENOTDIR, 0,
+				"LAZYMAP_SWAPDIR takes no swap file");
 	if (!ret && !swap_ready)
 		swap_bytes = limits.pool + limits.file;
 	if (!ret)

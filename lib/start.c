@@ -188,11 +188,10 @@ static int start_place(void)
 
 static int start_with(const struct lazymap_options *given)
 {
-	int ret = 0;
+	int ret = read_options(given);
 
-	if (sysconf(_SC_PAGESIZE) != (long)LM_PAGE)
-		return -ENOSYS;
-	ret = ret ? ret : read_options(given);
+	if (!ret && sysconf(_SC_PAGESIZE) != (long)LM_PAGE)
+		ret = -ENOSYS;
 	ret = ret ? ret : lm_os_start();
 	ret = ret ? ret : lm_area_start();
 	ret = ret ? ret : start_place();
@@ -205,6 +204,13 @@ static int start_with(const struct lazymap_options *given)
 	if (!ret && lm_options.syscall_trap > 0)
 		lm_hook_start();
 	return ret;
+}
+
+bool lm_start_refused(void)
+{
+	/* Without a size they were not accepted. */
+	return !lm_options.size || lm_options.resident || lm_options.trap ||
+	       lm_options.place;
 }
 
 int lm_start(void)

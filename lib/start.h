@@ -16,6 +16,10 @@ extern struct lazymap_options lm_options;
 /* Start with the environment's options unless started: 0 or -errno. */
 int lm_start(void);
 
+/* When that has failed: is something asked for that cannot be had, above all a
+ * limit? Else it is only that lazymap is not possible here. */
+bool lm_start_refused(void);
+
 /* Bytes, as text: digits and at most one of K, M, G, T (times 1024, ...). 0 if
  * it is not that, is zero, or does not fit. */
 size_t lm_start_bytes(const char *text);

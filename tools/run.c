@@ -248,6 +248,8 @@ static const struct row rows[] = {
 	  "with swap full, fail instead of exceeding the limit" },
 	{ "no-guard", NULL, "LAZYMAP_GUARD", "0", NULL,
 	  "hide pages by their protection only, not by guard regions" },
+	{ "io-uring", NULL, "LAZYMAP_IO_URING", "1", NULL,
+	  "let the program use io_uring: it pins its buffers" },
 	{ "no-syscall-trap", NULL, "LAZYMAP_SYSCALL_TRAP", "0", NULL,
 	  "leave system calls made without libc's functions alone" },
 	{ "no-follow", NULL, "LAZYMAP_FOLLOW", "0", NULL,
@@ -360,6 +362,20 @@ static int trap_present(void)
 	return LM_TOOL_FAILED;
 }
 
+/* And the cipher's. */
+static int cipher_present(void)
+{
+	const char *encrypt = getenv("LAZYMAP_SWAP_ENCRYPT");
+	char path[PATH_MAX];
+
+	if (!encrypt || !*encrypt || !strcmp(encrypt, "0") ||
+	    lm_tool_find(LM_TOOL_SODIUM, path) == 0)
+		return 0;
+	lm_tool_say("swap cannot be encrypted: no %s in %s", LM_TOOL_SODIUM,
+		    lm_tool_where());
+	return LM_TOOL_FAILED;
+}
+
 /* The library goes before what is preloaded already. 0 or exit's status. */
 static int preload(const char *name)
 {
@@ -402,6 +418,8 @@ int lm_run_main(int argc, char **argv)
 	if (getenv("LAZYMAP_STATS"))
 		setenv("LAZYMAP_TIME", "1", 0);
 	err = trap_present();
+	if (!err)
+		err = cipher_present();
 	if (err)
 		return err;
 

@@ -22,6 +22,7 @@ enum {
 #define LM_TOOL_SHIM "liblazymap-preload.so"
 #define LM_TOOL_HEAP "liblazymap-heap.so"
 #define LM_TOOL_SIGSEGV "lazymap-trap-libsigsegv.so"
+#define LM_TOOL_SODIUM "lazymap-swap-sodium.so"
 
 /* One line on standard error: "lazymap: ...". */
 void lm_tool_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

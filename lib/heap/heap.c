@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -366,17 +367,38 @@ EXPORT size_t malloc_usable_size(void *p)
 
 /* -- Start --------------------------------------------------------------------------------- */
 
-/* `lazymap run` has checked it: bytes. */
+/* Digits, and at most one of K, M, G, T; 0: it is not that. */
+static size_t parse(const char *text)
+{
+	static const char units[] = "kmgt";
+	size_t bytes;
+	const char *unit;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return 0;
+	bytes = strtoul(text, &end, 10);
+	if (!*end)
+		return bytes;
+	unit = strchr(units, *end | 0x20);
+	return unit && !end[1] ? bytes << 10 * (unit - units + 1) : 0;
+}
+
+/* `lazymap run` has checked it; set by hand it may be anything. */
 __attribute__((constructor)) static void start(void)
 {
+	static const char wrong[] =
+		"lazymap: LAZYMAP_HEAP_MIN is not a number of bytes from 64K "
+		"on\nlazymap: the program is not run\n";
 	const char *text = getenv("LAZYMAP_HEAP_MIN");
-	size_t bytes = text ? strtoul(text, NULL, 10) : 0;
+	size_t bytes = text && *text ? parse(text) : (size_t)1 << 20;
 
-	if (!bytes)
-		bytes = (size_t)1 << 20;
+	if (bytes < (size_t)1 << STRETCH_SHIFT_MIN) {
+		/* Of a message that fails nobody could be told. */
+		(void)!write(2, wrong, sizeof(wrong) - 1);
+		_exit(125);
+	}
 	stretch_shift = STRETCH_SHIFT_MIN;
-	if (bytes < (size_t)1 << STRETCH_SHIFT_MIN)
-		bytes = (size_t)1 << STRETCH_SHIFT_MIN;
 	while (stretch_shift < 30 && (size_t)2 << stretch_shift <= bytes)
 		stretch_shift++;
 	least = bytes;

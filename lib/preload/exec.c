@@ -13,6 +13,8 @@
 #include "signal.h"
 
 #include "../os.h"
+#include "../trap/action.h"
+#include "../trap/trap.h"
 
 #include <alloca.h>
 #include <dlfcn.h>
@@ -346,6 +348,34 @@ static void pin_spawn(struct lm_call_pins *pins, const char *file,
 			    (size_t)actions->__used * 64, LM_IN);
 }
 
+/* The C library's child, which has actions of its own and this thread's memory,
+ * sets the default for all signals that have a handler, also where the handler
+ * is lazymap's and the program ignores the signal: what exec hands down is to be
+ * put right in between, by the hook of the C library's own execve. */
+static __thread bool spawns_ignored __attribute__((tls_model("initial-exec")));
+
+void lm_exec_spawned(void)
+{
+	uint64_t before[4];
+
+	if (spawns_ignored && lm_shim_vforked())
+		lm_action_ignore(SIGSEGV, before);
+}
+
+/* attr, or NULL: does the child ignore SIGSEGV? */
+static bool hands_down(const posix_spawnattr_t *attr)
+{
+	sigset_t set;
+	short flags;
+
+	if (lm_trap_program(false).sa_handler != SIG_IGN)
+		return false;
+	return !attr || posix_spawnattr_getflags(attr, &flags) ||
+	       !(flags & POSIX_SPAWN_SETSIGDEF) ||
+	       posix_spawnattr_getsigdefault(attr, &set) ||
+	       !sigismember(&set, SIGSEGV);
+}
+
 /* glibc blocks all signals for the time, and gives the child this thread's
  * mask, unless an attribute has one. */
 #define SPAWN(file, env, call)                                                 \
@@ -365,7 +395,9 @@ static void pin_spawn(struct lm_call_pins *pins, const char *file,
 			present(argv, tries_);                                 \
 			present(next, tries_);                                 \
 			mask_ = lm_mask_exec();                                \
+			spawns_ignored = hands_down(attr);                     \
 			ret_ = call;                                           \
+			spawns_ignored = false;                                \
 			lm_mask_exec_failed(mask_);                            \
 			if (ret_ != EFAULT)                                    \
 				break;                                         \
@@ -402,7 +434,9 @@ LM_EXPORT int posix_spawnp(pid_t *child, const char *file,
 		if (lm_shim_off())                                             \
 			return call;                                           \
 		environ = ENVIRONMENT(environ);                                \
+		spawns_ignored = hands_down(NULL);                             \
 		ret_ = call;                                                   \
+		spawns_ignored = false;                                        \
 		environ = own_;                                                \
 		return ret_;                                                   \
 	} while (0)

@@ -19,6 +19,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 #define MIN_SIZE_DEFAULT ((size_t)64 * 1024)
 
 static _Atomic size_t min_size;
+static bool io_uring; /* immutable after the start */
 /* Everything goes on as it is while lazymap is being started (by this thread,
  * or so early that no other one calls), and when it could not start. */
 enum { NOT_YET, STARTING, ON, OFF };
@@ -51,6 +53,17 @@ void *lm_real(const char *name, void *_Atomic *kept)
 	return real;
 }
 
+/* What was asked for cannot be had: a program that runs without its limit may
+ * take the whole machine. */
+static void refuse(const char *why)
+{
+	if (why)
+		lm_os_say(why);
+	lm_os_say("the program is not run");
+	for (;;)
+		lm_sys(SYS_exit_group, 125);
+}
+
 static size_t parse_min_size(void)
 {
 	const char *text = getenv("LAZYMAP_MIN_SIZE");
@@ -59,10 +72,19 @@ static size_t parse_min_size(void)
 	if (!text || !*text)
 		return MIN_SIZE_DEFAULT;
 	size = lm_start_bytes(text);
-	if (size)
-		return size;
-	lm_os_say("LAZYMAP_MIN_SIZE is not a size; 64K is used");
-	return MIN_SIZE_DEFAULT;
+	if (!size)
+		refuse("LAZYMAP_MIN_SIZE is not a number of bytes, such as 64K");
+	return size;
+}
+
+/* It is for a library of its own, which is to be preloaded, too. */
+static void check_heap(void)
+{
+	const char *heap = getenv("LAZYMAP_HEAP");
+	const char *list = getenv("LD_PRELOAD");
+
+	if (heap && *heap && (!list || !strstr(list, "liblazymap-heap.so")))
+		refuse("LAZYMAP_HEAP: liblazymap-heap.so is not preloaded");
 }
 
 size_t lm_shim_min_size(void)
@@ -76,6 +98,19 @@ size_t lm_shim_min_size(void)
 	return size;
 }
 
+/* Before the program can change its environment. */
+static void read_io_uring(void)
+{
+	const char *text = getenv("LAZYMAP_IO_URING");
+
+	io_uring = text && *text && strcmp(text, "0") != 0;
+}
+
+bool lm_shim_io_uring(void)
+{
+	return io_uring;
+}
+
 static void start(void)
 {
 	int before = NOT_YET, after = ON;
@@ -83,7 +118,12 @@ static void start(void)
 	if (!atomic_compare_exchange_strong(&state, &before, STARTING))
 		return;
 	lm_process_start();
+	read_io_uring();
+	check_heap();
+	lm_shim_min_size();
 	if (lm_start() < 0) {
+		if (lm_start_refused())
+			refuse(NULL);
 		lm_os_say("cannot start here; the program runs without it");
 		after = OFF;
 	} else {
@@ -168,6 +208,7 @@ __attribute__((constructor)) static void begin(void)
 	start();
 	if (!lm_shim_off() && lm_options.syscall_trap >= 0) {
 		lm_hook_shim(lm_raw_call);
+		lm_hook_exec(lm_exec_spawned);
 		lm_hook_start(); /* where it cannot be, the wrappers are */
 	}
 	open_stats();

@@ -15,6 +15,7 @@
 #include "../syscall/raw.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define LM_EXPORT __attribute__((visibility("default")))
@@ -40,11 +41,17 @@ void lm_process_start(void);
 /* This thread ends: its robust mutexes are there when the kernel looks. */
 void lm_robust_pin(void);
 
+/* In the child of a posix_spawn of this thread's, before it becomes a program. */
+void lm_exec_spawned(void);
+
 /* Keep what the next program is to be given. */
 void lm_exec_start(void);
 
 /* The process ends normally: write back, print the statistics. */
 void lm_shim_end(void);
+
+/* LAZYMAP_IO_URING: the program pins what it gives to a ring. */
+bool lm_shim_io_uring(void);
 
 /* Mappings shorter than this stay the kernel's. */
 size_t lm_shim_min_size(void);

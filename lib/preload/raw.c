@@ -5,6 +5,11 @@
  * of what is refused. Where there is nothing to do for it, or it is to be
  * refused, the kernel is given the call as it is.
  *
+ * And io_uring's, which no function of the C library makes: the kernel would use
+ * lazy memory when nobody looks. There is none, as in an older kernel or many a
+ * container, and programs do without; always, for who has no lazy memory yet may
+ * map some while the ring is there.
+ *
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
@@ -198,6 +203,11 @@ static bool make(long nr, const long args[6], long *result)
 	case SYS_exit_group:
 		lm_shim_end();
 		return false;
+	case SYS_io_uring_setup:
+	case SYS_io_uring_enter:
+	case SYS_io_uring_register:
+		*result = -ENOSYS;
+		return !lm_shim_io_uring();
 	}
 	return false;
 }

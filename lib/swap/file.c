@@ -24,7 +24,7 @@
 #define FILES 64
 #define INDEX(slot) ((slot) & (((uint64_t)1 << INDEX_BITS) - 1))
 
-#define DIRS 3
+#define DIRS 2
 #define DIR_MAX 512
 
 /* Children that may still read our slots, before we stop counting. */
@@ -72,24 +72,6 @@ static int load_cipher(void)
 	return cipher->start();
 }
 
-int lm_swap_file_start(uint64_t bytes, bool encrypt)
-{
-	remember_dir(0, getenv("LAZYMAP_SWAPDIR"));
-	remember_dir(1, getenv("TMPDIR"));
-	remember_dir(2, "/var/tmp");
-	slots_max = bytes >> LM_PAGE_SHIFT;
-	if (slots_max > (uint64_t)1 << INDEX_BITS)
-		slots_max = (uint64_t)1 << INDEX_BITS;
-	for (int i = 0; i < FILES; i++)
-		files[i].fd = -1;
-	return encrypt && slots_max ? load_cipher() : 0;
-}
-
-bool lm_swap_file_wanted(void)
-{
-	return slots_max;
-}
-
 static int open_somewhere(void)
 {
 	int fd = -ENOENT;
@@ -101,6 +83,47 @@ static int open_somewhere(void)
 				 O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	}
 	return fd;
+}
+
+/* Who names the place means that one, perhaps a disk that is encrypted. */
+static int choose_dirs(void)
+{
+	const char *named = getenv("LAZYMAP_SWAPDIR");
+	int fd;
+
+	memset(dirs, 0, sizeof(dirs));
+	if (!named || !*named) {
+		remember_dir(0, getenv("TMPDIR"));
+		remember_dir(1, "/var/tmp");
+		return 0;
+	}
+	remember_dir(0, named);
+	fd = open_somewhere();
+	if (fd < 0)
+		return -ENOTDIR;
+	lm_sys(SYS_close, fd);
+	return 0;
+}
+
+int lm_swap_file_start(uint64_t bytes, bool encrypt)
+{
+	int ret = 0;
+
+	slots_max = bytes >> LM_PAGE_SHIFT;
+	if (slots_max > (uint64_t)1 << INDEX_BITS)
+		slots_max = (uint64_t)1 << INDEX_BITS;
+	for (int i = 0; i < FILES; i++)
+		files[i].fd = -1;
+	if (slots_max)
+		ret = choose_dirs();
+	if (!ret && encrypt && slots_max)
+		ret = load_cipher();
+	return ret;
+}
+
+bool lm_swap_file_wanted(void)
+{
+	return slots_max;
 }
 
 /* With the lock. Our file, made if there is none: 0 or -errno. */

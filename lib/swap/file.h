@@ -2,9 +2,9 @@
  * file.h -- evicted pages in an unlinked file.
  *
  * One file a process, made when the first page goes there: mode 0600 and
- * without a name (O_TMPFILE), in the first of $LAZYMAP_SWAPDIR, $TMPDIR,
- * /var/tmp that takes one. Slots are given out upwards, a run for the pages of
- * one call.
+ * without a name (O_TMPFILE), in $LAZYMAP_SWAPDIR, or if that is not set in the
+ * first of $TMPDIR and /var/tmp that takes one. Slots are given out upwards, a
+ * run for the pages of one call.
  *
  * A forked child reads what it inherited from its parent's file and writes to
  * a file of its own. The parent must not use a slot again that a child may
@@ -26,7 +26,8 @@
 
 /* At most `bytes` in the file; 0: no file. Reads the environment. `encrypt`:
  * with a key that nobody but this process ever knows. Once, in ordinary
- * context. 0; -ENOENT: the cipher's module is not installed; or -errno. */
+ * context. 0; -ENOENT: the cipher's module is not installed; -ENOTDIR: the
+ * directory that is named takes no file; or -errno. */
 int lm_swap_file_start(uint64_t bytes, bool encrypt);
 
 /* In tests: called before each read and write of the file; below 0, it is what

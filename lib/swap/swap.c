@@ -257,9 +257,9 @@ void lm_swap_free(uint64_t handle)
 
 int lm_swap_start(const struct lm_swap_limits *limits)
 {
-	int ret = lm_pool_start(limits->pool);
+	int ret = lm_swap_file_start(limits->file, limits->encrypt);
 
-	return ret ? ret : lm_swap_file_start(limits->file, limits->encrypt);
+	return ret ? ret : lm_pool_start(limits->pool);
 }
 
 void lm_swap_used(uint64_t *pool, uint64_t *file)

@@ -35,8 +35,8 @@ struct lm_swap_limits {
 	bool encrypt;  /* what is in the file */
 };
 
-/* Before the first page goes out; once. 0; -ENOENT: no cipher is installed; or
- * -ENOMEM. */
+/* Before the first page goes out; once. 0; -ENOENT: no cipher is installed;
+ * -ENOTDIR: no file where it is to be; or -ENOMEM. */
 int lm_swap_start(const struct lm_swap_limits *limits);
 
 /*

@@ -67,6 +67,7 @@ uint8_t lm_hook_kinds[512] __attribute__((visibility("hidden")));
 
 /* Immutable after the start. */
 static bool (*shim)(long nr, const long args[6], long *result);
+static void (*before_exec)(void);
 
 struct shim_call {
 	long nr;
@@ -80,6 +81,13 @@ static long slow_shim(long call, long b, long c)
 
 	(void)b, (void)c;
 	return shim(made->nr, made->args, &made->result);
+}
+
+static long slow_exec(long a, long b, long c)
+{
+	(void)a, (void)b, (void)c;
+	before_exec();
+	return 0;
 }
 
 _Static_assert(LM_STUB_NESTED == 1 && LM_STUB_SHIMS == 2 &&
@@ -97,6 +105,8 @@ long lm_hook_call(long nr, const long args[6], int flags)
 	if (flags & LM_STUB_SHIMS && shim && lm_table_shims(nr) &&
 	    lm_hook_keeping_vectors(slow_shim, (long)&call, 0, 0))
 		return call.result;
+	if (before_exec && (nr == SYS_execve || nr == SYS_execveat))
+		lm_hook_keeping_vectors(slow_exec, 0, 0, 0);
 	return lm_call(nr, args);
 }
 
@@ -497,6 +507,11 @@ void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result))
 	shim = by;
 }
 
+void lm_hook_exec(void (*before)(void))
+{
+	before_exec = before;
+}
+
 unsigned lm_hook_count(void)
 {
 	return lm_object_hooked();
@@ -507,6 +522,11 @@ unsigned lm_hook_count(void)
 void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result))
 {
 	(void)by;
+}
+
+void lm_hook_exec(void (*before)(void))
+{
+	(void)before;
 }
 
 int lm_hook_start(void)

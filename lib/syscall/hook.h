@@ -65,6 +65,10 @@ int lm_hook_start(void);
  */
 void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result));
 
+/* What is called before each execve and execveat that is hooked, in whatever
+ * object. The same. */
+void lm_hook_exec(void (*before)(void));
+
 /* How many are hooked; 0: not started. */
 unsigned lm_hook_count(void);
 

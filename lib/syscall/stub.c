@@ -89,7 +89,7 @@ static int32_t flags_of(const struct lm_site *site)
 		flags |= LM_STUB_SMALL;
 	if (site->kind != LM_SITE_NUMBER)
 		return flags;
-	if (site->shims)
+	if (site->shims || site->nr == SYS_execve || site->nr == SYS_execveat)
 		flags |= LM_STUB_ALWAYS;
 	if (lm_table_nested(site->nr))
 		flags |= LM_STUB_NESTED;

@@ -11,7 +11,7 @@
 /* What the way from a stub has to know; hook.c's assembly does. */
 #define LM_STUB_NESTED 1 /* look whatever the arguments are */
 #define LM_STUB_SHIMS 2  /* a call of lm_table_shims() is the program's */
-#define LM_STUB_ALWAYS 4 /* it is one: look even where nothing is lazy */
+#define LM_STUB_ALWAYS 4 /* it is one, or exec's: even where nothing is lazy */
 #define LM_STUB_SMALL 8  /* of the stack only what the call needs is there */
 
 /* The stubs of one object. */

@@ -418,6 +418,9 @@ bool lm_table_shims(long nr)
 	case SYS_execve:
 	case SYS_execveat:
 	case SYS_exit_group:
+	case SYS_io_uring_setup:
+	case SYS_io_uring_enter:
+	case SYS_io_uring_register:
 #ifdef SYS_signalfd
 	case SYS_signalfd:
 #endif

@@ -1,16 +1,19 @@
 /*
  * deny.c -- run a program as a container may: without userfaultfd, by either
- * way to it.
+ * way to it; or, with -w, without MADV_WIPEONFORK, where lazymap cannot start.
  *
- *	deny CMD...
+ *	deny [-w] CMD...
  *
  * SPDX-License-Identifier: MIT
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,14 +27,26 @@
 
 int main(int argc, char **argv)
 {
-	struct sock_filter code[] = {
+	struct sock_filter faults[] = {
 		LOAD(nr),      SKIP_UNLESS(SYS_userfaultfd, 1),
 		REFUSE,        SKIP_UNLESS(SYS_ioctl, 3),
 		LOAD(args[1]), SKIP_UNLESS(NEW, 1),
 		REFUSE,        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog filter = { sizeof(code) / sizeof(*code), code };
+	struct sock_filter wipes[] = {
+		LOAD(nr),      SKIP_UNLESS(SYS_madvise, 3),
+		LOAD(args[2]), SKIP_UNLESS(MADV_WIPEONFORK, 1),
+		REFUSE,        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(faults) / sizeof(*faults), faults };
+	int wipe = argc > 1 && !strcmp(argv[1], "-w");
 
+	if (wipe) {
+		filter = (struct sock_fprog){ sizeof(wipes) / sizeof(*wipes),
+					      wipes };
+		argc--;
+		argv++;
+	}
 	if (argc < 2)
 		return 2;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
@@ -39,7 +54,7 @@ int main(int argc, char **argv)
 		perror("seccomp");
 		return 77;
 	}
-	if (syscall(SYS_userfaultfd, 0) >= 0 || errno != EPERM)
+	if (!wipe && (syscall(SYS_userfaultfd, 0) >= 0 || errno != EPERM))
 		return 3;
 	execvp(argv[1], argv + 1);
 	perror(argv[1]);

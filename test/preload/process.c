@@ -360,6 +360,67 @@ static void daemons_live_on(void)
 	printf("%.*s", (int)(n > 0 ? n : 0), text);
 }
 
+static void show_ignored(void)
+{
+	struct sigaction now;
+
+	sigaction(SIGSEGV, NULL, &now);
+	printf("ignored: %d\n", now.sa_handler == SIG_IGN);
+}
+
+static void spawn(const posix_spawnattr_t *attr)
+{
+	char *argv[] = { self, "ignored", NULL };
+	pid_t child;
+
+	fflush(stdout);
+	if (posix_spawn(&child, self, NULL, attr, argv, environ) ||
+	    posix_spawnp(&child, self, NULL, attr, argv, environ))
+		perror("posix_spawn");
+	while (wait(NULL) > 0)
+		;
+}
+
+static void on_nothing(int sig)
+{
+	(void)sig;
+}
+
+static void ignored_fault_is_handed_down(void)
+{
+	static void (*const handlers[])(int) = { SIG_IGN, SIG_DFL, on_nothing };
+	posix_spawnattr_t attr;
+	char line[200];
+	sigset_t set;
+
+	snprintf(line, sizeof(line), "'%s' ignored", self);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	for (unsigned i = 0; i < 3; i++) {
+		char text[80] = "";
+		FILE *from;
+
+		signal(SIGSEGV, handlers[i]);
+		spawn(NULL);
+		sigemptyset(&set);
+		posix_spawnattr_setsigdefault(&attr, &set);
+		spawn(&attr);
+		sigaddset(&set, SIGSEGV);
+		posix_spawnattr_setsigdefault(&attr, &set);
+		spawn(&attr);
+		fflush(stdout);
+		if (system(line))
+			perror("system");
+		from = popen(line, "r");
+		if (from && fgets(text, sizeof(text), from))
+			printf("popen: %s", text);
+		if (from)
+			pclose(from);
+		touch(more + i * PAGE);
+		show_ignored();
+	}
+}
+
 #define CASE(name)                                                             \
 	{                                                                      \
 #name, name                                                    \
@@ -379,6 +440,7 @@ int main(int argc, char **argv)
 		CASE(failed_exec_changes_nothing),
 		CASE(ends_in_every_way),
 		CASE(daemons_live_on),
+		CASE(ignored_fault_is_handed_down),
 		{ NULL, NULL },
 	};
 
@@ -386,6 +448,10 @@ int main(int argc, char **argv)
 	shared = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	self = argv[0];
+	if (argc > 1 && !strcmp(argv[1], "ignored")) {
+		show_ignored();
+		return 0;
+	}
 	if (argc > 1 && !strcmp(argv[1], "arguments")) {
 		touch(more);
 		arguments(argc, argv);

@@ -114,7 +114,9 @@ __asm__(".text\n.globl raw_restorer\n.type raw_restorer,@function\n"
 	x(rt_sigaction) x(rt_sigprocmask) x(sigaltstack) x(rt_sigsuspend)      \
 		x(ppoll) x(pselect6) x(epoll_pwait) x(epoll_pwait2)            \
 			x(rt_sigtimedwait) x(rt_sigpending) x(signalfd)        \
-				x(signalfd4) x(execve) x(read)
+				x(signalfd4) x(execve) x(read)                 \
+					x(io_uring_setup) x(io_uring_enter)    \
+						x(io_uring_register)
 
 #define RAW_FUNCTIONS(name)                                                    \
 	static __attribute__((noinline)) long raw_mov_##name(                  \

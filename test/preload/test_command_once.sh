@@ -105,12 +105,13 @@ good_values_reach_the_library_in_bytes() {
 	done
 	run "$lazymap" run --resident 8M --heap --heap-min 128K --policy clock \
 		--swap-pool 1M --swap-max 2G --strict --no-syscall-trap \
-		--no-follow --no-guard -- /usr/bin/env
+		--no-follow --no-guard --io-uring -- /usr/bin/env
 	[ $status = 0 ] || fail "env: $status: $(cat err)"
 	for line in LAZYMAP_RESIDENT=8388608 LAZYMAP_HEAP_MIN=131072 \
 		LAZYMAP_POLICY=clock LAZYMAP_SWAP_POOL=1048576 \
 		LAZYMAP_SWAP_MAX=2147483648 LAZYMAP_STRICT=1 \
-		LAZYMAP_SYSCALL_TRAP=0 LAZYMAP_FOLLOW=0 LAZYMAP_GUARD=0; do
+		LAZYMAP_SYSCALL_TRAP=0 LAZYMAP_FOLLOW=0 LAZYMAP_GUARD=0 \
+		LAZYMAP_IO_URING=1; do
 		grep -qxF "$line" out || fail "no $line in the environment"
 	done
 	run "$lazymap" run --swap-pool none --swap-max none /usr/bin/env
@@ -216,6 +217,87 @@ a_missing_shim_is_a_clear_error() {
 	ends 125 "has a space or a colon" "a b/lazymap" run true
 }
 
+# refused TEXT CMD...: it ends with 125, saying TEXT, and CMD's `touch ran` was
+# not run.
+refused() {
+	local text=$1
+	shift
+	rm -f ran
+	ends 125 "$text" "$@" touch ran
+	[ ! -e ran ] || fail "${*//$lazymap/lazymap}: it ran"
+}
+
+what_is_asked_for_and_cannot_be_had_runs_nothing() {
+	local limit="--resident 1M" shim=$BUILDDIR/liblazymap-preload.so
+
+	mkdir bare
+	cp "$lazymap" "$shim" bare
+	if bare/lazymap run --swap-encrypt true 2>err; then
+		echo "lazymap is installed: missing modules cannot be tried"
+	else
+		# shellcheck disable=SC2086
+		refused "swap cannot be encrypted: no lazymap-swap-sodium.so" \
+			bare/lazymap run $limit --swap-encrypt
+		refused "swap cannot be encrypted" \
+			bare/lazymap run --swap-encrypt
+		refused "lazymap-swap-sodium.so is not installed" \
+			env LAZYMAP_SWAP_ENCRYPT=1 LAZYMAP_RESIDENT=1M \
+			LD_PRELOAD="$PWD/bare/liblazymap-preload.so"
+		refused "the trap libsigsegv is not installed" \
+			bare/lazymap run --trap libsigsegv
+		refused "'libsigsegv' is not installed" \
+			env LAZYMAP_TRAP=libsigsegv \
+			LD_PRELOAD="$PWD/bare/liblazymap-preload.so"
+		refused "cannot find liblazymap-heap.so" \
+			bare/lazymap run --heap
+	fi
+	for dir in /nowhere . /proc; do
+		# shellcheck disable=SC2086
+		refused "LAZYMAP_SWAPDIR takes no swap file" \
+			env LAZYMAP_SWAPDIR=$dir "$lazymap" run $limit
+		LAZYMAP_SWAPDIR=$dir ends 0 "" "$lazymap" run true
+		# shellcheck disable=SC2086
+		LAZYMAP_SWAPDIR=$dir ends 0 "" \
+			"$lazymap" run $limit --swap-max none true
+	done
+}
+
+variables_that_are_wrong_run_nothing() {
+	local shim=$BUILDDIR/liblazymap-preload.so pair
+
+	for pair in RESIDENT=x RESIDENT=0 RESIDENT=12Q \
+		RESIDENT=-1 MIN_SIZE=x MIN_SIZE=0 CLUSTER=x CLUSTER=12K \
+		POLICY=lru SWAP_POOL=x SWAP_MAX=1MB TRAP=x PLACE=x HEAP=1; do
+		refused "LAZYMAP_${pair%%=*}" \
+			env "LAZYMAP_$pair" LD_PRELOAD="$shim"
+		grep -qxF "lazymap: the program is not run" err ||
+			fail "$pair: $(cat err)"
+	done
+	refused "resident limit: 100 KiB is less than 256 KiB" \
+		env LAZYMAP_RESIDENT=100K LD_PRELOAD="$shim"
+	for pair in x 0 63K 4096 1MB; do
+		refused "LAZYMAP_HEAP_MIN" env LAZYMAP_HEAP_MIN=$pair \
+			LAZYMAP_HEAP=1 \
+			LD_PRELOAD="$BUILDDIR/liblazymap-heap.so:$shim"
+	done
+	LAZYMAP_HEAP_MIN=128k LAZYMAP_HEAP=1 ends 0 "" env \
+		LD_PRELOAD="$BUILDDIR/liblazymap-heap.so:$shim" true
+	# What a child is given, too; and the parent goes on.
+	ends 0 "LAZYMAP_RESIDENT: 'x'" "$lazymap" run --resident 1M sh -c \
+		'LAZYMAP_RESIDENT=x touch ran; [ $? = 125 ] && [ ! -e ran ]'
+	# Nothing is asked for where lazymap cannot be: it is said, no more.
+	if "$BUILDDIR/test/preload/deny" -w true >/dev/null; then
+		ends 0 "the program runs without it" \
+			"$BUILDDIR/test/preload/deny" -w env LD_PRELOAD="$shim" \
+			true
+		refused "the program is not run" \
+			"$BUILDDIR/test/preload/deny" -w env \
+			LAZYMAP_RESIDENT=1M LD_PRELOAD="$shim"
+	else
+		echo "no seccomp: a system without MADV_WIPEONFORK is not tried"
+	fi
+}
+
 help_and_version_are_on_standard_output() {
 	local option
 
@@ -281,7 +363,7 @@ assert "ok" not in d["limits"]["RLIMIT_AS"]' || fail "its JSON is wrong"
 
 for t in $(declare -F | awk '{ print $3 }'); do
 	case $t in
-	fail | run | ends | in_use) ;;
+	fail | run | ends | refused | in_use) ;;
 	*)
 		before=$failures
 		$t

@@ -23,8 +23,9 @@ for trap_name in native libsigsegv; do
 done
 compare "process in 1M" --resident 1M --heap --heap-min 64K -- \
 	"$programs/process"
+# There the children of posix_spawn have the default action.
 compare "process, without the syscall trap" --no-syscall-trap -- \
-	"$programs/process"
+	"$programs/process" -ignored_fault_is_handed_down
 
 # The shim follows into every program that is started, whatever environment it
 # is given: the two that run the cases, ten ways twice; two shells, twice.

@@ -38,6 +38,8 @@ cd "${TESTDIR:-$(mktemp -d)}" || exit 1
 	exit 77
 }
 
+# Rings have rows, too.
+export LAZYMAP_IO_URING=1
 "$lazymap" run -- "$matrix" || fail "on lazymap"
 "$lazymap" run --resident 8M --cluster 4K --min-size 1 -- "$matrix" >said ||
 	fail "on lazymap, a page a fault, every mapping, with a resident limit"

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <lazymap.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,8 +26,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -419,13 +422,14 @@ START_TEST(limit_can_be_lowered_and_raised_and_lifted)
 }
 END_TEST
 
-static int told;
+static int told, told_error;
 static char told_what[256];
 
 static int note_error(const struct lazymap_error *error, void *data)
 {
 	(void)data;
 	told++;
+	told_error = error->error;
 	snprintf(told_what, sizeof(told_what), "%s", error->what);
 	return 1;
 }
@@ -900,6 +904,93 @@ START_TEST(full_swap_fails_the_touch_when_strict)
 }
 END_TEST
 
+/* The swap file is to lie on a disk of 1 MiB, in a mount namespace of this
+ * process. Says so if that cannot be. */
+static bool have_small_disk(const char *test)
+{
+	const char *dir = getenv("TESTDIR");
+
+	if (unshare(CLONE_NEWNS) == 0 &&
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    mount("small", dir, "tmpfs", 0, "size=1m") == 0) {
+		setenv("LAZYMAP_SWAPDIR", dir, 1);
+		return true;
+	}
+	printf("skipped: %s: no disk can be mounted: %s\n", test,
+	       strerror(errno));
+	return false;
+}
+
+/* Bytes that are free there. */
+static uint64_t disk_free(void)
+{
+	struct statvfs disk;
+
+	ck_assert_int_eq(statvfs(getenv("TESTDIR"), &disk), 0);
+	return disk.f_bavail * disk.f_frsize;
+}
+
+START_TEST(full_disk_exceeds_the_limit_once_said_and_loses_nothing)
+{
+	if (!have_small_disk("full_disk_exceeds_the_limit"))
+		return;
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	lazymap_on_error(note_error, NULL);
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		content(area[i], i, version[i] = 2);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_uint_eq(disk_free(), 0);
+	ck_assert_int_eq(told, 1);
+	ck_assert_int_eq(told_error, ENOSPC);
+	ck_assert_ptr_nonnull(strstr(told_what, "swap"));
+	ck_assert_uint_gt(stats().pages_over_limit, 0);
+	ck_assert_uint_le(stats().swap_file, 1 << 20);
+	/* Once more, with new bytes, and with room again at last. */
+	for (uint32_t i = 0; i < PAGES; i++)
+		content(area[i], i, version[i] = 6);
+	ck_assert_int_eq(mount("small", getenv("TESTDIR"), "tmpfs", MS_REMOUNT,
+			       "size=64m"),
+			 0);
+	usleep(200000); /* for a while it was not tried */
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_int_eq(told, 1);
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+}
+END_TEST
+
+START_TEST(full_disk_fails_the_touch_when_strict)
+{
+	static volatile uint32_t page;
+
+	if (!have_small_disk("full_disk_fails_the_touch"))
+		return;
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	setenv("LAZYMAP_STRICT", "1", 1);
+	begin(LIMIT);
+	catch_bus();
+	if (!sigsetjmp(jump, 1)) {
+		for (page = 0; page < PAGES; page++)
+			content(area[page], page, version[page] = 2);
+		ck_abort_msg("all of it was let in");
+	}
+	ck_assert_uint_eq(disk_free(), 0);
+	ck_assert_uint_le(present(area, PAGES), LIMIT / PAGE);
+	ck_assert_uint_eq(stats().pages_over_limit, 0);
+	/* And so does a call that touches it for the program. */
+	ck_assert_int_eq(lazymap_pin(area[page], PAGE, LAZYMAP_WRITE), -1);
+	ck_assert_int_eq(lazymap_limit(0), 0);
+	version[page] = 0;
+	for (uint32_t i = 0; i <= page; i++)
+		look(i);
+}
+END_TEST
+
 START_TEST(file_size_limit_is_no_signal_and_loses_nothing)
 {
 	struct rlimit limit = { 1 << 20, 1 << 20 };
@@ -920,17 +1011,37 @@ END_TEST
 START_TEST(no_directory_for_the_file_loses_nothing)
 {
 	setenv("LAZYMAP_SWAP_POOL", "none", 1);
-	setenv("LAZYMAP_SWAPDIR", "/proc", 1);
+	unsetenv("LAZYMAP_SWAPDIR");
 	setenv("TMPDIR", "/does/not/exist", 1);
 	lazymap_on_error(note_error, NULL);
 	begin(LIMIT);
-	/* The third place, /var/tmp, takes one: that is used. */
+	/* The second place, /var/tmp, takes one: that is used. */
 	for (uint32_t i = 0; i < PAGES; i++)
 		content(area[i], i, version[i] = 2);
 	for (uint32_t i = 0; i < PAGES; i++)
 		look(i);
 	ck_assert_int_eq(told, 0);
 	ck_assert_uint_gt(stats().pages_to_file, 0);
+}
+END_TEST
+
+START_TEST(limit_without_the_directory_that_is_named_is_refused)
+{
+	static const char *const wrong[] = { "/proc", "/does/not/exist", "." };
+	int fd = open("/dev/null", O_RDONLY), now;
+
+	setenv("LAZYMAP_SWAPDIR", wrong[_i], 1);
+	lazymap_on_error(note_error, NULL);
+	ck_assert_int_eq(lazymap_limit(LIMIT), -1);
+	ck_assert_int_eq(errno, ENOTDIR);
+	ck_assert_int_eq(told, 1);
+	ck_assert_str_eq(told_what, "LAZYMAP_SWAPDIR takes no swap file");
+	/* Without a file, or where there is one, it can be had; that it was
+	 * tried leaves no descriptor. */
+	unsetenv("LAZYMAP_SWAPDIR");
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	now = open("/dev/null", O_RDONLY);
+	ck_assert_int_eq(now, fd + 1);
 }
 END_TEST
 
@@ -1147,8 +1258,13 @@ int main(void)
 	TEST(child_of_a_bare_clone_sees_everything);
 	TEST(full_swap_exceeds_the_limit_once_said_and_loses_nothing);
 	TEST(full_swap_fails_the_touch_when_strict);
+	TEST(full_disk_exceeds_the_limit_once_said_and_loses_nothing);
+	TEST(full_disk_fails_the_touch_when_strict);
 	TEST(file_size_limit_is_no_signal_and_loses_nothing);
 	TEST(no_directory_for_the_file_loses_nothing);
+	tcase_add_loop_test(
+		tcase, limit_without_the_directory_that_is_named_is_refused, 0,
+		3);
 	TEST(swap_file_is_private_and_has_no_name);
 	TEST(more_than_limit_and_swap_cannot_be_mapped_when_strict);
 	tcase_add_loop_test(tcase, encrypted_swap_shows_nothing_and_comes_back,
