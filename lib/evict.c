@@ -252,6 +252,15 @@ static bool to_hide(const struct prey *prey, uintptr_t at)
 	       !frozen(prey, at);
 }
 
+static void say_frozen(struct prey *prey, uintptr_t at, uintptr_t end)
+{
+	for (; at < end; at += LM_PAGE) {
+		size_t i = index_of(prey, at);
+
+		prey->frozen[i / 64] |= (uint64_t)1 << (i % 64);
+	}
+}
+
 /* Nobody writes to many that lie together, whether they were in sight or hidden:
  * where that fails they are dealt with like few. */
 static void freeze(struct prey *prey)
@@ -266,12 +275,14 @@ static void freeze(struct prey *prey)
 			continue;
 		lm_turn_wait();
 		ret = lm_os_mprotect(at, end - at, prey->prot & ~PROT_WRITE);
-		lm_turn_done();
-		for (uintptr_t page = at; !ret && page < end; page += LM_PAGE) {
-			size_t i = index_of(prey, page);
-
-			prey->frozen[i / 64] |= (uint64_t)1 << (i % 64);
+		if (!ret) {
+			say_frozen(prey, at, end);
+		} else if (lm_os_mprotect(at, end - at, PROT_NONE)) {
+			/* Some may be in sight now that were hidden. */
+			say_frozen(prey, at, end);
+			leave_shown(prey, at, end);
 		}
+		lm_turn_done();
 	}
 }
 
@@ -482,21 +493,22 @@ static void drop(struct prey *prey)
 	}
 }
 
-/* In sight still. What is frozen cannot be written: so what was saved before it
- * turned out that it cannot be hidden is clean. */
+/* In sight still, all of them or some. What is frozen cannot be written: so what
+ * was saved before it turned out that it cannot be hidden is clean. */
 static void settle_shown(const struct prey *prey, uintptr_t at)
 {
 	lm_page_word *word = lm_page_word_of(at);
 	enum lm_page_state state = was(at);
+	bool tracked = !(prey->shared && lm_store_direct(prey->store));
 
-	if (frozen(prey, at)) {
-		bool keeps = dirty(state) && !lm_page_swap(word);
-
-		/* If it fails the next touch mends it. */
-		if (keeps)
-			lm_os_mprotect(at, LM_PAGE, prey->prot);
-		state = keeps ? LM_PAGE_DIRTY : LM_PAGE_CLEAN;
-	}
+	if (frozen(prey, at))
+		state = dirty(state) && !lm_page_swap(word) ? LM_PAGE_DIRTY
+							    : LM_PAGE_CLEAN;
+	/* Where this fails, too, the next touch mends it. */
+	lm_os_mprotect(at, LM_PAGE,
+		       tracked && state != LM_PAGE_DIRTY
+			       ? prey->prot & ~PROT_WRITE
+			       : prey->prot);
 	lm_page_settle(word, state);
 }
 
