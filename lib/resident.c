@@ -29,6 +29,9 @@
  * room to spare. */
 #define PAGES_A_THREAD 64
 
+/* Of clusters that go first there is room for so many times more. */
+#define COLD_SHARE 4
+
 /* How long to wait for frames that others are about to give back. */
 #define WAIT_NS 1000000
 #define WAITS 20
@@ -89,10 +92,16 @@ size_t lm_resident_reach(const struct lm_quota *quota)
 void lm_resident_came(struct lm_quota *quota, uintptr_t start, uintptr_t end,
 		      size_t cluster, bool cold)
 {
-	if (lm_resident_bounded(quota))
-		lm_quota_came(quota, start, end,
-			      lm_min(cluster, lm_resident_cluster(quota)),
-			      cold);
+	size_t most;
+
+	if (!lm_resident_bounded(quota))
+		return;
+	most = lm_resident_cluster(quota);
+	/* Some cold frames always stay: they are not to be the whole limit, or
+	 * no more is cold than anything else. */
+	if (cold)
+		most = lm_max(most / COLD_SHARE, LM_PAGE);
+	lm_quota_came(quota, start, end, lm_min(cluster, most), cold);
 }
 
 void lm_resident_forget(struct lm_quota *quota, uintptr_t start, uintptr_t end)

@@ -83,8 +83,15 @@ static void alignment(void)
 	}
 	must(posix_memalign(&(void *){ NULL }, 3, 2 * MIB) == EINVAL,
 	     "posix_memalign of 3");
-	free(valloc(2 * MIB));
-	free(pvalloc(2 * MIB));
+	for (int i = 0; i < 2; i++) {
+		char *p = i ? pvalloc(2 * MIB + 1) : valloc(2 * MIB + 1);
+
+		must(p && !((uintptr_t)p & 4095), "valloc");
+		must(malloc_usable_size(p) >= 2 * MIB + (i ? 4096 : 1),
+		     "usable size of valloc");
+		memset(p, 4, malloc_usable_size(p));
+		free(p);
+	}
 }
 
 static void errors(void)
@@ -170,8 +177,61 @@ static void forks(void)
 	free(p);
 }
 
-int main(void)
+static void *get(const char *function, size_t size)
 {
+	void *p = NULL;
+
+	if (!strcmp(function, "malloc"))
+		return malloc(size);
+	if (!strcmp(function, "calloc"))
+		return calloc(size / 16, 16);
+	if (!strcmp(function, "realloc"))
+		return realloc(malloc(100), size);
+	if (!strcmp(function, "reallocarray"))
+		return reallocarray(NULL, size / 16, 16);
+	if (!strcmp(function, "aligned_alloc"))
+		return aligned_alloc(64, size);
+	if (!strcmp(function, "memalign"))
+		return memalign(64, size);
+	if (!strcmp(function, "valloc"))
+		return valloc(size);
+	if (!strcmp(function, "pvalloc"))
+		return pvalloc(size);
+	must(!posix_memalign(&p, 64, size), function);
+	return p;
+}
+
+static unsigned word(size_t k, int i)
+{
+	return (unsigned)k * 2654435761u + (unsigned)i;
+}
+
+/* heap FUNCTION SIZE: 64 of them, written and read. Or none can be had. */
+static int use(const char *function, size_t size)
+{
+	static unsigned *kept[64];
+
+	for (int i = 0; i < 64; i++) {
+		kept[i] = get(function, size);
+		if (!kept[i]) {
+			printf("%d allocations, %s\n", i, strerror(errno));
+			return 3;
+		}
+		for (size_t k = 0; k < size / sizeof(unsigned); k++)
+			kept[i][k] = word(k, i);
+	}
+	for (int i = 0; i < 64; i++) {
+		for (size_t k = 0; k < size / sizeof(unsigned); k++)
+			must(kept[i][k] == word(k, i), function);
+		free(kept[i]);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3)
+		return use(argv[1], strtoul(argv[2], NULL, 10));
 	resizing();
 	zeros();
 	alignment();

@@ -31,6 +31,37 @@ for options in "" "--resident 4M" "--heap-min 64K --resident 4M" \
 	[ "$got" = "$plain" ] || fail "with $options: $got"
 done
 
+# lazy N FUNCTION SIZE [OPTION...]: of 64 allocations some N pages were lazy.
+lazy() {
+	local pages
+	"$BUILDDIR/lazymap" run --heap --stats=stats "${@:4}" -- \
+		"$heap" "$2" "$3" || fail "$2 of $3: $?"
+	pages=$(value stats 'pages filled')
+	[ "$pages" -ge "$1" ] && [ "$pages" -lt $(($1 + 600)) ] ||
+		fail "$2 of $3 ${*:4}: $pages pages were lazy, not $1"
+}
+for function in malloc calloc realloc reallocarray aligned_alloc memalign \
+	valloc pvalloc posix_memalign; do
+	lazy 16384 $function 1048576
+	lazy 0 $function 65536
+	lazy 1024 $function 65536 --heap-min 64K
+	lazy 0 $function 1048576 --heap-min 2M
+done
+
+# More than limit and swap hold is let in, with a word, or is not to be had.
+over="--heap --resident 1M --swap-pool none --swap-max 1M --stats=stats"
+# shellcheck disable=SC2086
+"$BUILDDIR/lazymap" run $over -- "$heap" malloc 1048576 2>err ||
+	fail "beyond limit and swap: $?"
+[ "$(grep -c 'the resident limit is exceeded' err)" = 1 ] || fail "$(cat err)"
+[ "$(value stats 'pages over the limit')" -gt 0 ] || fail "swap has no bound"
+status=0
+# shellcheck disable=SC2086
+got=$("$BUILDDIR/lazymap" run $over --strict -- "$heap" malloc 1048576 2>err) ||
+	status=$?
+[ $status = 3 ] || fail "strict, beyond limit and swap: $status, $got"
+[ "$got" = "2 allocations, Cannot allocate memory" ] || fail "strict: $got"
+
 # big BYTES: so much, touched and checked; puts out the most that the process
 # held at any time, in KiB.
 /usr/bin/env cc -O1 -x c -o big - <<'C'

@@ -694,6 +694,48 @@ START_TEST(advice_to_page_out_is_taken)
 }
 END_TEST
 
+/* 256 pages that were there before PAGES others were passed. How many of them
+ * are still there; all are as they were. */
+static size_t left_by_a_pass(const char *policy, bool advised)
+{
+	uint32_t(*kept)[WORDS];
+	size_t left;
+
+	setenv("LAZYMAP_POLICY", policy, 1);
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	kept = map_zeros();
+	for (uint32_t i = 0; i < 256; i++)
+		kept[i][i] = i + 1;
+	area = map_zeros();
+	if (advised)
+		ck_assert_int_eq(
+			lazymap_advise(area, PAGES * PAGE, MADV_SEQUENTIAL), 0);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	left = present(kept, 256);
+	ck_assert_uint_le(left + present(area, PAGES), LIMIT / PAGE);
+	for (uint32_t i = 0; i < 256; i++)
+		ck_assert_uint_eq(kept[i][i], i + 1);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	return left;
+}
+
+START_TEST(pages_that_were_passed_of_a_sequential_range_go_first)
+{
+	static const char *const policy[] = { "auto", "s3fifo", "clock",
+					      "sieve", "fifo" };
+
+	ck_assert_uint_eq(left_by_a_pass(policy[_i], true), 256);
+}
+END_TEST
+
+START_TEST(pages_that_were_passed_go_last_without_the_advice)
+{
+	ck_assert_uint_eq(left_by_a_pass("fifo", false), 0);
+}
+END_TEST
+
 /* -- Fork --------------------------------------------------------------------------- */
 
 static void check_and_change(uint32_t step)
@@ -1253,6 +1295,10 @@ int main(void)
 	TEST(protection_and_moves_find_swapped_pages);
 	TEST(locked_and_pinned_pages_stay);
 	TEST(advice_to_page_out_is_taken);
+	tcase_add_loop_test(
+		tcase, pages_that_were_passed_of_a_sequential_range_go_first, 0,
+		5);
+	TEST(pages_that_were_passed_go_last_without_the_advice);
 	tcase_add_loop_test(tcase, fork_shares_swap_and_both_go_on, 0, 2);
 	TEST(fork_under_eviction_by_other_threads);
 	TEST(child_of_a_bare_clone_sees_everything);
