@@ -123,6 +123,71 @@ else
 	fail "the library with a constructor does not compile"
 fi
 
+# Threads start in a locale whose data an allocator of the program's own has put
+# into lazy memory, where it was evicted.
+cat >"$work/locale.c" <<'EOF'
+#include <locale.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#define HEAP ((size_t)64 << 20)
+static _Atomic size_t used;
+static char *_Atomic heap;
+void *malloc(size_t n)
+{
+	char *none = NULL, *new;
+	if (!heap) {
+		new = mmap(NULL, HEAP, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (!atomic_compare_exchange_strong(&heap, &none, new))
+			munmap(new, HEAP);
+	}
+	/* A page between any two. */
+	n = ((n + 15) & ~(size_t)15) + 4096 + 16;
+	new = heap + atomic_fetch_add(&used, n) + 16;
+	memcpy(new - 8, &n, sizeof(n));
+	return new;
+}
+void free(void *p) { (void)p; }
+void *calloc(size_t n, size_t size) { return malloc(n * size); }
+void *realloc(void *p, size_t n)
+{
+	char *new = malloc(n);
+	size_t was;
+	if (p) {
+		memcpy(&was, (char *)p - 8, sizeof(was));
+		memcpy(new, p, was - 4112 < n ? was - 4112 : n);
+	}
+	return new;
+}
+static void *run(void *arg) { return arg; }
+int main(void)
+{
+	pthread_t thread;
+	size_t len = (size_t)16 << 20;
+	char *much = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	puts(setlocale(LC_ALL, "C.UTF-8") ? "set" : "not");
+	for (int i = 0; i < 20; i++) {
+		for (size_t at = 0; at < len; at += 4096)
+			much[at] = (char)i;
+		if (pthread_create(&thread, NULL, run, NULL))
+			return 1;
+		pthread_join(thread, NULL);
+	}
+	return 0;
+}
+EOF
+if $CC -o "$work/locale" "$work/locale.c" -lpthread; then
+	compare "threads in a lazy locale" --resident 1M -- "$work/locale"
+	compare "threads in a lazy locale, --no-guard" --resident 1M \
+		--no-guard -- "$work/locale"
+else
+	fail "the program with a locale does not compile"
+fi
+
 # A program whose own filter lets it do little more may end, in all ways, where
 # nothing is lazy.
 cat >"$work/strict.c" <<'EOF'
