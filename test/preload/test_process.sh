@@ -188,6 +188,75 @@ else
 	fail "the program with a locale does not compile"
 fi
 
+# Threads of the C library's own, in which all signals are blocked, touch what the
+# program gave them: a request, an event's value.
+cat >"$work/helpers.c" <<'EOF'
+#define _GNU_SOURCE
+#include <aio.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#define MUCH ((size_t)16 << 20)
+static _Atomic int told;
+static char *map(size_t len)
+{
+	return mmap(NULL, len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+static void tell(union sigval value) { told = *(int *)value.sival_ptr; }
+int main(void)
+{
+	char *much = map(MUCH), *buf = map(1 << 20);
+	struct aiocb *request = (void *)map(1 << 16);
+	const struct aiocb *list[1] = { request };
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD,
+				  .sigev_notify_function = tell };
+	struct itimerspec soon = { { 0, 0 }, { 0, 50000000 } };
+	struct timespec while_ = { 0, 10000000 };
+	timer_t timer;
+	int fd[2];
+
+	if (pipe(fd))
+		return 1;
+	for (int i = 0; i < 5; i++) {
+		memset(request, 0, sizeof(*request));
+		request->aio_fildes = fd[0];
+		request->aio_buf = buf;
+		request->aio_nbytes = 4096;
+		request->aio_sigevent.sigev_notify = SIGEV_NONE;
+		if (aio_read(request))
+			return 1;
+		memset(much, i, MUCH);
+		if (write(fd[1], much, 4096) != 4096)
+			return 1;
+		while (aio_error(request) == EINPROGRESS)
+			aio_suspend(list, 1, NULL);
+		printf("%zd %d\n", aio_return(request), buf[4000]);
+	}
+	buf[65536] = 7;
+	event.sigev_value.sival_ptr = buf + 65536;
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) ||
+	    timer_settime(timer, 0, &soon, NULL))
+		return 1;
+	memset(much, 9, MUCH);
+	while (!told)
+		nanosleep(&while_, NULL);
+	printf("told %d\n", told);
+	return 0;
+}
+EOF
+if $CC -o "$work/helpers" "$work/helpers.c" -lrt -lpthread; then
+	compare "the C library's threads" --resident 1M -- "$work/helpers"
+	compare "the C library's threads, --no-guard" --resident 1M \
+		--no-guard -- "$work/helpers"
+else
+	fail "the program with threads of the C library does not compile"
+fi
+
 # A program whose own filter lets it do little more may end, in all ways, where
 # nothing is lazy.
 cat >"$work/strict.c" <<'EOF'
