@@ -207,7 +207,7 @@ __attribute__((constructor)) static void begin(void)
 {
 	start();
 	if (!lm_shim_off() && lm_options.syscall_trap >= 0) {
-		lm_hook_shim(lm_raw_call);
+		lm_hook_shim(lm_raw_call, lm_shim_vforked);
 		lm_hook_exec(lm_exec_spawned);
 		lm_hook_start(); /* where it cannot be, the wrappers are */
 	}

@@ -53,6 +53,7 @@ __thread struct lm_hook_stack lm_hook_stack;
 #if LM_HOOKS
 
 #include <cpuid.h>
+#include <signal.h>
 #include <sys/single_threaded.h>
 
 /* The CPU's way to keep vector registers. Immutable after the start. */
@@ -68,6 +69,7 @@ uint8_t lm_hook_kinds[512] __attribute__((visibility("hidden")));
 /* Immutable after the start. */
 static bool (*shim)(long nr, const long args[6], long *result);
 static void (*before_exec)(void);
+static int (*vforked)(void);
 
 struct shim_call {
 	long nr;
@@ -94,6 +96,35 @@ _Static_assert(LM_STUB_NESTED == 1 && LM_STUB_SHIMS == 2 &&
 		       LM_STUB_ALWAYS == 4 && LM_STUB_SMALL == 8,
 	       "known to the assembly");
 
+static long slow_vforked(long a, long b, long c)
+{
+	(void)a, (void)b, (void)c;
+	return vforked();
+}
+
+/*
+ * The C library blocks all signals in threads of its own (aio_read's, those of
+ * timers), which touch what the program gave them: not SIGSEGV. What it puts
+ * back is the kernel's mask, and stays as it is; so does what posix_spawn gives
+ * to the next program.
+ */
+static long change_mask(const long args[6])
+{
+	uint64_t set;
+	const long kernel[6] = { args[0], (long)&set, args[2], sizeof(set) };
+
+	const uint64_t segv = (uint64_t)1 << (SIGSEGV - 1);
+
+	if (args[0] == SIG_UNBLOCK || !args[1] || args[3] != sizeof(set))
+		return lm_call(SYS_rt_sigprocmask, args);
+	set = *(const uint64_t *)args[1];
+	if (!(set & segv) || !vforked ||
+	    lm_hook_keeping_vectors(slow_vforked, 0, 0, 0))
+		return lm_call(SYS_rt_sigprocmask, args);
+	set &= ~segv;
+	return lm_call(SYS_rt_sigprocmask, kernel);
+}
+
 /* The stub's flags. */
 long lm_hook_call(long nr, const long args[6], int flags)
 	__attribute__((visibility("hidden")));
@@ -107,6 +138,8 @@ long lm_hook_call(long nr, const long args[6], int flags)
 		return call.result;
 	if (before_exec && (nr == SYS_execve || nr == SYS_execveat))
 		lm_hook_keeping_vectors(slow_exec, 0, 0, 0);
+	if (flags & LM_STUB_MASK)
+		return change_mask(args);
 	return lm_call(nr, args);
 }
 
@@ -502,9 +535,11 @@ int lm_hook_start(void)
 	return lm_object_start();
 }
 
-void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result))
+void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result),
+		  int (*in_vfork)(void))
 {
 	shim = by;
+	vforked = in_vfork;
 }
 
 void lm_hook_exec(void (*before)(void))
@@ -519,9 +554,10 @@ unsigned lm_hook_count(void)
 
 #else
 
-void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result))
+void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result),
+		  int (*in_vfork)(void))
 {
-	(void)by;
+	(void)by, (void)in_vfork;
 }
 
 void lm_hook_exec(void (*before)(void))

@@ -61,9 +61,11 @@ int lm_hook_start(void);
 /*
  * Who makes the program's own calls of lm_table_shims(), wherever they come
  * from: false if the kernel is to be asked as it is, or true and *result, the
- * kernel's own: >= 0 or -errno. Async-signal-safe; may use vector registers.
+ * kernel's own: >= 0 or -errno. And who tells a vfork child, which shares its
+ * parent's memory. Async-signal-safe; may use vector registers.
  */
-void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result));
+void lm_hook_shim(bool (*by)(long nr, const long args[6], long *result),
+		  int (*in_vfork)(void));
 
 /* What is called before each execve and execveat that is hooked, in whatever
  * object. The same. */

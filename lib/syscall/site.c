@@ -209,9 +209,10 @@ static bool is_syscall(const struct lm_site *site)
 static void mark(const struct lm_text *text, struct lm_site *site)
 {
 	site->small = text->small;
-	if (site->kind == LM_SITE_NUMBER)
+	if (site->kind == LM_SITE_NUMBER) {
 		site->shims = !text->knows && lm_table_shims(site->nr);
-	else
+		site->mask = text->knows && site->nr == SYS_rt_sigprocmask;
+	} else
 		site->shims = !text->knows || is_syscall(site);
 }
 

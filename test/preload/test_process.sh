@@ -123,6 +123,140 @@ else
 	fail "the library with a constructor does not compile"
 fi
 
+# Threads start in a locale whose data an allocator of the program's own has put
+# into lazy memory, where it was evicted.
+cat >"$work/locale.c" <<'EOF'
+#include <locale.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#define HEAP ((size_t)64 << 20)
+static _Atomic size_t used;
+static char *_Atomic heap;
+void *malloc(size_t n)
+{
+	char *none = NULL, *new;
+	if (!heap) {
+		new = mmap(NULL, HEAP, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (!atomic_compare_exchange_strong(&heap, &none, new))
+			munmap(new, HEAP);
+	}
+	/* A page between any two. */
+	n = ((n + 15) & ~(size_t)15) + 4096 + 16;
+	new = heap + atomic_fetch_add(&used, n) + 16;
+	memcpy(new - 8, &n, sizeof(n));
+	return new;
+}
+void free(void *p) { (void)p; }
+void *calloc(size_t n, size_t size) { return malloc(n * size); }
+void *realloc(void *p, size_t n)
+{
+	char *new = malloc(n);
+	size_t was;
+	if (p) {
+		memcpy(&was, (char *)p - 8, sizeof(was));
+		memcpy(new, p, was - 4112 < n ? was - 4112 : n);
+	}
+	return new;
+}
+static void *run(void *arg) { return arg; }
+int main(void)
+{
+	pthread_t thread;
+	size_t len = (size_t)16 << 20;
+	char *much = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	puts(setlocale(LC_ALL, "C.UTF-8") ? "set" : "not");
+	for (int i = 0; i < 20; i++) {
+		for (size_t at = 0; at < len; at += 4096)
+			much[at] = (char)i;
+		if (pthread_create(&thread, NULL, run, NULL))
+			return 1;
+		pthread_join(thread, NULL);
+	}
+	return 0;
+}
+EOF
+if $CC -o "$work/locale" "$work/locale.c" -lpthread; then
+	compare "threads in a lazy locale" --resident 1M -- "$work/locale"
+	compare "threads in a lazy locale, --no-guard" --resident 1M \
+		--no-guard -- "$work/locale"
+else
+	fail "the program with a locale does not compile"
+fi
+
+# Threads of the C library's own, in which all signals are blocked, touch what the
+# program gave them: a request, an event's value.
+cat >"$work/helpers.c" <<'EOF'
+#define _GNU_SOURCE
+#include <aio.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#define MUCH ((size_t)16 << 20)
+static _Atomic int told;
+static char *map(size_t len)
+{
+	return mmap(NULL, len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+static void tell(union sigval value) { told = *(int *)value.sival_ptr; }
+int main(void)
+{
+	char *much = map(MUCH), *buf = map(1 << 20);
+	struct aiocb *request = (void *)map(1 << 16);
+	const struct aiocb *list[1] = { request };
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD,
+				  .sigev_notify_function = tell };
+	struct itimerspec soon = { { 0, 0 }, { 0, 50000000 } };
+	struct timespec while_ = { 0, 10000000 };
+	timer_t timer;
+	int fd[2];
+
+	if (pipe(fd))
+		return 1;
+	for (int i = 0; i < 5; i++) {
+		memset(request, 0, sizeof(*request));
+		request->aio_fildes = fd[0];
+		request->aio_buf = buf;
+		request->aio_nbytes = 4096;
+		request->aio_sigevent.sigev_notify = SIGEV_NONE;
+		if (aio_read(request))
+			return 1;
+		memset(much, i, MUCH);
+		if (write(fd[1], much, 4096) != 4096)
+			return 1;
+		while (aio_error(request) == EINPROGRESS)
+			aio_suspend(list, 1, NULL);
+		printf("%zd %d\n", aio_return(request), buf[4000]);
+	}
+	buf[65536] = 7;
+	event.sigev_value.sival_ptr = buf + 65536;
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) ||
+	    timer_settime(timer, 0, &soon, NULL))
+		return 1;
+	memset(much, 9, MUCH);
+	while (!told)
+		nanosleep(&while_, NULL);
+	printf("told %d\n", told);
+	return 0;
+}
+EOF
+if $CC -o "$work/helpers" "$work/helpers.c" -lrt -lpthread; then
+	compare "the C library's threads" --resident 1M -- "$work/helpers"
+	compare "the C library's threads, --no-guard" --resident 1M \
+		--no-guard -- "$work/helpers"
+else
+	fail "the program with threads of the C library does not compile"
+fi
+
 # A program whose own filter lets it do little more may end, in all ways, where
 # nothing is lazy.
 cat >"$work/strict.c" <<'EOF'
