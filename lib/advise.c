@@ -88,14 +88,26 @@ static void drop_direct(const struct lm_area *area, uintptr_t from,
 }
 
 /* Copied pages are hidden before they are dropped: what the kernel shows after
- * that are zeros, which are not the store's bytes. */
+ * that are zeros, which are not the store's bytes. Among others with markers they
+ * get one, which does both. */
 static int drop_copied(const struct lm_area *area, uintptr_t from, uintptr_t to,
 		       int advice)
 {
-	int ret = lm_os_mprotect(from, to - from, PROT_NONE);
+	bool guard = *lm_page_word_of(from) & LM_PAGE_GUARD;
+	struct lm_run run = { .start = from, .end = to, .guard = guard };
+	/* Before: a marker that is put in sight lets zeros be seen. */
+	int ret = guard ? 0 : lm_os_mprotect(from, to - from, PROT_NONE);
 
+	if (!ret && lm_guard_drop(area, &run)) {
+		count_dropped(&run);
+		return 0;
+	}
+	if (!ret)
+		ret = lm_os_mprotect(from, to - from, PROT_NONE);
 	if (!ret)
 		ret = lm_os_madvise(from, to - from, advice);
+	if (!ret && guard)
+		ret = lm_guard_remove(from, to);
 	if (ret < 0) {
 		/* It was so before: the kernel has the room for it. */
 		lm_change_reprotect(area, from, to);
@@ -117,29 +129,46 @@ static bool can_drop(const struct lm_area *area, uint64_t seen)
 	       !(dirty && area->flags & LM_AREA_SHARED);
 }
 
+static bool to_drop(const struct lm_area *area, uintptr_t at)
+{
+	lm_page_word *word = lm_page_word_of(at);
+
+	return word && can_drop(area, *word);
+}
+
+/* Where pages that are dropped together end: some are hidden by markers and some
+ * are not, and markers go by blocks. */
+static uintptr_t drop_end(const struct lm_area *area, uintptr_t from,
+			  uintptr_t to)
+{
+	bool guard = *lm_page_word_of(from) & LM_PAGE_GUARD;
+	uintptr_t at = from + LM_PAGE;
+
+	if (lm_guard_can(area))
+		to = lm_min(to, (from | (LM_BLOCK - 1)) + 1);
+	while (at < to && to_drop(area, at) &&
+	       !(*lm_page_word_of(at) & LM_PAGE_GUARD) == !guard)
+		at += LM_PAGE;
+	return at;
+}
+
 /* The pages of a copied area that are there and that can go. */
 static int drop_some(const struct lm_area *area, uintptr_t from, uintptr_t to,
 		     int advice)
 {
-	uintptr_t at, start = from;
+	uintptr_t at = from, end;
 	int ret = 0;
 
 	/* As the kernel says of the whole area, present or not. */
 	if (area->flags & LM_AREA_LOCKED && advice == MADV_DONTNEED)
 		return -EINVAL;
-	for (at = from; at < to && !ret; at += LM_PAGE) {
-		lm_page_word *word = lm_page_word_of(at);
-
-		if (word && can_drop(area, *word))
+	for (; !ret && (at = lm_page_next_block(at, to)) < to; at = end) {
+		end = at + LM_PAGE;
+		if (!to_drop(area, at))
 			continue;
-		if (start < at)
-			ret = drop_copied(area, start, at, advice);
-		if (!word) /* nothing up to the next block */
-			at = lm_page_next_block(at, to) - LM_PAGE;
-		start = at + LM_PAGE;
+		end = drop_end(area, at, to);
+		ret = drop_copied(area, at, end, advice);
 	}
-	if (!ret && start < to)
-		ret = drop_copied(area, start, to, advice);
 	return ret;
 }
 

@@ -14,6 +14,7 @@
 #include "widen.h"
 
 #define WIDE ((uintptr_t)1 << 30)
+#define BATCH (LM_SWAP_BATCH * LM_PAGE)
 
 bool lm_claim_allowed(int prot, enum lm_access access)
 {
@@ -32,16 +33,17 @@ bool lm_claim_allowed(int prot, enum lm_access access)
 
 /* To show a page of a private area without PROT_WRITE, among others that have
  * markers, makes VM areas again. What is won: it is known whether it changes.
- * Of zeros the pager finds that out by looking, without a limit nobody asks, and
- * when VM areas are short a page is rather written to swap once more. */
+ * Of zeros the pager finds that out by looking, of what a store has the kernel
+ * says it, without a limit nobody asks, and when VM areas are short a page is
+ * rather written to swap once more. */
 static bool not_tracked(const struct lm_area *area,
 			const struct lm_claim *claim)
 {
-	bool zeros =
-		area->store == &lm_store_zero && claim->from == LM_PAGE_ABSENT;
+	bool known = claim->from == LM_PAGE_ABSENT &&
+		     (area->store == &lm_store_zero || lm_guard_tracks(area));
 
 	return claim->guard && !(area->flags & LM_AREA_SHARED) &&
-	       (zeros || !lm_resident_bounded(area->quota) || lm_widen_tight());
+	       (known || !lm_resident_bounded(area->quota) || lm_widen_tight());
 }
 
 /* What the page becomes by this access. Where the trap cannot tell, a fault on
@@ -66,7 +68,8 @@ static enum lm_page_state next_state(const struct lm_area *area,
 static bool neighbours_differ(const struct lm_area *area,
 			      const struct lm_claim *claim)
 {
-	if (claim->from == LM_PAGE_HIDDEN_DIRTY)
+	if (claim->from == LM_PAGE_HIDDEN_DIRTY ||
+	    (claim->from == LM_PAGE_ABSENT && not_tracked(area, claim)))
 		return false;
 	if (claim->from == LM_PAGE_SWAPPED || !lm_store_direct(area->store))
 		return true;
@@ -113,15 +116,15 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 
 /* What is placed over markers is seen at once: so it is read at once, or some of
  * it would be in use when the rest turns out to be damaged. */
-static void keep_to_batch(struct lm_claim *claim)
+static void keep_to_batch(const struct lm_area *area, struct lm_claim *claim)
 {
-	uintptr_t size = LM_SWAP_BATCH * LM_PAGE;
-	uintptr_t start = claim->page & ~(size - 1);
+	uintptr_t start = claim->page & ~(BATCH - 1);
 
-	if (!claim->guard || claim->from != LM_PAGE_SWAPPED)
+	if (!claim->guard || lm_page_resident(claim->from) ||
+	    (claim->from == LM_PAGE_ABSENT && lm_store_direct(area->store)))
 		return;
 	claim->start = lm_max(claim->start, start);
-	claim->end = lm_min(claim->end, start + size);
+	claim->end = lm_min(claim->end, start + BATCH);
 }
 
 static bool claim_one(const struct lm_claim *claim, uintptr_t addr)
@@ -155,6 +158,18 @@ static void claim_neighbours(struct lm_claim *claim)
 	claim->end = high;
 }
 
+/* A page that comes alone, by a write, is not: it would be known already. */
+static bool tracked(const struct lm_area *area, const struct lm_claim *claim)
+{
+	bool written = claim->access == LM_WRITE &&
+		       claim->end - claim->start == LM_PAGE;
+
+	return claim->guard && claim->from == LM_PAGE_ABSENT &&
+	       claim->to == LM_PAGE_DIRTY && claim->rest == LM_PAGE_DIRTY &&
+	       !written && lm_guard_tracks(area) &&
+	       lm_resident_bounded(area->quota);
+}
+
 /* Keep what is needed of the area once the gate is left. */
 static void remember(struct lm_area *area, struct lm_claim *claim)
 {
@@ -165,6 +180,11 @@ static void remember(struct lm_area *area, struct lm_claim *claim)
 	claim->area_prot = area->prot;
 	claim->low = lm_max(claim->page & ~(LM_BLOCK - 1), area->start);
 	claim->high = lm_min((claim->page | (LM_BLOCK - 1)) + 1, area->end);
+	if (!lm_store_direct(area->store)) {
+		claim->low = area->start;
+		claim->high = area->end;
+	}
+	claim->track = tracked(area, claim);
 	claim->prot = lm_area_prot(area, claim->to);
 	claim->rest_prot = lm_area_prot(area, claim->rest);
 	claim->store = area->store;
@@ -189,6 +209,11 @@ static bool worth_opening(const struct lm_area *area,
 	    claim->stream || claim->until ||
 	    claim->end - claim->start >= LM_BLOCK)
 		return false;
+	if (!lm_store_direct(area->store))
+		return lm_guard_can(area) && claim->cluster <= BATCH &&
+		       (!lm_resident_bounded(area->quota) ||
+			lm_guard_tracks(area) ||
+			lm_area_prot(area, LM_PAGE_CLEAN) == area->prot);
 	if (lm_guard_can_swap(area))
 		return true;
 	return claim->from == LM_PAGE_ABSENT && lm_guard_can(area) &&
@@ -225,7 +250,7 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 			  !lm_page_resident(claim->from);
 	claim->stream = false;
 	reach(area, claim);
-	keep_to_batch(claim);
+	keep_to_batch(area, claim);
 	if ((!first || lm_widen_tight()) && worth_opening(area, claim)) {
 		lm_page_settle(*word, claim->from);
 		return LM_CLAIM_OPEN;

@@ -34,7 +34,10 @@ struct lm_claim {
 	bool prime;            /* the first write to a private area */
 	int prot, rest_prot;   /* to reveal them with */
 	int area_prot;
-	uintptr_t low, high; /* the area's part of the block */
+	/* What userfaultfd is to know with it: the area's part of the block; of
+	 * a store that is copied, the area. */
+	uintptr_t low, high;
+	bool track; /* placed over markers so that it is known what is written */
 	enum lm_access access;
 	struct lm_store *store; /* stays while there are BUSY pages */
 	struct lm_quota *quota; /* the same; NULL: the area has none */

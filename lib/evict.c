@@ -4,7 +4,8 @@
  *  1 claim   inside the gate: pages that are neither busy nor pinned
  *  2 hide    no thread can read or write them any more; what need not be saved
  *            and can have markers (guard.h) is hidden and dropped in one, in 4;
- *            many anonymous pages at once are frozen, which can be read in place
+ *            many anonymous pages at once are frozen, which can be read in
+ *            place; what the kernel knows not to have been written is clean
  *  3 save    private dirty pages go to swap, shared ones of a store to it; what
  *            cannot be saved stays, hidden and dirty; what was frozen is hidden
  *  4 drop    the kernel takes the frames
@@ -167,8 +168,13 @@ static bool claim(struct prey *prey, uintptr_t start, uintptr_t end,
 		prey->zero = area->store->kind == LM_STORE_ZERO;
 		/* Where a clean page has the area's own protection. */
 		prey->guards = lm_guard_can(area) &&
+			       lm_store_direct(area->store) &&
 			       lm_area_prot(area, LM_PAGE_CLEAN) == area->prot;
-		prey->swaps = lm_guard_can_swap(area);
+		/* Blocks of stores are closed again, all but those that are
+		 * touched at random. */
+		prey->swaps = lm_guard_can_swap(area) &&
+			      (lm_store_direct(area->store) ||
+			       lm_guard_opened(prey->start));
 		prey->freezes =
 			prey->zero && !prey->shared && area->prot & PROT_READ &&
 			!(area->flags & LM_AREA_GUARDS) &&
@@ -300,6 +306,28 @@ static void hide_runs(struct prey *prey,
 		lm_turn_done();
 		if (ret < 0)
 			leave_shown(prey, at, end);
+	}
+}
+
+static bool tracked(const struct prey *prey, uintptr_t at)
+{
+	return to_save(prey, at) &&
+	       atomic_load_explicit(lm_page_word_of(at), memory_order_relaxed) &
+		       LM_PAGE_TRACKED;
+}
+
+/* Since nobody can write any more: what was not written is clean. */
+static void find_unwritten(struct prey *prey)
+{
+	uintptr_t at = prey->start, end;
+
+	while (next_run(prey, &at, &end, tracked)) {
+		size_t n = lm_min((end - at) >> LM_PAGE_SHIFT, 64);
+		uint64_t unwritten = lm_place_unwritten(at, n);
+
+		for (size_t i = 0; i < n; i++, at += LM_PAGE)
+			if (unwritten >> i & 1)
+				lm_page_set_unwritten(lm_page_word_of(at));
 	}
 }
 
@@ -571,6 +599,7 @@ static size_t take(struct prey *prey)
 	if (prey->freezes)
 		freeze(prey);
 	hide_runs(prey, to_hide);
+	find_unwritten(prey);
 	lm_step(LM_STEP_EVICT_HIDDEN, prey->start);
 	atomic_store_explicit(&last_error, save(prey), memory_order_relaxed);
 	lm_step(LM_STEP_EVICT_SAVED, prey->start);

@@ -29,6 +29,14 @@ static int place_direct(const struct lm_claim *claim, uintptr_t at,
 	return ret;
 }
 
+static int place_hidden(const struct lm_claim *claim, uintptr_t at,
+			const void *buffer, size_t len)
+{
+	if (!lm_store_direct(claim->store))
+		return lm_place->write(at, buffer, len);
+	return place_direct(claim, at, buffer, len);
+}
+
 /* Of claimed pages: hidden by protection, and no longer by markers. */
 static int cover(uintptr_t at, uintptr_t end)
 {
@@ -43,10 +51,15 @@ static int cover(uintptr_t at, uintptr_t end)
 static int place_over(const struct lm_claim *claim, uintptr_t at,
 		      const char *buffer, size_t len)
 {
-	long n = lm_place_over(at, buffer, len, claim->low, claim->high);
 	uintptr_t end = at + len;
 	int ret;
+	long n;
 
+	if (claim->track)
+		n = lm_place_over_tracked(at, buffer, len, claim->low,
+					  claim->high);
+	else
+		n = lm_place_over(at, buffer, len, claim->low, claim->high);
 	if (n == (long)len)
 		return 0;
 	if (n > 0) {
@@ -55,7 +68,7 @@ static int place_over(const struct lm_claim *claim, uintptr_t at,
 	}
 	ret = cover(at, end);
 	if (!ret)
-		ret = place_direct(claim, at, buffer, end - at);
+		ret = place_hidden(claim, at, buffer, end - at);
 	if (!ret)
 		ret = lm_os_mprotect(at, end - at, claim->rest_prot);
 	if (!ret && claim->prot != claim->rest_prot && claim->page >= at)
@@ -68,9 +81,7 @@ static int place(const struct lm_claim *claim, uintptr_t at, const void *buffer,
 {
 	if (claim->guard)
 		return place_over(claim, at, buffer, len);
-	if (!lm_store_direct(claim->store))
-		return lm_place->write(at, buffer, len);
-	return place_direct(claim, at, buffer, len);
+	return place_hidden(claim, at, buffer, len);
 }
 
 static int swap_in(uintptr_t at, void *buffer, size_t len)
@@ -83,8 +94,9 @@ static int swap_in(uintptr_t at, void *buffer, size_t len)
 	return lm_swap_in(handles, n, buffer);
 }
 
-/* Copy the bytes into the claimed pages, which nobody can see. */
-static int fill(const struct lm_claim *claim)
+/* Copy the bytes into the claimed pages, which nobody can see. *placed: some of
+ * them may be there, though it failed. */
+static int fill(const struct lm_claim *claim, bool *placed)
 {
 	bool swapped = claim->from == LM_PAGE_SWAPPED;
 	size_t size, len;
@@ -100,8 +112,10 @@ static int fill(const struct lm_claim *claim)
 					      claim->offset +
 						      (at - claim->start));
 		lm_step(LM_STEP_READ, at);
-		if (!ret)
-			ret = place(claim, at, buffer, len);
+		if (ret)
+			break;
+		*placed = true;
+		ret = place(claim, at, buffer, len);
 	}
 	if (buffer)
 		lm_bounce_give(buffer);
@@ -129,14 +143,21 @@ static int protect(const struct lm_claim *claim)
 	return ret;
 }
 
-/* What fails here leaves nothing in sight, and no markers. */
+/* What fails here leaves nothing in sight: the markers, with the area's protection
+ * below them, or none. */
 static int fill_over(const struct lm_claim *claim)
 {
+	bool placed = claim->prot != claim->area_prot ||
+		      claim->rest_prot != claim->area_prot;
 	int ret = protect(claim);
 
 	if (!ret)
-		ret = fill(claim);
-	if (ret < 0 && !cover(claim->start, claim->end))
+		ret = fill(claim, &placed);
+	for (uintptr_t at = claim->start; !ret && at < claim->end;
+	     at += LM_PAGE)
+		if (claim->track)
+			lm_page_set_tracked(lm_page_word_of(at));
+	if (ret < 0 && placed && !cover(claim->start, claim->end))
 		for (uintptr_t at = claim->start; at < claim->end;
 		     at += LM_PAGE)
 			lm_page_set_guard(lm_page_word_of(at), false);
@@ -194,14 +215,14 @@ static void say_filled(const struct lm_claim *claim)
 int lm_fill(const struct lm_claim *claim)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
-	bool resident = lm_page_resident(claim->from);
+	bool resident = lm_page_resident(claim->from), placed;
 	int ret = resident ? 0 : lm_resident_take(claim->quota, pages);
 
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
 	if (lm_fill_needed(claim) && !claim->guard)
-		ret = fill(claim);
+		ret = fill(claim, &placed);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		bool turn = lm_turn_begin();
@@ -221,11 +242,12 @@ int lm_fill_ahead(const struct lm_claim *claim)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
 	int ret = lm_resident_try(claim->quota, pages);
+	bool placed;
 
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
-	ret = claim->guard ? 0 : fill(claim);
+	ret = claim->guard ? 0 : fill(claim, &placed);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		/* A fault goes first. */

@@ -69,6 +69,13 @@ static void settle_areas(void)
 	}
 }
 
+static bool copied(uintptr_t page)
+{
+	const struct lm_area *area = lm_area_find(page);
+
+	return area && !lm_store_direct(area->store);
+}
+
 /* Were there workers? Not started here: the handler calls this, too. */
 static bool forked(void)
 {
@@ -78,7 +85,7 @@ static bool forked(void)
 	lm_gate_forked();
 	lm_meta_forked();
 	lm_stats_forked();
-	fewer = lm_page_forked(lm_guard_forked);
+	fewer = lm_page_forked(lm_guard_forked, copied);
 	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
 	lm_resident_forked();
 	lm_place_forked();

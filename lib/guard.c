@@ -15,8 +15,10 @@
 #include "stats.h"
 #include "step.h"
 
+#include <string.h>
+
 /* Immutable after the start. */
-static bool anonymous, files, over;
+static bool anonymous, files, over, copied, tracks;
 
 int lm_guard_install(uintptr_t start, uintptr_t end)
 {
@@ -34,15 +36,38 @@ bool lm_guard_can(const struct lm_area *area)
 		    !(area->flags & LM_AREA_SHARED);
 
 	/* A locked mapping takes no markers. */
-	return lm_store_direct(area->store) && (ours ? anonymous : files) &&
-	       !(area->flags & (LM_AREA_LOCKED | LM_AREA_GUARDS)) &&
-	       !atomic_load_explicit(&area->no_guard, memory_order_relaxed);
+	if (area->flags & (LM_AREA_LOCKED | LM_AREA_GUARDS) ||
+	    atomic_load_explicit(&area->no_guard, memory_order_relaxed))
+		return false;
+	if (lm_store_direct(area->store))
+		return ours ? anonymous : files;
+	return copied &&
+	       !(area->flags & LM_AREA_SHARED && area->prot & PROT_WRITE);
 }
 
 bool lm_guard_can_swap(const struct lm_area *area)
 {
-	return over && area->store == &lm_store_zero &&
-	       !(area->flags & LM_AREA_SHARED) && lm_guard_can(area);
+	bool ours = area->store == &lm_store_zero &&
+		    !(area->flags & LM_AREA_SHARED);
+
+	return over && (ours || !lm_store_direct(area->store)) &&
+	       lm_guard_can(area);
+}
+
+bool lm_guard_tracks(const struct lm_area *area)
+{
+	return tracks && !lm_store_direct(area->store) && lm_guard_can(area);
+}
+
+bool lm_guard_opened(uintptr_t addr)
+{
+	lm_page_word *word = lm_page_word_of(addr & ~(LM_BLOCK - 1));
+
+	for (size_t i = 0; word && i < LM_BLOCK_PAGES; i++)
+		if (atomic_load_explicit(&word[i], memory_order_relaxed) &
+		    LM_PAGE_GUARD)
+			return true;
+	return false;
 }
 
 /* -- Opening and shutting a block ------------------------------------------------ */
@@ -253,7 +278,7 @@ static int close_run(const struct lm_area *area, const struct lm_run *run)
 	bool writable = area->prot & PROT_WRITE;
 	int ret;
 
-	if (!lm_resident_bounded(area->quota) &&
+	if (lm_store_direct(area->store) && !lm_resident_bounded(area->quota) &&
 	    run->state != LM_PAGE_SWAPPED) {
 		ret = lm_guard_remove(run->start, run->end);
 		if (ret < 0)
@@ -327,7 +352,7 @@ void lm_guard_forked(uintptr_t page, enum lm_page_state state)
 	/* There is no other thread. If it fails the next touch mends it. */
 	if (!area || lm_os_mprotect(page, LM_PAGE, lm_area_prot(area, state)))
 		return;
-	if (!lm_store_direct(area->store) || area->flags & LM_AREA_GUARDS)
+	if (area->flags & LM_AREA_GUARDS)
 		return;
 	lm_guard_remove(page, page + LM_PAGE);
 	lm_page_set_guard(lm_page_word_of(page), false);
@@ -349,15 +374,26 @@ static bool probe(int fd)
 	return can;
 }
 
+/* Who asks for a way of placing gets it. */
+static bool may_place_over(void)
+{
+	const char *asked = lm_options.place;
+
+	return !asked || !strcmp(asked, "auto") ||
+	       !strcmp(asked, lm_place_uffd.name);
+}
+
 void lm_guard_start(void)
 {
 	int fd;
 
-	anonymous = files = over = false;
+	anonymous = files = over = copied = tracks = false;
 	if (lm_options.guard < 0)
 		return;
 	anonymous = probe(-1);
 	over = anonymous && !lm_place_over_probe();
+	copied = over && may_place_over();
+	tracks = copied && !lm_place_tracked_probe();
 	fd = anonymous ? (int)lm_sys(SYS_memfd_create, "lazymap", MFD_CLOEXEC)
 		       : -1;
 	if (fd < 0)
@@ -379,4 +415,9 @@ bool lm_guard_files(void)
 bool lm_guard_swap(void)
 {
 	return over;
+}
+
+bool lm_guard_stores(void)
+{
+	return copied;
 }

@@ -13,6 +13,9 @@
  * protection. What is written and has to go to swap is hidden by its protection
  * until it is saved, gets its marker then, and comes back over the marker by
  * userfaultfd, in one call; without that it is hidden by protection throughout.
+ * The pages of a store that is copied come the same way. Where they can be written
+ * and have to be written back (shared ones) they have no markers, for a write
+ * must be seen; under a limit they have, where the kernel notes what is written.
  * A block (2 MiB) gets its markers, and that
  * protection, at its second fault that goes on no stream: a block of which only
  * one page is touched costs less without, and a stream shows more at once.
@@ -34,9 +37,16 @@
 /* Inside the gate: can pages of the area be hidden so? */
 bool lm_guard_can(const struct lm_area *area);
 
-/* The same for what goes to swap and comes back: the area is anonymous and
- * private, and userfaultfd places over markers here. */
+/* The same for what is placed, from swap or from a store that is copied: the
+ * memory is anonymous and private, and userfaultfd places over markers here. */
 bool lm_guard_can_swap(const struct lm_area *area);
+
+/* Inside the gate: what is placed there over markers can be written at once, for
+ * the kernel knows whether it was (lm_place_over_tracked()). */
+bool lm_guard_tracks(const struct lm_area *area);
+
+/* Is any page of addr's block hidden by a marker? As for lm_page_word_of(). */
+bool lm_guard_opened(uintptr_t addr);
 
 /* Put and take away markers. 0 or -errno: EINVAL, the mapping takes none. */
 int lm_guard_install(uintptr_t start, uintptr_t end);
@@ -71,5 +81,6 @@ void lm_guard_start(void);
 bool lm_guard_anonymous(void);
 bool lm_guard_files(void);
 bool lm_guard_swap(void);
+bool lm_guard_stores(void);
 
 #endif

@@ -72,6 +72,12 @@
 #ifndef UFFDIO_REGISTER_MODE_WP /* 5.7 */
 #define UFFDIO_REGISTER_MODE_WP ((__u64)1 << 1)
 #endif
+#ifndef UFFDIO_COPY_MODE_WP /* 5.7 */
+#define UFFDIO_COPY_MODE_WP ((__u64)1 << 1)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC /* 6.7 */
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#endif
 #ifndef UFFD_USER_MODE_ONLY /* 5.11 */
 #define UFFD_USER_MODE_ONLY 1
 #endif

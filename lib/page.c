@@ -148,6 +148,29 @@ void lm_page_set_guard(lm_page_word *word, bool guard)
 					  memory_order_relaxed);
 }
 
+void lm_page_set_tracked(lm_page_word *word)
+{
+	assert(LM_PAGE_STATE(*word) == LM_PAGE_BUSY);
+	atomic_fetch_or_explicit(word, LM_PAGE_TRACKED, memory_order_relaxed);
+}
+
+void lm_page_set_unwritten(lm_page_word *word)
+{
+	const uint64_t was = (uint64_t)7 << LM_PAGE_WAS_SHIFT;
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), new;
+
+	assert(LM_PAGE_STATE(old) == LM_PAGE_BUSY);
+	/* Relaxed: as of `filled`; the page is dropped after this. */
+	do {
+		enum lm_page_state clean = LM_PAGE_WAS(old) == LM_PAGE_DIRTY
+						   ? LM_PAGE_CLEAN
+						   : LM_PAGE_HIDDEN_CLEAN;
+
+		new = (old & ~was) | (uint64_t)clean << LM_PAGE_WAS_SHIFT;
+	} while (!atomic_compare_exchange_weak_explicit(
+		word, &old, new, memory_order_relaxed, memory_order_relaxed));
+}
+
 void lm_page_settle(lm_page_word *word, enum lm_page_state state)
 {
 	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), new;
@@ -156,6 +179,8 @@ void lm_page_settle(lm_page_word *word, enum lm_page_state state)
 	assert(legal(LM_PAGE_STATE(old), state));
 	if (state >= LM_PAGE_CLEAN)
 		gone |= LM_PAGE_GUARD;
+	if (state != LM_PAGE_DIRTY && state != LM_PAGE_HIDDEN_DIRTY)
+		gone |= LM_PAGE_TRACKED;
 	do {
 		new = (old & ~gone) | state;
 	} while (!atomic_compare_exchange_weak_explicit(
@@ -314,7 +339,9 @@ void lm_page_move(uintptr_t from, uintptr_t to, size_t len)
 		lm_page_word *old = lm_page_word_of(at);
 		lm_page_word *new = lm_page_word_of(at - from + to);
 
-		atomic_store_explicit(new, *old, memory_order_relaxed);
+		/* What the kernel knew is forgotten by the move (6.13). */
+		atomic_store_explicit(new, *old & ~LM_PAGE_TRACKED,
+				      memory_order_relaxed);
 		/* Its swap goes with it. */
 		if (LM_PAGE_SWAP(*old))
 			lm_swap_moved(LM_PAGE_SWAP(*old), at - from + to);
@@ -465,12 +492,13 @@ bool lm_page_pinned(uintptr_t start, uintptr_t end)
  * yet. What was clean is in swap or in the store; what was dirty is in swap
  * from the moment it has a handle (see evict.c), and in its frame before.
  */
-static enum lm_page_state forked_state(uint64_t word, uintptr_t at)
+static enum lm_page_state forked_state(uint64_t word, uintptr_t at, bool copied)
 {
 	enum lm_page_state was = LM_PAGE_WAS(word);
 
 	/* What was placed over its marker could be written from then on. */
-	if (word & LM_PAGE_GUARD && was == LM_PAGE_SWAPPED)
+	if (word & LM_PAGE_GUARD &&
+	    (was == LM_PAGE_SWAPPED || (was == LM_PAGE_ABSENT && copied)))
 		return lm_os_present(at) ? LM_PAGE_DIRTY : was;
 	if (word & LM_PAGE_FILLED) /* its marker may be gone already */
 		return word & LM_PAGE_GUARD ? LM_PAGE_DIRTY
@@ -484,7 +512,8 @@ static enum lm_page_state forked_state(uint64_t word, uintptr_t at)
 	return was;
 }
 
-size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state))
+size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state),
+		      bool (*copied)(uintptr_t page))
 {
 	uintptr_t end = (uintptr_t)1 << LM_ADDRESS_BITS;
 	size_t fewer = 0;
@@ -496,7 +525,7 @@ size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state))
 
 		if (LM_PAGE_STATE(*word) != LM_PAGE_BUSY)
 			continue;
-		state = forked_state(*word, at);
+		state = forked_state(*word, at, copied(at));
 		fewer += lm_page_resident(LM_PAGE_WAS(*word)) &&
 			 !lm_page_resident(state);
 		/* The thread that would have counted it is not here. */

@@ -6,8 +6,8 @@
  * so that an area costs nothing until then.
  *
  * A word:
- *    63        28  27   26   16   9      8       7     6  4     3      2  0
- *   | swap handle | - |  pins  | huge | guard | filled | was | waited | state |
+ *    63        28  27  26   16   9      8       7     6  4     3      2  0
+ *   | swap handle | T |  pins  | huge | guard | filled | was | waited | state |
  *
  * filled: BUSY, and about to be shown writable: from here on others may write
  * to it, so the frame is the content, whatever it was.
@@ -18,6 +18,9 @@
  *
  * huge (bit 9), of a block's first page: the kernel was asked to make the block
  * one huge page (see huge.h).
+ *
+ * T (bit 27), tracked: DIRTY or HIDDEN_DIRTY, and the kernel knows whether it was
+ * written since it was placed (lm_place_unwritten()): if not it is clean.
  *
  * state, and what the kernel's protection of the page is:
  *   ABSENT   none; the content is the store's
@@ -72,6 +75,7 @@ typedef _Atomic uint64_t lm_page_word;
 #define LM_PAGE_PIN ((uint64_t)1 << 16)
 #define LM_PAGE_PINS(word) (((word) >> 16) & LM_PAGE_PINS_MAX)
 #define LM_PAGE_PINS_MAX 2047u
+#define LM_PAGE_TRACKED ((uint64_t)1 << 27)
 #define LM_PAGE_SWAP_SHIFT 28
 #define LM_PAGE_SWAP(word) ((word) >> LM_PAGE_SWAP_SHIFT)
 
@@ -105,7 +109,13 @@ bool lm_page_claim(lm_page_word *word, uint64_t *seen);
 /* Say of a BUSY page that it is `filled`. */
 void lm_page_set_filled(lm_page_word *word);
 
-/* BUSY -> state, waking who waits. What can be touched then has no guard. */
+/* Of a page that the caller holds BUSY: it is `tracked` from here on; and it turned
+ * out not to have been written: what it was is clean. */
+void lm_page_set_tracked(lm_page_word *word);
+void lm_page_set_unwritten(lm_page_word *word);
+
+/* BUSY -> state, waking who waits. What can be touched then has no guard, and what
+ * is not dirty is not tracked. */
 void lm_page_settle(lm_page_word *word, enum lm_page_state state);
 
 /* Of a page that the caller holds BUSY: what hides it. */
@@ -183,7 +193,9 @@ bool lm_page_pinned(uintptr_t start, uintptr_t end);
 
 /* In a forked child whose pages another thread may have been changing: what
  * was BUSY goes where its content is sure to be found, after `hide` has seen to
- * its being hidden as that state is. Returns how many frames fewer there are. */
-size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state));
+ * its being hidden as that state is. `copied`: an absent page there is placed, too,
+ * and not just shown. Returns how many frames fewer there are. */
+size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state),
+		      bool (*copied)(uintptr_t page));
 
 #endif

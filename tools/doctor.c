@@ -233,6 +233,8 @@ static void look_guards(void)
 	add("guard regions", "anonymous memory", lm_guard_anonymous(), "%s",
 	    text);
 	add("guard regions", "files", lm_guard_files(), "%s", text);
+	add("guard regions", "stores", lm_guard_stores(),
+	    "a store's page placed by one call");
 }
 
 /* -- What will be used -------------------------------------------------------- */

@@ -83,6 +83,7 @@ void lm_place_forked(void)
 		lm_place_mem.forked();
 	if (lm_place != &lm_place_uffd)
 		lm_place_over_forked();
+	lm_place_unwritten_forked();
 }
 
 int lm_place_try(int (*write)(uintptr_t dst, const void *src, size_t len),

@@ -69,8 +69,23 @@ long lm_place_over(uintptr_t dst, const void *src, size_t len, uintptr_t low,
 int lm_place_over_probe(void);
 /* Before [start, end) moves: nothing of it is registered for that any more. */
 void lm_place_over_end(uintptr_t start, uintptr_t end);
+/*
+ * The same, and the kernel notes which of them are written from then on. To be
+ * used where lm_place_tracked_probe() has returned 0: where it has not, a write
+ * would not be served.
+ */
+long lm_place_over_tracked(uintptr_t dst, const void *src, size_t len,
+			   uintptr_t low, uintptr_t high);
+int lm_place_tracked_probe(void);
+/* Of n (at most 64) pages placed so, none of which can be written now: bit i,
+ * page i was not since. 0 as well where it cannot be known; and, for the pages of
+ * a forked child or those that mremap moved, because nobody noted it. */
+uint64_t lm_place_unwritten(uintptr_t at, size_t n);
+/* Close what it needs; opened again by the next use. */
+void lm_place_unwritten_drop(void);
 /* In a forked child. */
 void lm_place_over_forked(void);
+void lm_place_unwritten_forked(void);
 
 /* The way `mem` without another to fall back to, for these. */
 int lm_place_mem_read(void *dst, uintptr_t src, size_t len);

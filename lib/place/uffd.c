@@ -9,6 +9,10 @@
  * mode, the older one, a page that is revealed without having been placed
  * raises SIGBUS (UFFD_FEATURE_SIGBUS, 4.14, without which it would hang).
  *
+ * What is placed write-protected (lm_place_over_tracked()) is written like any
+ * other page, for the kernel takes the protection away by itself at the first
+ * write (UFFD_FEATURE_WP_ASYNC, 6.7); written.c tells whether it has.
+ *
  * The registration goes with fork, with mremap, and with the last descriptor;
  * then the copy fails with ENOENT and the range is registered again.
  *
@@ -28,11 +32,22 @@
 /* UFFDIO_REGISTER_MODE_..., found by the first opening. Atomic. */
 static _Atomic uint64_t register_mode = UFFDIO_REGISTER_MODE_WP;
 
+/* The kernel takes write protection away by itself, found by the first opening.
+ * Atomic. */
+static _Atomic bool tracks;
+
 static int uffd_enable(int fd)
 {
 	struct uffdio_api api = { .api = UFFD_API,
-				  .features = UFFD_FEATURE_SIGBUS };
+				  .features = UFFD_FEATURE_SIGBUS |
+					      UFFD_FEATURE_WP_ASYNC };
 
+	if (!lm_sys(SYS_ioctl, fd, UFFDIO_API, &api)) {
+		atomic_store_explicit(&tracks, true, memory_order_relaxed);
+		return 0;
+	}
+	api = (struct uffdio_api){ .api = UFFD_API,
+				   .features = UFFD_FEATURE_SIGBUS };
 	return (int)lm_sys(SYS_ioctl, fd, UFFDIO_API, &api);
 }
 
@@ -113,11 +128,12 @@ static int uffd_attach(uintptr_t start, size_t len)
 }
 
 /* One try: the bytes copied, or -errno. */
-static long uffd_copy(int fd, uintptr_t dst, const void *src, size_t len)
+static long uffd_copy(int fd, uintptr_t dst, const void *src, size_t len,
+		      uint64_t mode)
 {
-	struct uffdio_copy copy = { .dst = dst,
-				    .src = (uintptr_t)src,
-				    .len = len };
+	struct uffdio_copy copy = {
+		.dst = dst, .src = (uintptr_t)src, .len = len, .mode = mode
+	};
 	long err = lm_sys(SYS_ioctl, fd, UFFDIO_COPY, &copy);
 
 	if (!err)
@@ -134,6 +150,7 @@ struct copy {
 	const char *src;
 	size_t len, done;
 	uintptr_t low, high;
+	uint64_t mode; /* UFFDIO_COPY_MODE_... */
 };
 
 /* Atomic; once any memory was, in this process. */
@@ -183,7 +200,8 @@ static int uffd_copy_all(struct copy *copy)
 		if (fd < 0)
 			return fd;
 		n = uffd_copy(fd, copy->dst + copy->done,
-			      copy->src + copy->done, copy->len - copy->done);
+			      copy->src + copy->done, copy->len - copy->done,
+			      copy->mode);
 		if (n > 0) {
 			copy->done += (size_t)n;
 			repairs = 0;
@@ -265,6 +283,20 @@ void lm_place_over_end(uintptr_t start, uintptr_t end)
 		lm_sys(SYS_ioctl, fd, UFFDIO_UNREGISTER, &range);
 }
 
+long lm_place_over_tracked(uintptr_t dst, const void *src, size_t len,
+			   uintptr_t low, uintptr_t high)
+{
+	struct copy copy = { .dst = dst,
+			     .src = src,
+			     .len = len,
+			     .low = low,
+			     .high = high,
+			     .mode = UFFDIO_COPY_MODE_WP };
+	int err = uffd_copy_all(&copy);
+
+	return copy.done ? (long)copy.done : err;
+}
+
 /* The same page twice: the marker must not be seen as a page. */
 static int try_over(uintptr_t page)
 {
@@ -279,6 +311,45 @@ static int try_over(uintptr_t page)
 	if (n < 0)
 		return (int)n;
 	return ((const volatile char *)page)[7] == 77 ? 0 : -EIO;
+}
+
+/* Is it known of both pages whether they were written? */
+static int try_tracked(uintptr_t page)
+{
+	static const char bytes[2 * LM_PAGE]
+		__attribute__((aligned(LM_PAGE))) = { [7] = 77 };
+	size_t len = sizeof(bytes);
+	int err = lm_os_madvise(page, len, MADV_GUARD_INSTALL);
+	long n;
+
+	if (err)
+		return err;
+	n = lm_place_over_tracked(page, bytes, len, page, page + len);
+	if (n != (long)len)
+		return n < 0 ? (int)n : -EIO;
+	if (!atomic_load_explicit(&tracks, memory_order_relaxed) ||
+	    atomic_load_explicit(&register_mode, memory_order_relaxed) !=
+		    UFFDIO_REGISTER_MODE_WP)
+		return -EOPNOTSUPP;
+	if (lm_place_unwritten(page, 2) != 3)
+		return -EIO;
+	((volatile char *)page)[7] = 78;
+	return lm_place_unwritten(page, 2) == 2 ? 0 : -EIO;
+}
+
+int lm_place_tracked_probe(void)
+{
+	uintptr_t page = lm_os_mmap(0, 2 * LM_PAGE, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int err;
+
+	if (lm_os_failed(page))
+		return (int)(long)page;
+	err = try_tracked(page);
+	lm_os_munmap(page, 2 * LM_PAGE);
+	lm_fd_drop(&uffd_fd);
+	lm_place_unwritten_drop();
+	return err;
 }
 
 int lm_place_over_probe(void)

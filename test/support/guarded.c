@@ -28,6 +28,17 @@ bool guarded_file(const struct guarded *area)
 	       area->kind == GUARDED_FILE_SHARED;
 }
 
+bool guarded_store(const struct guarded *area)
+{
+	return area->kind == GUARDED_STORE;
+}
+
+/* Its pages are known ones, not zeros. */
+static bool known(const struct guarded *area)
+{
+	return guarded_file(area) || guarded_store(area);
+}
+
 bool guarded_writable(const struct guarded *area)
 {
 	return area->kind != GUARDED_FILE_READ;
@@ -48,36 +59,62 @@ void guarded_start(struct guarded *area, int i)
 	*area = (struct guarded){ .kind = i / 2, .fd = -1 };
 	setenv("LAZYMAP_GUARD", i % 2 ? "0" : "1", 1);
 	ck_assert_int_eq(lazymap_start(&options), 0);
-	can = area->kind == GUARDED_ANONYMOUS ? lm_guard_anonymous()
-					      : lm_guard_files();
+	can = guarded_store(area)               ? lm_guard_stores()
+	      : area->kind == GUARDED_ANONYMOUS ? lm_guard_anonymous()
+						: lm_guard_files();
 	area->on = can;
 	ck_assert(!(can && i % 2));
 	if (!can && !(i % 2))
 		printf("skipped: this kernel has no guard regions for %s\n",
-		       area->kind == GUARDED_ANONYMOUS ? "anonymous memory"
-						       : "files");
+		       guarded_store(area)               ? "stores"
+		       : area->kind == GUARDED_ANONYMOUS ? "anonymous memory"
+							 : "files");
+}
+
+static int read_known(void *data, void *buf, size_t len, off_t offset)
+{
+	(void)data;
+	known_fill(buf, len, (uint64_t)offset / PAGE);
+	return 0;
+}
+
+static const struct lazymap_store_ops store_ops = {
+	.size = sizeof(store_ops),
+	.version = LAZYMAP_STORE_VERSION,
+	.flags = LAZYMAP_STORE_IN_HANDLER,
+	.read = read_known,
+};
+
+char *guarded_map(const struct guarded *area, char *at, size_t from, size_t to,
+		  int flags)
+{
+	size_t len = (to - from) * PAGE;
+	off_t offset = (off_t)(from * PAGE);
+
+	flags |= guarded_shared(area) ? MAP_SHARED : MAP_PRIVATE;
+	if (guarded_store(area))
+		return lazymap_map_store(at, len, area->prot, flags, &store_ops,
+					 NULL, offset);
+	if (!guarded_file(area))
+		return lazymap_map(at, len, area->prot, flags | MAP_ANONYMOUS,
+				   -1, 0);
+	return lazymap_map(at, len, area->prot, flags, area->fd, offset);
 }
 
 void guarded_begin(struct guarded *area, int i, size_t pages)
 {
-	int flags;
-
 	guarded_start(area, i);
 	area->pages = pages;
 	area->prot = PROT_READ | (guarded_writable(area) ? PROT_WRITE : 0);
-	flags = guarded_shared(area) ? MAP_SHARED : MAP_PRIVATE;
 	if (guarded_file(area))
 		area->fd = known_file("known", pages);
-	else
-		flags |= MAP_ANONYMOUS;
-	area->at =
-		lazymap_map(NULL, pages * PAGE, area->prot, flags, area->fd, 0);
+	area->at = guarded_map(area, NULL, 0, pages, 0);
 	ck_assert_ptr_ne(area->at, LAZYMAP_FAILED);
 	area->zero = calloc(pages, sizeof(*area->zero));
 	area->mark = calloc(pages, sizeof(*area->mark));
 	ck_assert(area->zero && area->mark);
 	for (size_t page = 0; page < pages; page++)
-		area->zero[page] = !guarded_file(area);
+		area->zero[page] = !known(area);
 }
 
 bool guarded_hidden(const char *page)
@@ -202,6 +239,6 @@ void guarded_dropped(struct guarded *area, size_t from, size_t to, bool zero)
 		/* What is shared is in the object. */
 		if (!guarded_shared(area) || zero)
 			area->mark[page] = 0;
-		area->zero[page] = zero || !guarded_file(area);
+		area->zero[page] = zero || !known(area);
 	}
 }

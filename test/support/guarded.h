@@ -1,5 +1,5 @@
 /*
- * guarded.h -- areas of every direct kind whose blocks are opened by touches
+ * guarded.h -- areas of every kind that has markers, whose blocks are opened by touches
  * of isolated pages, and a note of what each of their pages is to hold.
  *
  * SPDX-License-Identifier: MIT
@@ -19,6 +19,7 @@ enum guarded_kind {
 	GUARDED_FILE_WRITE, /* private */
 	GUARDED_FILE_SHARED,
 	GUARDED_ANONYMOUS_SHARED,
+	GUARDED_STORE, /* private; the store has a file's known pages */
 	GUARDED_KINDS
 };
 
@@ -44,7 +45,12 @@ void guarded_start(struct guarded *area, int i);
 /* And so many pages are mapped; a file has known ones. */
 void guarded_begin(struct guarded *area, int i, size_t pages);
 
+/* Map these pages of what the area is of at `at`, with more flags; the address. */
+char *guarded_map(const struct guarded *area, char *at, size_t from, size_t to,
+		  int flags);
+
 bool guarded_file(const struct guarded *area);
+bool guarded_store(const struct guarded *area);
 bool guarded_writable(const struct guarded *area);
 bool guarded_shared(const struct guarded *area);
 

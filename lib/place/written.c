@@ -1,0 +1,60 @@
+/*
+ * written.c -- which of the pages that were placed write-protected were written
+ * since: the kernel's note of it, in /proc/self/pagemap.
+ *
+ * The bit (57: "pte is uffd-wp write-protected", 5.13) is set by placing and
+ * taken away by the first write, by fork in the child, by mremap (6.13), and by
+ * the end of the userfaultfd. So what has it is as it was placed, and what lost it
+ * may be.
+ *
+ * The descriptor is bound to the memory of the process that opened it: fd.h sees
+ * to it that a child opens its own, and that what the program put in its place is
+ * not read.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "place/place.h"
+
+#include <errno.h>
+
+#include "fd.h"
+#include "os_linux.h"
+#include "os.h"
+#include "syscall/raw.h"
+
+#define UNWRITTEN ((uint64_t)1 << 57)
+#define PAGES_MAX 64
+
+static int pagemap_open(void)
+{
+	return (int)lm_sys(SYS_openat, AT_FDCWD, "/proc/self/pagemap",
+			   O_RDONLY | O_CLOEXEC);
+}
+
+static struct lm_fd pagemap_fd = { .open = pagemap_open, .check = 1 };
+
+uint64_t lm_place_unwritten(uintptr_t at, size_t n)
+{
+	uint64_t entry[PAGES_MAX], which = 0;
+	size_t size = lm_min(n, PAGES_MAX) * sizeof(entry[0]);
+	int fd = lm_fd_get(&pagemap_fd);
+
+	if (fd < 0 ||
+	    lm_sys(SYS_pread64, fd, entry, size,
+		   (at >> LM_PAGE_SHIFT) * sizeof(entry[0])) != (long)size)
+		return 0;
+	for (size_t i = 0; i < size / sizeof(entry[0]); i++)
+		which |= (uint64_t) !!(entry[i] & UNWRITTEN) << i;
+	return which;
+}
+
+void lm_place_unwritten_drop(void)
+{
+	lm_fd_drop(&pagemap_fd);
+}
+
+void lm_place_unwritten_forked(void)
+{
+	lm_fd_forked(&pagemap_fd);
+}
