@@ -698,24 +698,24 @@ END_TEST
  * are still there; all are as they were. */
 static size_t left_by_a_pass(const char *policy, bool advised)
 {
-	uint32_t(*kept)[WORDS];
+	uint32_t(*others)[WORDS];
 	size_t left;
 
 	setenv("LAZYMAP_POLICY", policy, 1);
 	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
-	kept = map_zeros();
+	others = map_zeros();
 	for (uint32_t i = 0; i < 256; i++)
-		kept[i][i] = i + 1;
+		others[i][i] = i + 1;
 	area = map_zeros();
 	if (advised)
 		ck_assert_int_eq(
 			lazymap_advise(area, PAGES * PAGE, MADV_SEQUENTIAL), 0);
 	for (uint32_t i = 0; i < PAGES; i++)
 		put(i);
-	left = present(kept, 256);
+	left = present(others, 256);
 	ck_assert_uint_le(left + present(area, PAGES), LIMIT / PAGE);
 	for (uint32_t i = 0; i < 256; i++)
-		ck_assert_uint_eq(kept[i][i], i + 1);
+		ck_assert_uint_eq(others[i][i], i + 1);
 	for (uint32_t i = 0; i < PAGES; i++)
 		look(i);
 	return left;
