@@ -109,8 +109,9 @@ static int make_room(void)
 
 /*
  * What a stream in a file leaves behind is clean, goes by one call for many
- * pages, and no mprotect: that is done beside its faults, which map what comes
- * next meanwhile.
+ * pages, and no mprotect; what one of writes leaves goes in blocks, which are
+ * compressed for far longer than the address space is changed. That is done
+ * beside the stream's faults, which map what comes next meanwhile.
  */
 static bool follow_stream(void)
 {

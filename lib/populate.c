@@ -45,13 +45,14 @@ static void map_around(const struct lm_claim *claim, uintptr_t end)
 }
 
 /* What will be wanted next is made room for while this is mapped: that much is
- * free then when the next fault comes, and as much is being made. */
+ * free then when the next fault comes, and as much is being made. Where it costs
+ * few changes of the address space: clean pages of files, and blocks. */
 static void go_on(const struct lm_claim *claim)
 {
 	uintptr_t size = claim->end - claim->start;
 
 	if ((claim->stream || claim->until) && size >= MUCH && !claim->quota &&
-	    lm_guard_files())
+	    (claim->huge || lm_guard_files()))
 		lm_pager_stream(2 * size >> LM_PAGE_SHIFT);
 }
 
@@ -63,10 +64,12 @@ void lm_populate(const struct lm_claim *claim)
 
 	if (claim->until && (zeros || claim->to == LM_PAGE_DIRTY))
 		ask(claim->page, lm_min(claim->until, claim->end), how);
-	else if (claim->stream && claim->rest == LM_PAGE_DIRTY)
+	else if (claim->stream && claim->rest == LM_PAGE_DIRTY) {
+		if (claim->huge)
+			go_on(claim);
 		/* The writes that follow find their pages. */
 		ask(claim->start, claim->end, MADV_POPULATE_WRITE);
-	else if (claim->guard && zeros)
+	} else if (claim->guard && zeros)
 		return; /* one exception for the touched page costs less */
 	else if (zeros || claim->to == LM_PAGE_DIRTY)
 		ask(claim->page, claim->page + LM_PAGE, how);
