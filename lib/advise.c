@@ -305,6 +305,28 @@ static int give_guards(uintptr_t start, uintptr_t end)
 	return ret;
 }
 
+static void forget(struct lm_area *area, uintptr_t from, uintptr_t to,
+		   int unused)
+{
+	(void)unused;
+	/* If they cannot be hidden, their markers do that. */
+	if (!lm_store_direct(area->store) &&
+	    !lm_os_mprotect(from, to - from, PROT_NONE))
+		lm_change_forget(from, to);
+}
+
+/* A guard region of the program's has dropped what was there: of a copied page,
+ * which the kernel does not bring again when the region is removed. */
+static void forget_copied(uintptr_t start, uintptr_t end)
+{
+	struct lm_change change;
+
+	if (lm_change_begin(&change, start, end) < 0)
+		return;
+	each_area(start, end, forget, 0);
+	lm_change_end(&change);
+}
+
 static bool any_copied(uintptr_t start, uintptr_t end)
 {
 	uint64_t mask = lm_os_block_signals();
@@ -388,6 +410,10 @@ static int advise(uintptr_t start, size_t len, int advice)
 		break;
 	case MADV_WIPEONFORK:
 		lm_advise_flags(start, end, LM_AREA_WIPEONFORK);
+		break;
+	case MADV_GUARD_INSTALL:
+		if (any_copied(start, end))
+			forget_copied(start, end);
 		break;
 	case MADV_DONTFORK:
 		lm_advise_flags(start, end, LM_AREA_DONTFORK);

@@ -63,8 +63,17 @@ static bool may_join(const struct lm_claim *claim, unsigned refused)
 /* It may have failed for neighbours that nobody asked for. */
 static bool unlucky(const struct lm_claim *claim, int error)
 {
-	return (claim->from == LM_PAGE_SWAPPED || error == -EAGAIN) &&
+	return (claim->from == LM_PAGE_SWAPPED || error == -EAGAIN ||
+		error == -EFAULT) &&
 	       claim->end - claim->start > LM_PAGE;
+}
+
+/* A page of a store that cannot be placed: the program has a guard region
+ * there. */
+static bool is_theirs(const struct lm_claim *claim, int error)
+{
+	return error == -EFAULT && claim->theirs &&
+	       !lm_store_direct(claim->store);
 }
 
 enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
@@ -93,6 +102,11 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 				lm_claim_settle(&claim, claim.from, claim.from);
 				claim.alone = true;
 				continue;
+			}
+			if (ret < 0 && is_theirs(&claim, ret)) {
+				lm_claim_settle(&claim, claim.from, claim.from);
+				lm_stats_add(LM_COUNT_faults_foreign, 1);
+				return LM_FOREIGN;
 			}
 			if (ret < 0)
 				return fail(&claim, ret);

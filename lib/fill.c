@@ -32,9 +32,16 @@ static int place_direct(const struct lm_claim *claim, uintptr_t at,
 static int place_hidden(const struct lm_claim *claim, uintptr_t at,
 			const void *buffer, size_t len)
 {
-	if (!lm_store_direct(claim->store))
+	int ret = -EOPNOTSUPP;
+
+	if (lm_store_direct(claim->store))
+		return place_direct(claim, at, buffer, len);
+	/* By the way that fails over a marker of the program's. */
+	if (claim->theirs)
+		ret = lm_place_direct_write(at, buffer, len, true);
+	if (ret == -EOPNOTSUPP)
 		return lm_place->write(at, buffer, len);
-	return place_direct(claim, at, buffer, len);
+	return ret < 0 ? -EFAULT : 0;
 }
 
 /* Of claimed pages: hidden by protection, and no longer by markers. */
