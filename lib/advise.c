@@ -305,8 +305,10 @@ static int give_guards(uintptr_t start, uintptr_t end)
 	return ret;
 }
 
-static void forget(struct lm_area *area, uintptr_t from, uintptr_t to,
-		   int unused)
+/* A guard region of the program's has dropped what was there: of a copied page,
+ * which the kernel does not bring again when the region is removed. */
+static void forget_copied(struct lm_area *area, uintptr_t from, uintptr_t to,
+			  int unused)
 {
 	(void)unused;
 	/* If they cannot be hidden, their markers do that. */
@@ -315,15 +317,25 @@ static void forget(struct lm_area *area, uintptr_t from, uintptr_t to,
 		lm_change_forget(from, to);
 }
 
-/* A guard region of the program's has dropped what was there: of a copied page,
- * which the kernel does not bring again when the region is removed. */
-static void forget_copied(uintptr_t start, uintptr_t end)
+/* What swap has would come back after the kernel has freed what was in place, and
+ * zeros were seen. */
+static void forget_swap(struct lm_area *area, uintptr_t from, uintptr_t to,
+			int unused)
+{
+	(void)unused;
+	if (area->store == &lm_store_zero && !(area->flags & LM_AREA_SHARED))
+		lm_page_forget_swap(from, to);
+}
+
+static void change_each(uintptr_t start, uintptr_t end,
+			void (*visit)(struct lm_area *area, uintptr_t from,
+				      uintptr_t to, int argument))
 {
 	struct lm_change change;
 
 	if (lm_change_begin(&change, start, end) < 0)
 		return;
-	each_area(start, end, forget, 0);
+	each_area(start, end, visit, 0);
 	lm_change_end(&change);
 }
 
@@ -413,7 +425,10 @@ static int advise(uintptr_t start, size_t len, int advice)
 		break;
 	case MADV_GUARD_INSTALL:
 		if (any_copied(start, end))
-			forget_copied(start, end);
+			change_each(start, end, forget_copied);
+		break;
+	case MADV_FREE:
+		change_each(start, end, forget_swap);
 		break;
 	case MADV_DONTFORK:
 		lm_advise_flags(start, end, LM_AREA_DONTFORK);

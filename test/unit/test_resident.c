@@ -605,6 +605,25 @@ START_TEST(page_read_back_and_not_written_costs_no_second_write)
 }
 END_TEST
 
+START_TEST(pages_that_are_freed_do_not_come_back_from_swap)
+{
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+	ck_assert_uint_gt(stats().swap_pool, 0);
+	if (lazymap_advise(area, PAGES * PAGE, MADV_FREE) && errno == EINVAL)
+		return;
+	ck_assert_uint_eq(stats().swap_pool, 0);
+	ck_assert_uint_eq(stats().swap_file, 0);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	for (uint32_t i = 0; i < PAGES; i++)
+		look(i);
+}
+END_TEST
+
 START_TEST(slots_are_freed_with_their_pages)
 {
 	begin(LIMIT);
@@ -1292,6 +1311,7 @@ int main(void)
 	TEST(shared_store_gets_dirty_pages_before_they_go);
 	TEST(page_read_back_and_not_written_costs_no_second_write);
 	TEST(slots_are_freed_with_their_pages);
+	TEST(pages_that_are_freed_do_not_come_back_from_swap);
 	TEST(protection_and_moves_find_swapped_pages);
 	TEST(locked_and_pinned_pages_stay);
 	TEST(advice_to_page_out_is_taken);
