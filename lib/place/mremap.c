@@ -102,9 +102,9 @@ static int write_fresh(uintptr_t dst, const void *src, size_t len)
 
 	if (failed(twin))
 		return (int)twin;
-	lm_tsan_acquire(twin);
+	lm_tsan_given((const char *)twin, len);
 	memcpy((void *)twin, src, len);
-	lm_tsan_release(twin);
+	lm_tsan_given_back((const char *)twin, len);
 	err = (int)lm_sys(SYS_mprotect, twin, len, PROT_NONE);
 	if (!err)
 		err = move_back((uintptr_t)twin, dst, len);
@@ -142,13 +142,13 @@ static int copy_aside(uintptr_t page, void *out, const void *in, size_t len,
 	*aside = !failed(twin);
 	if (!*aside)
 		return (int)twin;
-	lm_tsan_acquire(twin);
+	lm_tsan_given((const char *)twin, len);
 	err = (int)lm_sys(SYS_mprotect, twin, len, prot);
 	if (!err && in)
 		memcpy((void *)twin, in, len);
 	else if (!err)
 		memcpy(out, (const void *)twin, len);
-	lm_tsan_release(twin);
+	lm_tsan_given_back((const char *)twin, len);
 	hidden = (int)lm_sys(SYS_mprotect, twin, len, PROT_NONE);
 	back = move_back((uintptr_t)twin, page, len);
 	if (hidden && !back)
