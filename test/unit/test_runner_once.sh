@@ -102,6 +102,18 @@ expect() {
 }
 
 here=$TESTDIR
+# What failed is named at the end, however long the output is.
+named='failed: test_failing [one]: 2 of 3
+failed:     x.c:1:F:core:of_a_test:0: the reason'
+got=$(env -u LAZYMAP_TRAP BUILDDIR="$TESTDIR/build" "$runner" -t one \
+	"$here/test_failing" "$here/test_good" | tail -n 3 |
+	sed "s|$here/||; s/ ([0-9]* s)//")
+if [ "$got" != "$named
+4 passed, 2 failed" ]; then
+	echo "what failed is not named at the end:"
+	echo "$got"
+	wrong=1
+fi
 expect "3 passed, 0 failed" 0 "$here/test_good"
 expect "4 passed, 1 failed" 1 "$here/test_two_summaries"
 expect "1 passed, 2 failed" 1 "$here/test_failing"
@@ -232,7 +244,7 @@ END
 	unset CK_TIMEOUT_MULTIPLIER
 	"$runner" -j 2 -s 1 -t one "$here/test_limit"
 	"$runner" -j 2 -s 1 -t one -a limit "$here/test_limit"
-) >limits
+) | grep -v '^failed:' >limits
 for line in "timed out after 2 s" "limits times 2" "timed out after 1 s" \
 	"limits times one"; do
 	if [ "$(grep -c "$line" limits)" != 1 ]; then
