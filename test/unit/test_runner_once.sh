@@ -107,7 +107,7 @@ named='failed: test_failing [one]: 2 of 3
 failed:     x.c:1:F:core:of_a_test:0: the reason'
 got=$(env -u LAZYMAP_TRAP BUILDDIR="$TESTDIR/build" "$runner" -t one \
 	"$here/test_failing" "$here/test_good" | tail -n 3 |
-	sed "s|$here/||; s/ ([0-9]* s)//")
+	sed 's|: .*/test|: test|; s/ ([0-9]* s)//')
 if [ "$got" != "$named
 4 passed, 2 failed" ]; then
 	echo "what failed is not named at the end:"
