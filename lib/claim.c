@@ -248,7 +248,7 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 		lm_min(area->cluster, lm_resident_cluster(area->quota));
 	claim->adaptive = area->flags & LM_AREA_ADAPTIVE && !claim->until &&
 			  !lm_page_resident(claim->from);
-	claim->stream = false;
+	claim->stream = LM_WAY_NONE;
 	reach(area, claim);
 	keep_to_batch(area, claim);
 	if ((!first || lm_widen_tight()) && worth_opening(area, claim)) {
@@ -256,9 +256,13 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 		return LM_CLAIM_OPEN;
 	}
 	claim_neighbours(claim);
+	claim->come_start = claim->start;
+	claim->come_end = claim->end;
+	claim->ask = LM_WAY_NONE;
 	if (claim->adaptive)
-		lm_stream_claimed(&claim->slot->streams, claim->page,
-				  claim->start, claim->end);
+		claim->ask =
+			lm_stream_claimed(&claim->slot->streams, claim->page,
+					  &claim->come_start, &claim->come_end);
 	remember(area, claim);
 	lm_gate_filling(claim->slot);
 	return LM_CLAIM_DONE;
@@ -335,6 +339,14 @@ static void settle_one(lm_page_word *word, enum lm_page_state state)
 	lm_page_settle(word, state);
 }
 
+/* A marker is there, and out of sight: by its protection alone. */
+static void settle_marker(lm_page_word *word, unsigned ahead)
+{
+	lm_page_set_guard(word, false);
+	lm_page_set_ahead(word, ahead);
+	lm_page_settle(word, LM_PAGE_HIDDEN_CLEAN);
+}
+
 static void count_in(const struct lm_claim *claim, size_t pages)
 {
 	lm_stats_add(LM_COUNT_pages_made_present, pages);
@@ -352,8 +364,11 @@ void lm_claim_settle(const struct lm_claim *claim, enum lm_page_state page,
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
 
 	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE)
-		settle_one(lm_page_word_of(at),
-			   at == claim->page ? page : rest);
+		if (at == claim->marker && lm_page_resident(page))
+			settle_marker(lm_page_word_of(at), claim->ahead);
+		else
+			settle_one(lm_page_word_of(at),
+				   at == claim->page ? page : rest);
 	if (!lm_page_resident(claim->from) && page >= LM_PAGE_CLEAN)
 		count_in(claim, pages);
 	if (page >= LM_PAGE_CLEAN && claim->from != claim->to)

@@ -572,6 +572,7 @@ static size_t settle(struct prey *prey)
 			continue;
 		}
 		word = lm_page_word_of(at);
+		lm_stats_add(LM_COUNT_pages_ahead_unused, lm_page_ahead(word));
 		lm_page_settle(word, lm_page_swap(word) ? LM_PAGE_SWAPPED
 							: LM_PAGE_ABSENT);
 		gone++;

@@ -10,6 +10,7 @@
 #include "fill.h"
 #include "guard.h"
 #include "populate.h"
+#include "readahead.h"
 #include "resident.h"
 #include "start.h"
 #include "stats.h"
@@ -83,7 +84,8 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 	unsigned refused = 0;
 	int ret;
 
-	claim.wide = claim.alone = claim.opened = false;
+	claim.wide = claim.alone = claim.opened = claim.here = false;
+	claim.marker = 0;
 	for (;;) {
 		claim.until = until;
 		switch (lm_claim(&claim, addr, access)) {
@@ -116,6 +118,7 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 			if (!until) {
 				count_fault(&claim);
 				lm_claim_progress(&claim, addr);
+				lm_readahead(&claim);
 			}
 			lm_claim_settle(&claim, claim.to, claim.rest);
 			lm_step(LM_STEP_SETTLED, claim.page);

@@ -83,12 +83,38 @@ static int place_over(const struct lm_claim *claim, uintptr_t at,
 	return ret;
 }
 
+/* A marker is at one end of what is read ahead, so that it is at one end here. */
+static int place_marked(const struct lm_claim *claim, uintptr_t at,
+			const char *buffer, size_t len)
+{
+	uintptr_t seen = claim->marker == at ? at + LM_PAGE : at;
+	int ret = cover(claim->marker, claim->marker + LM_PAGE);
+
+	if (!ret)
+		ret = place_hidden(claim, claim->marker,
+				   buffer + (claim->marker - at), LM_PAGE);
+	if (!ret && len > LM_PAGE)
+		ret = place_over(claim, seen, buffer + (seen - at),
+				 len - LM_PAGE);
+	return ret;
+}
+
 static int place(const struct lm_claim *claim, uintptr_t at, const void *buffer,
 		 size_t len)
 {
-	if (claim->guard)
-		return place_over(claim, at, buffer, len);
-	return place_hidden(claim, at, buffer, len);
+	if (!claim->guard)
+		return place_hidden(claim, at, buffer, len);
+	if (claim->marker >= at && claim->marker < at + len)
+		return place_marked(claim, at, buffer, len);
+	return place_over(claim, at, buffer, len);
+}
+
+static int read_store(const struct lm_claim *claim, void *buffer, size_t len,
+		      uint64_t offset)
+{
+	if (claim->here)
+		return lm_store_read_here(claim->store, buffer, len, offset);
+	return lm_store_read(claim->store, buffer, len, offset);
 }
 
 static int swap_in(uintptr_t at, void *buffer, size_t len)
@@ -115,9 +141,8 @@ static int fill(const struct lm_claim *claim, bool *placed)
 	for (uintptr_t at = claim->start; !ret && at < claim->end; at += len) {
 		len = lm_min(size, claim->end - at);
 		ret = swapped ? swap_in(at, buffer, len)
-			      : lm_store_read(claim->store, buffer, len,
-					      claim->offset +
-						      (at - claim->start));
+			      : read_store(claim, buffer, len,
+					   claim->offset + (at - claim->start));
 		lm_step(LM_STEP_READ, at);
 		if (ret)
 			break;
@@ -140,11 +165,15 @@ static int protect(const struct lm_claim *claim)
 {
 	bool alone = claim->end - claim->start == LM_PAGE;
 	int all = alone ? claim->prot : claim->rest_prot, ret = 0;
+	uintptr_t start = claim->start, end = claim->end;
 
+	if (claim->marker == start)
+		start += LM_PAGE;
+	else if (claim->marker == end - LM_PAGE)
+		end -= LM_PAGE;
 	/* Where there are markers the protection is the area's. */
-	if (!claim->guard || all != claim->area_prot)
-		ret = lm_os_mprotect(claim->start, claim->end - claim->start,
-				     all);
+	if (start < end && (!claim->guard || all != claim->area_prot))
+		ret = lm_os_mprotect(start, end - start, all);
 	if (!ret && claim->prot != all)
 		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
 	return ret;

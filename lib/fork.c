@@ -18,6 +18,7 @@
 #include "locked.h"
 #include "meta.h"
 #include "place/place.h"
+#include "readahead.h"
 #include "resident.h"
 #include "start.h"
 #include "step.h"
@@ -88,6 +89,7 @@ static bool forked(void)
 	fewer = lm_page_forked(lm_guard_forked, copied);
 	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
 	lm_resident_forked();
+	lm_readahead_forked();
 	lm_place_forked();
 	lm_locked_forked();
 	settle_areas();

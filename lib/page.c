@@ -137,6 +137,23 @@ void lm_page_set_filled(lm_page_word *word)
 	atomic_fetch_or_explicit(word, LM_PAGE_FILLED, memory_order_relaxed);
 }
 
+void lm_page_set_ahead(lm_page_word *word, unsigned log)
+{
+	uint64_t ahead = (uint64_t)(log + 1) << LM_PAGE_AHEAD_SHIFT;
+
+	assert(log <= LM_PAGE_AHEAD_MAX);
+	atomic_fetch_and_explicit(word, ~LM_PAGE_AHEAD, memory_order_relaxed);
+	atomic_fetch_or_explicit(word, ahead, memory_order_relaxed);
+}
+
+size_t lm_page_ahead(lm_page_word *word)
+{
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+	unsigned log = (old & LM_PAGE_AHEAD) >> LM_PAGE_AHEAD_SHIFT;
+
+	return log ? (size_t)1 << (log - 1) : 0;
+}
+
 void lm_page_set_guard(lm_page_word *word, bool guard)
 {
 	assert(LM_PAGE_STATE(*word) == LM_PAGE_BUSY);
@@ -181,6 +198,8 @@ void lm_page_settle(lm_page_word *word, enum lm_page_state state)
 		gone |= LM_PAGE_GUARD;
 	if (state != LM_PAGE_DIRTY && state != LM_PAGE_HIDDEN_DIRTY)
 		gone |= LM_PAGE_TRACKED;
+	if (state != LM_PAGE_HIDDEN_CLEAN)
+		gone |= LM_PAGE_AHEAD;
 	do {
 		new = (old & ~gone) | state;
 	} while (!atomic_compare_exchange_weak_explicit(

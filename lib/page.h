@@ -6,8 +6,8 @@
  * so that an area costs nothing until then.
  *
  * A word:
- *    63        28  27  26   16   9      8       7     6  4     3      2  0
- *   | swap handle | T |  pins  | huge | guard | filled | was | waited | state |
+ *    63        28  27  26   16  13   10  9      8       7     6  4     3      2  0
+ *   | swap handle | T |  pins  | ahead | huge | guard | filled | was | waited | state |
  *
  * filled: BUSY, and about to be shown writable: from here on others may write
  * to it, so the frame is the content, whatever it was.
@@ -18,6 +18,9 @@
  *
  * huge (bit 9), of a block's first page: the kernel was asked to make the block
  * one huge page (see huge.h).
+ *
+ * ahead (bits 13..10), of a HIDDEN_CLEAN page: a marker of what was read ahead
+ * (see readahead.h), not touched since; the logarithm of how many pages, and one.
  *
  * T (bit 27), tracked: DIRTY or HIDDEN_DIRTY, and the kernel knows whether it was
  * written since it was placed (lm_place_unwritten()): if not it is clean.
@@ -69,6 +72,9 @@ typedef _Atomic uint64_t lm_page_word;
 #define LM_PAGE_FILLED ((uint64_t)1 << 7)
 #define LM_PAGE_GUARD ((uint64_t)1 << 8)
 #define LM_PAGE_HUGE ((uint64_t)1 << 9)
+#define LM_PAGE_AHEAD_SHIFT 10
+#define LM_PAGE_AHEAD ((uint64_t)15 << LM_PAGE_AHEAD_SHIFT)
+#define LM_PAGE_AHEAD_MAX 14u /* the largest logarithm */
 #define LM_PAGE_WAS_SHIFT 4
 #define LM_PAGE_WAS(word)                                                      \
 	((enum lm_page_state)(((word) >> LM_PAGE_WAS_SHIFT) & 7))
@@ -114,9 +120,14 @@ void lm_page_set_filled(lm_page_word *word);
 void lm_page_set_tracked(lm_page_word *word);
 void lm_page_set_unwritten(lm_page_word *word);
 
-/* BUSY -> state, waking who waits. What can be touched then has no guard, and what
- * is not dirty is not tracked. */
+/* BUSY -> state, waking who waits. What can be touched then has no guard, what
+ * is not dirty is not tracked, and what is not hidden is no marker. */
 void lm_page_settle(lm_page_word *word, enum lm_page_state state);
+
+/* Of a page that the caller holds BUSY: it is a marker of 1 << log pages; and of
+ * how many (0: it is none). */
+void lm_page_set_ahead(lm_page_word *word, unsigned log);
+size_t lm_page_ahead(lm_page_word *word);
 
 /* Of a page that the caller holds BUSY: what hides it. */
 void lm_page_set_guard(lm_page_word *word, bool guard);

@@ -8,6 +8,7 @@
 
 #include "fill.h"
 #include "start.h"
+#include "stats.h"
 
 /* -- A range, for the kernel, for pins, for populating ---------------------- */
 
@@ -148,4 +149,66 @@ size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most)
 		lm_claim_settle(&claim, claim.to, claim.rest);
 	*at = ret == -ENOMEM ? UINTPTR_MAX : claim.end;
 	return ret < 0 ? 0 : (claim.end - claim.start) >> LM_PAGE_SHIFT;
+}
+
+static bool is_absent(uintptr_t page)
+{
+	lm_page_word *word;
+	bool absent;
+	struct lm_slot *slot = lm_gate_enter();
+
+	word = lm_page_word_of(page);
+	absent =
+		!word || LM_PAGE_STATE(atomic_load_explicit(
+				 word, memory_order_relaxed)) == LM_PAGE_ABSENT;
+	lm_gate_leave(slot);
+	return absent;
+}
+
+/* What is claimed there: the next address, or 0 when it is not worth going on. */
+static uintptr_t read_ahead(struct lm_claim *claim,
+			    const struct lm_store *store)
+{
+	int ret = -EAGAIN;
+
+	claim->until = 0;
+	if (claim->store == store && claim->from == LM_PAGE_ABSENT &&
+	    !claim->theirs)
+		ret = lm_fill_ahead(claim);
+	if (ret < 0) {
+		lm_claim_settle(claim, claim->from, claim->from);
+		return 0;
+	}
+	lm_stats_add(LM_COUNT_pages_ahead,
+		     (claim->end - claim->start) >> LM_PAGE_SHIFT);
+	lm_claim_settle(claim, claim->to, claim->rest);
+	return claim->end;
+}
+
+void lm_fault_read_ahead(uintptr_t start, uintptr_t end,
+			 const struct lm_store *store, uintptr_t marker,
+			 unsigned ahead)
+{
+	while (start && start < end) {
+		struct lm_claim claim = { .until = end,
+					  .opened = true,
+					  .here = true,
+					  .marker = marker,
+					  .ahead = ahead };
+
+		if (!is_absent(start)) {
+			start += LM_PAGE;
+			continue;
+		}
+		switch (lm_claim(&claim, start, LM_READ)) {
+		case LM_CLAIM_DONE:
+			start = read_ahead(&claim, store);
+			break;
+		case LM_CLAIM_WAIT: /* it was another's */
+			start += LM_PAGE;
+			break;
+		default:
+			return;
+		}
+	}
 }

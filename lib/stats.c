@@ -76,6 +76,8 @@ static void collect(struct lazymap_stats *stats)
 	stats->pages_demoted = sum(LM_COUNT_pages_demoted);
 	stats->pages_over_limit = sum(LM_COUNT_pages_over_limit);
 	stats->pages_widened = sum(LM_COUNT_pages_widened);
+	stats->pages_ahead = sum(LM_COUNT_pages_ahead);
+	stats->pages_ahead_unused = sum(LM_COUNT_pages_ahead_unused);
 	stats->fault_ns = sum(LM_COUNT_fault_ns);
 }
 
@@ -119,6 +121,10 @@ void lm_stats_print(int fd)
 	row(fd, "faults that failed", stats.faults_failed);
 	row(fd, "pages filled", stats.pages_filled);
 	row(fd, "  of them for system calls", stats.pages_kernel);
+	if (stats.pages_ahead) {
+		row(fd, "  of them ahead of a stream", stats.pages_ahead);
+		row(fd, "  and driven out untouched", stats.pages_ahead_unused);
+	}
 	row(fd, "bytes filled", stats.bytes_filled);
 	row(fd, "bytes bypassed", stats.bytes_bypassed);
 	row(fd, "pages written back", stats.pages_written);

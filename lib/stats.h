@@ -34,6 +34,8 @@
 	X(pages_over_limit)                                                    \
 	X(pages_widened)                                                       \
 	X(pages_demoted)                                                       \
+	X(pages_ahead)                                                         \
+	X(pages_ahead_unused)                                                  \
 	X(fault_ns)                                                            \
 	X(pages_made_present)                                                  \
 	X(pages_made_absent)

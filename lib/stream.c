@@ -13,7 +13,7 @@
 #define PATIENCE 16
 #define HALVES 4 /* from BEGIN to a page */
 
-static uintptr_t get(_Atomic uintptr_t *value)
+static uintptr_t get(const _Atomic uintptr_t *value)
 {
 	return atomic_load_explicit(value, memory_order_relaxed);
 }
@@ -23,19 +23,48 @@ static void set(_Atomic uintptr_t *value, uintptr_t to)
 	atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
+/* Where a page is, seen from a stream. */
+enum place {
+	ELSEWHERE,
+	NEXT,  /* at its end, or a little further on */
+	ASKED, /* in what was asked for ahead, which nobody has touched yet */
+	COME   /* in what was, and is not all there yet */
+};
+
+/* What is it, and which way does the stream go? */
+static enum place place_of(const struct lm_stream *stream, uintptr_t page,
+			   enum lm_way *way)
+{
+	uintptr_t start = get(&stream->start), end = get(&stream->end);
+	uintptr_t ahead = get(&stream->ahead);
+	uintptr_t low = lm_min(start, ahead), high = lm_max(end, ahead);
+	uintptr_t gap = lm_max((end - start) / 4, LM_PAGE);
+
+	*way = LM_WAY_NONE;
+	if (end <= start)
+		return ELSEWHERE;
+	*way = page >= end || (page >= start && ahead > end) ? LM_WAY_UP
+							     : LM_WAY_DOWN;
+	if (page >= start && page < end)
+		return ahead == end ? ELSEWHERE : COME;
+	if (page >= low && page < high)
+		return ASKED;
+	return (page >= high && page - high < gap) ||
+			       (page < low && low - page <= gap)
+		       ? NEXT
+		       : ELSEWHERE;
+}
+
 /* The stream that a fault at `page` goes on, or NULL. */
-static struct lm_stream *find(struct lm_streams *streams, uintptr_t page)
+static struct lm_stream *find(struct lm_streams *streams, uintptr_t page,
+			      enum lm_way *way, enum place *place)
 {
 	for (int i = 0; i < LM_STREAMS; i++) {
-		struct lm_stream *stream = &streams->stream[i];
-		uintptr_t start = get(&stream->start), end = get(&stream->end);
-		/* A little further on counts, too. */
-		uintptr_t gap = lm_max((end - start) / 4, LM_PAGE);
-
-		if (end > start && ((page >= end && page - end < gap) ||
-				    (page < start && start - page <= gap)))
-			return stream;
+		*place = place_of(&streams->stream[i], page, way);
+		if (*place != ELSEWHERE)
+			return &streams->stream[i];
 	}
+	*way = LM_WAY_NONE;
 	return NULL;
 }
 
@@ -45,25 +74,52 @@ static size_t begin(uint32_t alone)
 }
 
 size_t lm_stream_cluster(struct lm_streams *streams, uintptr_t page, size_t max,
-			 bool *goes_on)
+			 enum lm_way *way)
 {
-	struct lm_stream *stream = find(streams, page);
+	enum place place;
+	struct lm_stream *stream = find(streams, page, way, &place);
 	uint32_t alone =
 		atomic_load_explicit(&streams->alone, memory_order_relaxed);
-	size_t cluster;
+	size_t cluster = begin(alone);
 
-	*goes_on = stream;
-	cluster = begin(alone);
-	while (stream && cluster < max &&
-	       cluster < 2 * (get(&stream->end) - get(&stream->start)))
-		cluster *= 2;
+	/* What was asked for is others' work: only what cannot wait. */
+	if (stream && place != NEXT)
+		cluster = BEGIN;
+	else if (stream)
+		while (cluster < max &&
+		       cluster < 2 * (get(&stream->end) - get(&stream->start)))
+			cluster *= 2;
 	return lm_min(cluster, max);
 }
 
-void lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
-		       uintptr_t start, uintptr_t end)
+/* It has come to all that was asked for. */
+static void come_to(struct lm_stream *stream, enum lm_way way, uintptr_t *start,
+		    uintptr_t *end)
 {
-	struct lm_stream *stream = find(streams, page);
+	uintptr_t ahead = get(&stream->ahead);
+
+	if (way == LM_WAY_UP) {
+		*start = get(&stream->end);
+		*end = lm_max(*end, ahead);
+	} else {
+		*end = get(&stream->start);
+		*start = lm_min(*start, ahead);
+	}
+}
+
+static void go_on(struct lm_stream *stream, uintptr_t start, uintptr_t end)
+{
+	set(&stream->start, start);
+	set(&stream->end, end);
+	set(&stream->ahead, end);
+}
+
+enum lm_way lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
+			      uintptr_t *start, uintptr_t *end)
+{
+	enum lm_way way;
+	enum place place;
+	struct lm_stream *stream = find(streams, page, &way, &place);
 	uint32_t alone =
 		atomic_load_explicit(&streams->alone, memory_order_relaxed);
 
@@ -77,7 +133,34 @@ void lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
 		if (alone < 2 * HALVES * PATIENCE)
 			alone++;
 	}
-	set(&stream->start, start);
-	set(&stream->end, end);
 	atomic_store_explicit(&streams->alone, alone, memory_order_relaxed);
+	if (place == COME)
+		return LM_WAY_NONE;
+	if (place == ASKED)
+		come_to(stream, way, start, end);
+	go_on(stream, *start, *end);
+	return way;
+}
+
+enum lm_way lm_stream_touched(struct lm_streams *streams, uintptr_t page,
+			      uintptr_t *start, uintptr_t *end)
+{
+	enum lm_way way;
+	enum place place;
+	struct lm_stream *stream = find(streams, page, &way, &place);
+
+	if (!stream || place != ASKED)
+		return LM_WAY_NONE;
+	come_to(stream, way, start, end);
+	go_on(stream, *start, *end);
+	return way;
+}
+
+void lm_stream_ahead(struct lm_streams *streams, uintptr_t start, uintptr_t end,
+		     uintptr_t ahead)
+{
+	for (int i = 0; i < LM_STREAMS; i++)
+		if (get(&streams->stream[i].start) == start &&
+		    get(&streams->stream[i].end) == end)
+			set(&streams->stream[i].ahead, ahead);
 }

@@ -7,8 +7,8 @@
  * with, down to a page; each that goes on one takes half of that back, so that
  * one which does so by chance, among many at random, brings in little.
  *
- * Async-signal-safe; inside the gate. A hint only: threads that share a slot
- * may confuse each other's, and that costs time and nothing else.
+ * Async-signal-safe. A hint only: threads that share a slot may confuse each
+ * other's, and that costs time and nothing else.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +22,11 @@
 #define LM_STREAMS 8
 
 struct lm_stream {
-	_Atomic uintptr_t start, end; /* of the last claim */
+	/* Of the last claim; or of what was asked for, when it was touched. */
+	_Atomic uintptr_t start, end;
+	/* The far end of what was asked for ahead: above end, or below start; or
+	 * nothing was. */
+	_Atomic uintptr_t ahead;
 };
 
 struct lm_streams {
@@ -31,13 +35,28 @@ struct lm_streams {
 	_Atomic uint32_t alone; /* faults in a row that went on no stream */
 };
 
-/* The cluster for a fault at `page`, at most `max`: bytes, a power of two.
- * *goes_on: it goes on a stream. */
-size_t lm_stream_cluster(struct lm_streams *streams, uintptr_t page, size_t max,
-			 bool *goes_on);
+enum lm_way {
+	LM_WAY_NONE, /* it goes on no stream */
+	LM_WAY_UP,
+	LM_WAY_DOWN
+};
 
-/* [start, end) was claimed for it. */
-void lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
-		       uintptr_t start, uintptr_t end);
+/* The cluster for a fault at `page`, at most `max`: bytes, a power of two. */
+size_t lm_stream_cluster(struct lm_streams *streams, uintptr_t page, size_t max,
+			 enum lm_way *way);
+
+/* [*start, *end) was claimed for it, and becomes what its stream has come to by
+ * that. Which way it goes, if there is something new to be asked for. */
+enum lm_way lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
+			      uintptr_t *start, uintptr_t *end);
+
+/* The same of a page that is there, and was touched: was it asked for? */
+enum lm_way lm_stream_touched(struct lm_streams *streams, uintptr_t page,
+			      uintptr_t *start, uintptr_t *end);
+
+/* Of the stream that has come to [start, end): what it comes to next is asked
+ * for, up or down to `ahead`. */
+void lm_stream_ahead(struct lm_streams *streams, uintptr_t start, uintptr_t end,
+		     uintptr_t ahead);
 
 #endif

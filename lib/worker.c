@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "worker.h"
 
+#include "readahead.h"
+
 #include <pthread.h>
 #include <signal.h>
 
@@ -89,6 +91,36 @@ static struct job *take(void)
 	return job;
 }
 
+/* What this runs may touch what needs another worker. */
+static void begin(void)
+{
+	if (atomic_fetch_sub(&idle, 1) == 1 &&
+	    atomic_load(&workers) < WORKERS_MAX)
+		spawn();
+}
+
+static void end(void)
+{
+	atomic_fetch_add(&idle, 1);
+}
+
+/* Those who wait come first. False: there is nothing to do. */
+static bool step(void)
+{
+	struct job *job = take();
+	bool any = true;
+
+	if (!job && !lm_readahead_waiting())
+		return false;
+	begin();
+	if (job)
+		run(job);
+	else
+		any = lm_readahead_step();
+	end();
+	return any;
+}
+
 static void *work(void *unused)
 {
 	/* Signals that an instruction raises: a read may touch lazy memory,
@@ -101,18 +133,9 @@ static void *work(void *unused)
 	lm_os_restore_signals(~own);
 	for (;;) {
 		uint32_t seen = atomic_load(&queued);
-		struct job *job = take();
 
-		if (!job) {
+		if (!step())
 			lm_os_wait(&queued, seen);
-			continue;
-		}
-		/* This read may touch what needs another one. */
-		if (atomic_fetch_sub(&idle, 1) == 1 &&
-		    atomic_load(&workers) < WORKERS_MAX)
-			spawn();
-		run(job);
-		atomic_fetch_add(&idle, 1);
 	}
 	return NULL;
 }
@@ -155,6 +178,12 @@ int lm_worker_write(struct lm_store *store, const void *buf, size_t len,
 	};
 
 	return atomic_load(&workers) ? run_elsewhere(&job) : -EAGAIN;
+}
+
+void lm_worker_call(void)
+{
+	atomic_fetch_add(&queued, 1);
+	lm_os_wake(&queued, 1);
 }
 
 bool lm_worker_forked(void)

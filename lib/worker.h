@@ -25,6 +25,9 @@ int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 int lm_worker_write(struct lm_store *store, const void *buf, size_t len,
 		    uint64_t offset);
 
+/* There is something to read ahead (readahead.h). Async-signal-safe. */
+void lm_worker_call(void);
+
 /* In a forked child: the workers are gone. Were there any? Async-signal-safe. */
 bool lm_worker_forked(void);
 

@@ -90,7 +90,8 @@ int lm_store_read_here(struct lm_store *store, void *buf, size_t len,
 	lm_gate_nested++;
 	ret = store->ops.read(store->data, buf, len, (off_t)offset);
 	lm_gate_nested--;
-	return ret;
+	/* A byte count, say, is not what was promised: do not believe it. */
+	return ret > 0 ? -EIO : ret;
 }
 
 int lm_store_write(struct lm_store *store, const void *buf, size_t len,
@@ -107,14 +108,9 @@ int lm_store_write(struct lm_store *store, const void *buf, size_t len,
 int lm_store_read(struct lm_store *store, void *buf, size_t len,
 		  uint64_t offset)
 {
-	int ret;
-
 	if (store->ops.flags & LAZYMAP_STORE_IN_HANDLER)
-		ret = lm_store_read_here(store, buf, len, offset);
-	else
-		ret = lm_worker_read(store, buf, len, offset);
-	/* A byte count, say, is not what was promised: do not believe it. */
-	return ret > 0 ? -EIO : ret;
+		return lm_store_read_here(store, buf, len, offset);
+	return lm_worker_read(store, buf, len, offset);
 }
 
 int lm_store_write_elsewhere(struct lm_store *store, const void *buf,

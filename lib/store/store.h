@@ -49,7 +49,7 @@ void lm_store_close_dropped(void);
 /* Fill buf: from the faulting thread, in its handler or not. 0 or -errno. */
 int lm_store_read(struct lm_store *store, void *buf, size_t len,
 		  uint64_t offset);
-/* The store's own operations, in this thread. What read returned. */
+/* The store's own operations, in this thread. 0 or -errno. */
 int lm_store_read_here(struct lm_store *store, void *buf, size_t len,
 		       uint64_t offset);
 int lm_store_write(struct lm_store *store, const void *buf, size_t len,

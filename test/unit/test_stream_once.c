@@ -31,19 +31,22 @@ static void touch(size_t page)
 {
 	uintptr_t at = BASE + page * PAGE;
 	size_t low = page, high = page + 1, first, n;
-	bool goes_on;
+	uintptr_t start, end;
+	enum lm_way way;
 
 	ck_assert_uint_lt(page, PAGES);
 	if (there[page])
 		return;
-	n = lm_stream_cluster(&streams, at, MOST, &goes_on) / PAGE;
+	n = lm_stream_cluster(&streams, at, MOST, &way) / PAGE;
 	first = page / n * n;
 	while (low > first && !there[low - 1])
 		low--;
 	while (high < first + n && high < PAGES && !there[high])
 		high++;
 	memset(there + low, 1, high - low);
-	lm_stream_claimed(&streams, at, BASE + low * PAGE, BASE + high * PAGE);
+	start = BASE + low * PAGE;
+	end = BASE + high * PAGE;
+	lm_stream_claimed(&streams, at, &start, &end);
 	faults++;
 	brought += high - low;
 	most = n > most ? n : most;

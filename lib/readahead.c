@@ -1,0 +1,168 @@
+/*
+ * readahead.c -- see readahead.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "readahead.h"
+
+#include "fault.h"
+#include "lock.h"
+#include "resident.h"
+#include "start.h"
+#include "worker.h"
+
+#include <string.h>
+
+/* A stream whose faults bring less is not sure enough. */
+#define MUCH ((size_t)64 * 1024)
+/* What one worker reads at once: a buffer (bounce.c). */
+#define PIECE ((uintptr_t)64 * 1024)
+#define WISHES 32
+/* Workers that read ahead at once; others stay for who waits. */
+#define READERS 4
+
+struct wish {
+	uintptr_t start, end; /* what nobody has taken yet */
+	uintptr_t marker;
+	const struct lm_store *store; /* compared, never followed */
+	uint8_t pages;                /* of all: a power of two */
+	bool down;
+};
+
+static struct lm_lock lock;
+static struct wish wishes[WISHES];  /* guarded by lock; the oldest first */
+static _Atomic unsigned wish_count; /* changed with lock */
+static _Atomic unsigned readers;
+
+static void push(const struct wish *wish)
+{
+	bool any = false;
+
+	lm_lock_take(&lock);
+	if (wish_count < WISHES) {
+		wishes[wish_count] = *wish;
+		wish_count++;
+		any = true;
+	}
+	lm_lock_drop(&lock);
+	if (any)
+		lm_worker_call();
+}
+
+/* The piece that the stream comes to first. */
+static void cut(struct wish *from, struct wish *piece)
+{
+	uintptr_t border;
+
+	*piece = *from;
+	if (from->down) {
+		border = (from->end - 1) & ~(PIECE - 1);
+		piece->start = lm_max(border, from->start);
+		from->end = piece->start;
+	} else {
+		border = (from->start | (PIECE - 1)) + 1;
+		piece->end = lm_min(border, from->end);
+		from->start = piece->end;
+	}
+}
+
+static bool take_piece(struct wish *piece)
+{
+	unsigned left;
+	uint64_t mask;
+
+	/* Most often there is none: ask without the lock. */
+	if (!atomic_load_explicit(&wish_count, memory_order_relaxed))
+		return false;
+	mask = lm_os_block_signals();
+	lm_lock_take(&lock);
+	left = wish_count;
+	if (left) {
+		cut(&wishes[0], piece);
+		if (wishes[0].start >= wishes[0].end) {
+			wish_count = left - 1;
+			memmove(wishes, wishes + 1,
+				(left - 1) * sizeof(*wishes));
+		}
+	}
+	lm_lock_drop(&lock);
+	lm_os_restore_signals(mask);
+	return left;
+}
+
+/* Twice what the stream has come to, beyond it. */
+static void ask(const struct lm_claim *claim, enum lm_way way, uintptr_t start,
+		uintptr_t end)
+{
+	size_t len = lm_min(2 * (end - start), lm_resident_reach(claim->quota));
+	struct wish wish = { .store = claim->store };
+
+	/* [low, high) is the area. */
+	if (way == LM_WAY_UP) {
+		wish.start = wish.marker = end;
+		wish.end = lm_min(end + len, claim->high);
+	} else {
+		wish.down = true;
+		wish.start = start - lm_min(len, start - claim->low);
+		wish.end = start;
+		wish.marker = start - LM_PAGE;
+	}
+	if (wish.start >= wish.end)
+		return;
+	while (wish.pages < LM_PAGE_AHEAD_MAX &&
+	       LM_PAGE << wish.pages < wish.end - wish.start)
+		wish.pages++;
+	lm_stream_ahead(&claim->slot->streams, start, end,
+			wish.down ? wish.start : wish.end);
+	push(&wish);
+}
+
+static bool is_for_workers(const struct lm_claim *claim)
+{
+	return !lm_store_direct(claim->store) && lm_options.threads >= 0 &&
+	       !(claim->store->ops.flags & LAZYMAP_STORE_IN_HANDLER);
+}
+
+void lm_readahead(const struct lm_claim *claim)
+{
+	uintptr_t start = claim->come_start, end = claim->come_end;
+	enum lm_way way = claim->ask;
+
+	if (!is_for_workers(claim))
+		return;
+	if (claim->from == LM_PAGE_HIDDEN_CLEAN)
+		way = lm_stream_touched(&claim->slot->streams, claim->page,
+					&start, &end);
+	else if (claim->from != LM_PAGE_ABSENT || end - start < MUCH)
+		return;
+	if (way != LM_WAY_NONE)
+		ask(claim, way, start, end);
+}
+
+bool lm_readahead_waiting(void)
+{
+	return atomic_load(&wish_count) && atomic_load(&readers) < READERS;
+}
+
+bool lm_readahead_step(void)
+{
+	struct wish piece;
+
+	if (atomic_fetch_add(&readers, 1) >= READERS || !take_piece(&piece)) {
+		atomic_fetch_sub(&readers, 1);
+		return false;
+	}
+	if (lm_readahead_waiting())
+		lm_worker_call();
+	lm_fault_read_ahead(piece.start, piece.end, piece.store, piece.marker,
+			    piece.pages);
+	atomic_fetch_sub(&readers, 1);
+	return true;
+}
+
+void lm_readahead_forked(void)
+{
+	lock.word = 0;
+	wish_count = 0;
+	atomic_store(&readers, 0);
+}
