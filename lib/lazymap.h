@@ -180,6 +180,11 @@ void *lazymap_map_with(void *start, size_t len, int prot, int flags, int fd,
  * waiting for this area. With LAZYMAP_STORE_IN_HANDLER they run in the faulting
  * thread, inside its signal handler, which is faster: then they may call only
  * async-signal-safe functions.
+ *
+ * Where touches go on in one direction, workers read what comes next before it
+ * is touched, up to 2 MiB further, until the area is unmapped; what cannot be
+ * read is reported when it is touched. Not with LAZYMAP_STORE_IN_HANDLER, a
+ * fixed cluster, MADV_RANDOM, or without threads (LAZYMAP_THREADS=0).
  */
 #define LAZYMAP_STORE_VERSION 1
 #define LAZYMAP_STORE_IN_HANDLER 0x1u /* read may run inside the handler */
