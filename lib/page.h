@@ -6,8 +6,10 @@
  * so that an area costs nothing until then.
  *
  * A word:
- *    63        28  27  26   16  13   10  9      8       7     6  4     3      2  0
- *   | swap handle | T |  pins  | ahead | huge | guard | filled | was | waited | state |
+ *    63        28  27  26   16  13   10  9      8       7     6  4     3
+ *   | swap handle | T |  pins  | ahead | huge | guard | filled | was | waited |
+ *    2  0
+ *   | state |
  *
  * filled: BUSY, and about to be shown writable: from here on others may write
  * to it, so the frame is the content, whatever it was.
@@ -20,7 +22,8 @@
  * one huge page (see huge.h).
  *
  * ahead (bits 13..10), of a HIDDEN_CLEAN page: a marker of what was read ahead
- * (see readahead.h), not touched since; the logarithm of how many pages, and one.
+ * (see readahead.h), not touched since; the logarithm of how many pages, plus
+ * one.
  *
  * T (bit 27), tracked: DIRTY or HIDDEN_DIRTY, and the kernel knows whether it was
  * written since it was placed (lm_place_unwritten()): if not it is clean.
