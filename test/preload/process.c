@@ -421,11 +421,6 @@ static void ignored_fault_is_handed_down(void)
 	}
 }
 
-#define CASE(name)                                                             \
-	{                                                                      \
-#name, name                                                    \
-	}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
