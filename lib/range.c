@@ -143,7 +143,7 @@ size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most)
 	claim.until = 0;
 	ret = claim.from == LM_PAGE_SWAPPED ? lm_fill_ahead(&claim) : -EAGAIN;
 	if (ret < 0)
-		lm_claim_settle(&claim, claim.from, claim.from);
+		lm_claim_undo(&claim);
 	else
 		lm_claim_settle(&claim, claim.to, claim.rest);
 	*at = ret == -ENOMEM ? UINTPTR_MAX : claim.end;
