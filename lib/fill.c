@@ -29,6 +29,17 @@ static int place_direct(const struct lm_claim *claim, uintptr_t at,
 	return ret;
 }
 
+/* A marker there, and none of ours? */
+static bool may_be_theirs(uintptr_t at, uintptr_t end)
+{
+	for (size_t n; at < end; at += n << LM_PAGE_SHIFT) {
+		n = lm_min((end - at) >> LM_PAGE_SHIFT, 64);
+		if (lm_place_marked(at, n))
+			return true;
+	}
+	return false;
+}
+
 static int place_hidden(const struct lm_claim *claim, uintptr_t at,
 			const void *buffer, size_t len)
 {
@@ -41,7 +52,9 @@ static int place_hidden(const struct lm_claim *claim, uintptr_t at,
 		ret = lm_place_direct_write(at, buffer, len, true);
 	if (ret == -EOPNOTSUPP)
 		return lm_place->write(at, buffer, len);
-	return ret < 0 ? -EFAULT : 0;
+	if (ret < 0)
+		return may_be_theirs(at, at + len) ? -EFAULT : -ENOMEM;
+	return 0;
 }
 
 /* Of claimed pages: hidden by protection, and no longer by markers. */

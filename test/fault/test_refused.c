@@ -188,6 +188,36 @@ START_TEST(writes_to_pages_shown_before_the_rest_was_refused_are_kept)
 }
 END_TEST
 
+static void take_while_placing(enum lm_step step, uintptr_t addr)
+{
+	(void)addr;
+	if (step == LM_STEP_READ)
+		take(FIRST);
+	else if (step == LM_STEP_REVEALED)
+		give(FIRST);
+}
+
+START_TEST(page_without_memory_among_guard_regions_is_no_region)
+{
+	uint64_t word;
+
+	begin(STORE, 1);
+	if (lazymap_advise(page_at(FIRST), 4 * PAGE, MADV_GUARD_INSTALL)) {
+		puts("skipped: this kernel has no guard regions");
+		return;
+	}
+	ck_assert_int_eq(
+		lazymap_advise(page_at(FIRST), 2 * PAGE, MADV_GUARD_REMOVE), 0);
+	atomic_store(&lm_step_hook, take_while_placing);
+	ck_assert_int_eq(caught_read(page_at(FIRST), &word), SIGBUS);
+	atomic_store(&lm_step_hook, NULL);
+	ck_assert_int_eq(caught_read(page_at(FIRST), &word), 0);
+	ck_assert_int_eq(caught_read(page_at(FIRST + 3), &word), SIGSEGV);
+	for (size_t page = FIRST; page < FIRST + 2; page++)
+		ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("refused");
@@ -200,6 +230,8 @@ int main(void)
 		tcase,
 		writes_to_pages_shown_before_the_rest_was_refused_are_kept, 0,
 		KINDS);
+	tcase_add_test(tcase,
+		       page_without_memory_among_guard_regions_is_no_region);
 	suite_add_tcase(suite, tcase);
 	return program_run(suite);
 }
