@@ -174,6 +174,7 @@ static bool tracked(const struct lm_area *area, const struct lm_claim *claim)
 static void remember(struct lm_area *area, struct lm_claim *claim)
 {
 	claim->rest = claim->to;
+	claim->back = claim->back_rest = claim->from;
 	if (!claim->until && neighbours_differ(area, claim))
 		claim->rest = LM_PAGE_CLEAN;
 	claim->theirs = area->flags & LM_AREA_GUARDS;
@@ -327,12 +328,13 @@ enum lm_claimed lm_claim(struct lm_claim *claim, uintptr_t addr,
 
 /* -- Settling --------------------------------------------------------------- */
 
-/* A page that is going to be written needs its swap no more. */
+/* A page that is going to be written, or was, needs its swap no more. */
 static void settle_one(lm_page_word *word, enum lm_page_state state)
 {
 	uint64_t handle = lm_page_swap(word);
 
-	if (handle && state == LM_PAGE_DIRTY) {
+	if (handle &&
+	    (state == LM_PAGE_DIRTY || state == LM_PAGE_HIDDEN_DIRTY)) {
 		lm_page_set_swap(word, 0);
 		lm_swap_free(handle);
 	}
@@ -369,10 +371,15 @@ void lm_claim_settle(const struct lm_claim *claim, enum lm_page_state page,
 		else
 			settle_one(lm_page_word_of(at),
 				   at == claim->page ? page : rest);
-	if (!lm_page_resident(claim->from) && page >= LM_PAGE_CLEAN)
+	if (!lm_page_resident(claim->from) && lm_page_resident(page))
 		count_in(claim, pages);
-	if (page >= LM_PAGE_CLEAN && claim->from != claim->to)
+	if (lm_page_resident(page) && claim->from != page)
 		lm_resident_came(claim->quota, claim->start, claim->end,
 				 claim->cluster, claim->sequential);
 	lm_gate_filled(claim->slot);
+}
+
+void lm_claim_undo(const struct lm_claim *claim)
+{
+	lm_claim_settle(claim, claim->back, claim->back_rest);
 }

@@ -28,7 +28,9 @@ struct lm_claim {
 	bool theirs;          /* markers there may be the program's own */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
-	size_t cluster;          /* bytes: of the frames */
+	/* What the page, and the rest, become if it fails. */
+	enum lm_page_state back, back_rest;
+	size_t cluster; /* bytes: of the frames */
 	bool sequential;
 	bool adaptive;      /* the cluster is */
 	enum lm_way stream; /* it goes on one */
@@ -78,5 +80,7 @@ void lm_claim_progress(const struct lm_claim *claim, uintptr_t addr);
 /* Out of BUSY: the page touched, and the rest. */
 void lm_claim_settle(const struct lm_claim *claim, enum lm_page_state page,
 		     enum lm_page_state rest);
+/* The same when it has failed. */
+void lm_claim_undo(const struct lm_claim *claim);
 
 #endif

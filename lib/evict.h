@@ -20,10 +20,6 @@ size_t lm_evict(uintptr_t start, uintptr_t end, size_t *left);
  * Returns how many pages. */
 size_t lm_evict_hide(uintptr_t start, uintptr_t end);
 
-/* Inside a change: what is evicted is no longer read in place, for the program
- * may take the right to do so away from any thread (pkeys(7)). */
-void lm_evict_keyed(void);
-
 /* Why a page could last not be saved, -errno; 0: all could. */
 int lm_evict_error(void);
 

@@ -44,7 +44,7 @@ static enum lm_served fail(const struct lm_claim *claim, int error)
 		what = "a page could not be brought back from swap";
 	else if (lm_fill_needed(claim))
 		what = "a page could not be read from its store";
-	lm_claim_settle(claim, claim->from, claim->from);
+	lm_claim_undo(claim);
 	if (lm_error_report(LAZYMAP_ERROR_READ, -error, claim->page, what))
 		return LM_SERVED; /* dealt with: touch again */
 	lm_stats_add(LM_COUNT_faults_failed, 1);
@@ -92,7 +92,7 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 		case LM_CLAIM_DONE:
 			ret = lm_fill(&claim);
 			if (ret == -ENOMEM && may_join(&claim, refused++)) {
-				lm_claim_settle(&claim, claim.from, claim.from);
+				lm_claim_undo(&claim);
 				claim.wide = true;
 				lm_widen_refused();
 				if (lm_resident_bounded(claim.quota))
@@ -101,12 +101,12 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 				continue;
 			}
 			if (ret < 0 && unlucky(&claim, ret)) {
-				lm_claim_settle(&claim, claim.from, claim.from);
+				lm_claim_undo(&claim);
 				claim.alone = true;
 				continue;
 			}
 			if (ret < 0 && is_theirs(&claim, ret)) {
-				lm_claim_settle(&claim, claim.from, claim.from);
+				lm_claim_undo(&claim);
 				lm_stats_add(LM_COUNT_faults_foreign, 1);
 				return LM_FOREIGN;
 			}

@@ -29,6 +29,17 @@ static int place_direct(const struct lm_claim *claim, uintptr_t at,
 	return ret;
 }
 
+/* A marker there, and none of ours? */
+static bool may_be_theirs(uintptr_t at, uintptr_t end)
+{
+	for (size_t n; at < end; at += n << LM_PAGE_SHIFT) {
+		n = lm_min((end - at) >> LM_PAGE_SHIFT, 64);
+		if (lm_place_marked(at, n))
+			return true;
+	}
+	return false;
+}
+
 static int place_hidden(const struct lm_claim *claim, uintptr_t at,
 			const void *buffer, size_t len)
 {
@@ -41,7 +52,9 @@ static int place_hidden(const struct lm_claim *claim, uintptr_t at,
 		ret = lm_place_direct_write(at, buffer, len, true);
 	if (ret == -EOPNOTSUPP)
 		return lm_place->write(at, buffer, len);
-	return ret < 0 ? -EFAULT : 0;
+	if (ret < 0)
+		return may_be_theirs(at, at + len) ? -EFAULT : -ENOMEM;
+	return 0;
 }
 
 /* Of claimed pages: hidden by protection, and no longer by markers. */
@@ -54,9 +67,9 @@ static int cover(uintptr_t at, uintptr_t end)
 
 /* Over their markers: seen from the moment that they are there. What
  * userfaultfd cannot place, for want of a descriptor or memory, is placed while
- * it is hidden otherwise. */
+ * it is hidden otherwise. *seen: which are, from the claim's start on. */
 static int place_over(const struct lm_claim *claim, uintptr_t at,
-		      const char *buffer, size_t len)
+		      const char *buffer, size_t len, uintptr_t *seen)
 {
 	uintptr_t end = at + len;
 	int ret;
@@ -67,46 +80,70 @@ static int place_over(const struct lm_claim *claim, uintptr_t at,
 					  claim->high);
 	else
 		n = lm_place_over(at, buffer, len, claim->low, claim->high);
-	if (n == (long)len)
-		return 0;
 	if (n > 0) {
 		at += (size_t)n;
 		buffer += n;
 	}
+	*seen = at;
+	if (at == end)
+		return 0;
+	lm_step(LM_STEP_REFUSED, at);
 	ret = cover(at, end);
 	if (!ret)
 		ret = place_hidden(claim, at, buffer, end - at);
 	if (!ret)
 		ret = lm_os_mprotect(at, end - at, claim->rest_prot);
-	if (!ret && claim->prot != claim->rest_prot && claim->page >= at)
-		ret = lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	if (ret < 0)
+		return ret;
+	*seen = end;
+	/* Where this fails the next touch mends it. */
+	if (claim->prot != claim->rest_prot && claim->page >= at)
+		lm_os_mprotect(claim->page, LM_PAGE, claim->prot);
+	return 0;
+}
+
+/* What stays hidden is in place then, as if it were seen. */
+static int place_marker(const struct lm_claim *claim, const char *buffer,
+			uintptr_t *seen)
+{
+	int ret = cover(claim->marker, claim->marker + LM_PAGE);
+
+	*seen = claim->marker;
+	if (!ret)
+		ret = place_hidden(claim, claim->marker, buffer, LM_PAGE);
+	if (!ret)
+		*seen = claim->marker + LM_PAGE;
 	return ret;
 }
 
 /* A marker is at one end of what is read ahead, so that it is at one end here. */
 static int place_marked(const struct lm_claim *claim, uintptr_t at,
-			const char *buffer, size_t len)
+			const char *buffer, size_t len, uintptr_t *seen)
 {
-	uintptr_t seen = claim->marker == at ? at + LM_PAGE : at;
-	int ret = cover(claim->marker, claim->marker + LM_PAGE);
+	size_t rest = len - LM_PAGE;
+	int ret;
 
+	if (claim->marker == at) {
+		ret = place_marker(claim, buffer, seen);
+		if (!ret && rest)
+			ret = place_over(claim, at + LM_PAGE, buffer + LM_PAGE,
+					 rest, seen);
+		return ret;
+	}
+	ret = place_over(claim, at, buffer, rest, seen);
 	if (!ret)
-		ret = place_hidden(claim, claim->marker,
-				   buffer + (claim->marker - at), LM_PAGE);
-	if (!ret && len > LM_PAGE)
-		ret = place_over(claim, seen, buffer + (seen - at),
-				 len - LM_PAGE);
+		ret = place_marker(claim, buffer + rest, seen);
 	return ret;
 }
 
-static int place(const struct lm_claim *claim, uintptr_t at, const void *buffer,
-		 size_t len)
+static int place(const struct lm_claim *claim, uintptr_t at, const char *buffer,
+		 size_t len, uintptr_t *seen)
 {
 	if (!claim->guard)
 		return place_hidden(claim, at, buffer, len);
 	if (claim->marker >= at && claim->marker < at + len)
-		return place_marked(claim, at, buffer, len);
-	return place_over(claim, at, buffer, len);
+		return place_marked(claim, at, buffer, len, seen);
+	return place_over(claim, at, buffer, len, seen);
 }
 
 static int read_store(const struct lm_claim *claim, void *buffer, size_t len,
@@ -127,9 +164,9 @@ static int swap_in(uintptr_t at, void *buffer, size_t len)
 	return lm_swap_in(handles, n, buffer);
 }
 
-/* Copy the bytes into the claimed pages, which nobody can see. *placed: some of
- * them may be there, though it failed. */
-static int fill(const struct lm_claim *claim, bool *placed)
+/* Copy the bytes into the claimed pages, which nobody can see; but over markers
+ * they can be seen at once, up to *seen. */
+static int fill(const struct lm_claim *claim, uintptr_t *seen)
 {
 	bool swapped = claim->from == LM_PAGE_SWAPPED;
 	size_t size, len;
@@ -144,10 +181,8 @@ static int fill(const struct lm_claim *claim, bool *placed)
 			      : read_store(claim, buffer, len,
 					   claim->offset + (at - claim->start));
 		lm_step(LM_STEP_READ, at);
-		if (ret)
-			break;
-		*placed = true;
-		ret = place(claim, at, buffer, len);
+		if (!ret)
+			ret = place(claim, at, buffer, len, seen);
 	}
 	if (buffer)
 		lm_bounce_give(buffer);
@@ -179,28 +214,75 @@ static int protect(const struct lm_claim *claim)
 	return ret;
 }
 
-/* What fails here leaves nothing in sight: the markers, with the area's protection
- * below them, or none. */
-static int fill_over(const struct lm_claim *claim)
+/* What is in sight from the claim's start to `seen` may be in use: that is what
+ * the claim is of, from here on. The others are out of sight, as they were. */
+static int keep_seen(struct lm_claim *claim, uintptr_t seen, int error)
 {
-	bool placed = claim->prot != claim->area_prot ||
-		      claim->rest_prot != claim->area_prot;
+	bool covered = !cover(seen, claim->end);
+
+	for (uintptr_t at = seen; covered && at < claim->end; at += LM_PAGE)
+		lm_page_set_guard(lm_page_word_of(at), false);
+	if (seen == claim->start)
+		return error;
+	for (uintptr_t at = seen; at < claim->end; at += LM_PAGE)
+		lm_page_settle(lm_page_word_of(at), claim->from);
+	lm_resident_give(claim->quota, (claim->end - seen) >> LM_PAGE_SHIFT);
+	claim->end = seen;
+	return 0;
+}
+
+/* What cannot be read leaves the markers, with the area's protection below them;
+ * what cannot be placed has none. */
+static int fill_over(struct lm_claim *claim)
+{
+	bool changed = claim->prot != claim->area_prot ||
+		       claim->rest_prot != claim->area_prot;
+	uintptr_t seen = 0; /* none was to be placed */
 	int ret = protect(claim);
 
 	if (!ret)
-		ret = fill(claim, &placed);
-	for (uintptr_t at = claim->start; !ret && at < claim->end;
+		ret = fill(claim, &seen);
+	for (uintptr_t at = claim->start; claim->track && at < seen;
 	     at += LM_PAGE)
-		if (claim->track)
-			lm_page_set_tracked(lm_page_word_of(at));
-	if (ret < 0 && placed && !cover(claim->start, claim->end))
-		for (uintptr_t at = claim->start; at < claim->end;
-		     at += LM_PAGE)
-			lm_page_set_guard(lm_page_word_of(at), false);
+		lm_page_set_tracked(lm_page_word_of(at));
+	if (ret < 0 && (changed || seen))
+		ret = keep_seen(claim, lm_max(seen, claim->start), ret);
 	return ret;
 }
 
-static int reveal(const struct lm_claim *claim)
+static enum lm_page_state hidden(enum lm_page_state state)
+{
+	return state == LM_PAGE_DIRTY ? LM_PAGE_HIDDEN_DIRTY
+				      : LM_PAGE_HIDDEN_CLEAN;
+}
+
+/*
+ * Of several VM areas the kernel may have shown some, and not the rest: none is to
+ * be in sight. If one could be written, and so may have been, all are in place, and
+ * dirty, whatever they were before.
+ */
+static void refused(struct lm_claim *claim)
+{
+	bool writable = claim->rest == LM_PAGE_DIRTY &&
+			claim->from != LM_PAGE_DIRTY &&
+			lm_os_writable(claim->start);
+	bool out = false;
+
+	lm_step(LM_STEP_REFUSED, claim->page);
+	if (claim->guard)
+		out = writable && !cover(claim->start, claim->end);
+	else if (claim->from < LM_PAGE_CLEAN)
+		out = !lm_os_mprotect(claim->start, claim->end - claim->start,
+				      PROT_NONE);
+	if (!writable)
+		return;
+	claim->back = out ? hidden(claim->to) : claim->to;
+	claim->back_rest = out ? hidden(claim->rest) : claim->rest;
+	for (uintptr_t at = claim->start; out && at < claim->end; at += LM_PAGE)
+		lm_page_set_guard(lm_page_word_of(at), false);
+}
+
+static int reveal(struct lm_claim *claim)
 {
 	int ret;
 
@@ -210,7 +292,9 @@ static int reveal(const struct lm_claim *claim)
 		lm_huge_ask(claim);
 	ret = protect(claim);
 	if (!ret && claim->guard)
-		return lm_guard_remove(claim->start, claim->end);
+		ret = lm_guard_remove(claim->start, claim->end);
+	if (ret < 0)
+		refused(claim);
 	/* It is there, and faults: there may be one all the same. A kernel that
 	 * has none refuses. */
 	if (!ret && claim->from == claim->to && !claim->theirs)
@@ -248,17 +332,18 @@ static void say_filled(const struct lm_claim *claim)
 }
 
 /* Pages that are not in place get frames, which count from here on. */
-int lm_fill(const struct lm_claim *claim)
+int lm_fill(struct lm_claim *claim)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
-	bool resident = lm_page_resident(claim->from), placed;
+	bool resident = lm_page_resident(claim->from);
+	uintptr_t seen;
 	int ret = resident ? 0 : lm_resident_take(claim->quota, pages);
 
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
 	if (lm_fill_needed(claim) && !claim->guard)
-		ret = fill(claim, &placed);
+		ret = fill(claim, &seen);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		bool turn = lm_turn_begin();
@@ -269,21 +354,21 @@ int lm_fill(const struct lm_claim *claim)
 		lm_turn_end(turn);
 	}
 	lm_step(LM_STEP_REVEALED, claim->page);
-	if (ret < 0 && !resident)
+	if (ret < 0 && !resident && !lm_page_resident(claim->back))
 		lm_resident_give(claim->quota, pages);
 	return ret;
 }
 
-int lm_fill_ahead(const struct lm_claim *claim)
+int lm_fill_ahead(struct lm_claim *claim)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
 	int ret = lm_resident_try(claim->quota, pages);
-	bool placed;
+	uintptr_t seen;
 
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
-	ret = claim->guard ? 0 : fill(claim, &placed);
+	ret = claim->guard ? 0 : fill(claim, &seen);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		/* A fault goes first. */
@@ -292,7 +377,7 @@ int lm_fill_ahead(const struct lm_claim *claim)
 		lm_turn_done();
 	}
 	lm_step(LM_STEP_REVEALED, claim->page);
-	if (ret < 0)
+	if (ret < 0 && !lm_page_resident(claim->back))
 		lm_resident_give(claim->quota, pages);
 	return ret == -ENOMEM ? -EAGAIN : ret;
 }

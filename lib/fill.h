@@ -13,12 +13,18 @@
 /* Are there bytes to be copied, or is showing it enough? */
 bool lm_fill_needed(const struct lm_claim *claim);
 
-/* Frames are counted and the pages filled and shown: 0, or -errno with nothing
- * changed. -ENOMEM: no room, or no VM area left. */
-int lm_fill(const struct lm_claim *claim);
+/*
+ * Frames are counted and the pages filled and shown: 0; or -errno, and what the
+ * pages are the claim's `back` says. -ENOMEM: no room, or no VM area left.
+ *
+ * Where some were seen before it failed, the claim is of these from then on, and
+ * it is 0: the others are settled, and the page that was touched may be one of
+ * them, to be touched again.
+ */
+int lm_fill(struct lm_claim *claim);
 
 /* The same of what nobody has touched: 0; -ENOMEM: no room; or why these pages
  * cannot be read. */
-int lm_fill_ahead(const struct lm_claim *claim);
+int lm_fill_ahead(struct lm_claim *claim);
 
 #endif

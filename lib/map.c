@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "bound.h"
 #include "change.h"
 #include "fault.h"
 #include "gate.h"
@@ -202,7 +203,7 @@ static int within_limits(const struct request *request)
 	    !(request->area.flags & LM_AREA_SHARED)) {
 		int ret = lm_limit_data(request->len);
 
-		return ret ? ret : lm_resident_commit(request->len);
+		return ret ? ret : lm_bound_commit(request->len);
 	}
 	return 0;
 }

@@ -23,6 +23,16 @@ bool lm_os_present(uintptr_t page)
 	return !lm_sys(SYS_mincore, page, LM_PAGE, &vec) && vec & 1;
 }
 
+bool lm_os_writable(uintptr_t page)
+{
+	static _Atomic uint32_t nobody;
+
+	/* It adds 0 to the word at `page`. Somebody who waits there may be woken,
+	 * as by anybody. */
+	return lm_sys(SYS_futex, &nobody, FUTEX_WAKE_OP_PRIVATE, 0, 0, page,
+		      FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_LT, 0)) != -EFAULT;
+}
+
 void lm_os_wait(const _Atomic uint32_t *word, uint32_t value)
 {
 	lm_sys(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0);

@@ -80,6 +80,9 @@ static inline int lm_os_madvise(uintptr_t addr, size_t len, int advice)
 	return (int)lm_sys(SYS_madvise, addr, len, advice);
 }
 
+/* Could the page be written just now, as the kernel sees it? What it holds stays. */
+bool lm_os_writable(uintptr_t page);
+
 /* Does the kernel hold a page there, without asking for one? */
 bool lm_os_present(uintptr_t page);
 

@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include "change.h"
-#include "evict.h"
 #include "fault.h"
 #include "limit.h"
+#include "prey.h"
 #include "start.h"
 #include "step.h"
 
@@ -139,7 +139,7 @@ int lm_protect_key(uintptr_t start, size_t len, int key)
 		ret = lm_change_begin(&change, first, end);
 	if (ret < 0)
 		return ret;
-	lm_evict_keyed();
+	lm_prey_keyed();
 	ret = (int)lm_sys(SYS_pkey_mprotect, start, len, PROT_NONE, key);
 	lm_change_end(&change);
 	return ret;

@@ -144,7 +144,7 @@ size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most)
 	claim.until = 0;
 	ret = claim.from == LM_PAGE_SWAPPED ? lm_fill_ahead(&claim) : -EAGAIN;
 	if (ret < 0)
-		lm_claim_settle(&claim, claim.from, claim.from);
+		lm_claim_undo(&claim);
 	else
 		lm_claim_settle(&claim, claim.to, claim.rest);
 	*at = ret == -ENOMEM ? UINTPTR_MAX : claim.end;
@@ -176,7 +176,7 @@ static uintptr_t read_ahead(struct lm_claim *claim,
 	    !claim->theirs)
 		ret = lm_fill_ahead(claim);
 	if (ret < 0) {
-		lm_claim_settle(claim, claim->from, claim->from);
+		lm_claim_undo(claim);
 		return 0;
 	}
 	lm_stats_add(LM_COUNT_pages_ahead,

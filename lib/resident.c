@@ -1,6 +1,7 @@
 /*
- * resident.c -- the limits, and making room when one is reached. See
- * resident.h. The counts are atomics; who goes next, quota.c says.
+ * resident.c -- counting frames, and making room when a limit is reached. See
+ * resident.h. The counts are atomics; who goes next, quota.c says, and what the
+ * limits are, bound.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +9,7 @@
 #include "resident.h"
 
 #include "ahead.h"
-#include "change.h"
+#include "bound.h"
 #include "demote.h"
 #include "evict.h"
 #include "fault.h"
@@ -18,16 +19,6 @@
 #include "start.h"
 #include "swap/swap.h"
 #include "widen.h"
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-
-/* The most pages that one instruction can need at once: a gather of 16
- * elements that each lie across two pages, its mask and its own code, with
- * room to spare. */
-#define PAGES_A_THREAD 64
 
 /* Of clusters that go first there is room for so many times more. */
 #define COLD_SHARE 4
@@ -49,9 +40,7 @@ static _Atomic uint32_t given;    /* changes when frames are given back */
 static _Atomic uint32_t waiting;  /* threads that wait for that */
 static _Atomic uint32_t evicting; /* threads that may be about to */
 
-static bool announced;      /* a fork; guarded by the map lock */
-static uint64_t swap_bytes; /* there may be; the same */
-static bool swap_ready;     /* the same */
+static bool announced; /* a fork; guarded by the map lock */
 
 /* The smaller of the two limits; 0: there is none. */
 static size_t max_of(const struct lm_quota *quota)
@@ -72,7 +61,7 @@ size_t lm_resident_cluster(const struct lm_quota *quota)
 
 	/* Many clusters must fit at once, or they drive each other out. */
 	while (max && cluster > LM_PAGE &&
-	       cluster > (max << LM_PAGE_SHIFT) / PAGES_A_THREAD)
+	       cluster > (max << LM_PAGE_SHIFT) / LM_BOUND_PAGES_A_THREAD)
 		cluster /= 2;
 	return cluster;
 }
@@ -177,8 +166,7 @@ static void hide_later(struct lm_victim *row, const struct lm_victim *more)
 	*row = *more;
 }
 
-/* Evict some n frames. Returns false if none can go now. */
-static bool make_room(struct lm_quota *quota, size_t n)
+size_t lm_resident_shed(struct lm_quota *quota, size_t n)
 {
 	struct lm_quota *from;
 	uint32_t count = 0, in_vain = 0;
@@ -278,7 +266,7 @@ int lm_resident_room(size_t n)
 	if (lm_resident_has_room(n))
 		return 0;
 	mask = lm_os_block_signals();
-	ret = make_room(&lm_quota_process, 1) ? 1 : -EBUSY;
+	ret = lm_resident_shed(&lm_quota_process, 1) ? 1 : -EBUSY;
 	lm_os_restore_signals(mask);
 	return ret;
 }
@@ -310,7 +298,7 @@ static int make_for_several(struct lm_quota *quota, size_t n, size_t max)
 
 	if (now < atomic_load(&quota->alone_to))
 		return -EAGAIN;
-	while (make_room(quota, n))
+	while (lm_resident_shed(quota, n))
 		if (count_in(quota, n, max))
 			return 0;
 	if (!atomic_load(&evicting))
@@ -331,17 +319,13 @@ static int make_and_count(struct lm_quota *quota, size_t n, size_t max)
 			return go_over(quota, n);
 		if (n > 1)
 			return make_for_several(quota, n, max);
-		if (make_room(quota, n) || wait_for_frames(seen, waits++))
+		if (lm_resident_shed(quota, n) ||
+		    wait_for_frames(seen, waits++))
 			continue;
 		atomic_store(&quota->pause_to, lm_os_now_ns() + PAUSE_NS);
 		return go_over(quota, n);
 	}
 	return 0;
-}
-
-void lm_resident_shed(struct lm_quota *quota, size_t n)
-{
-	make_room(quota, n);
 }
 
 static int take(struct lm_quota *quota, size_t n, size_t max)
@@ -401,7 +385,7 @@ static int try(struct lm_quota *quota, size_t n)
 	if (lm_os_now_ns() < atomic_load(&quota->pause_to))
 		return -ENOMEM;
 	lm_gate_nested++;
-	room = make_room(quota, n);
+	room = lm_resident_shed(quota, n);
 	lm_gate_nested--;
 	return room && count_in(quota, n, max) ? 0 : -ENOMEM;
 }
@@ -417,21 +401,6 @@ int lm_resident_try(struct lm_quota *quota, size_t n)
 		atomic_fetch_sub_explicit(&quota->used, n,
 					  memory_order_relaxed);
 	return ret;
-}
-
-int lm_resident_commit(size_t len)
-{
-	uint64_t have = atomic_load(&lm_quota_process.max) * LM_PAGE,
-		 need = len;
-	struct lm_area *area;
-
-	if (!have || lm_options.strict <= 0)
-		return 0;
-	for (uintptr_t at = 0; (area = lm_area_at_or_after(at)); at = area->end)
-		if (!(area->flags & LM_AREA_SHARED) && area->prot & PROT_WRITE)
-			need += area->end - area->start;
-	have += swap_bytes;
-	return need > have ? -ENOMEM : 0;
 }
 
 void lm_resident_give(struct lm_quota *quota, size_t n)
@@ -451,69 +420,7 @@ void lm_resident_give(struct lm_quota *quota, size_t n)
 		lm_os_wake(&given, INT32_MAX);
 }
 
-/* -- Setting it ----------------------------------------------------------------------- */
-
-static size_t threads(void)
-{
-	struct stat st;
-
-	/* "." and ".." and one for each. */
-	if (lm_sys(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &st, 0) < 0 ||
-	    st.st_nlink < 3)
-		return 1;
-	return st.st_nlink - 2;
-}
-
-static int check(const char *whose, size_t bytes)
-{
-	size_t least = PAGES_A_THREAD * LM_PAGE * threads();
-	char line[160];
-
-	if (!bytes || bytes >= least)
-		return 0;
-	snprintf(line, sizeof(line),
-		 "%s: %zu KiB is less than %zu KiB, %u KiB for each of %zu "
-		 "threads",
-		 whose, bytes >> 10, least >> 10,
-		 (unsigned)(PAGES_A_THREAD * LM_PAGE >> 10), threads());
-	lm_error_report(LAZYMAP_ERROR_START, EINVAL, 0, line);
-	return -EINVAL;
-}
-
-static int ready_swap(size_t bytes)
-{
-	struct lm_swap_limits limits = {
-		.pool = lm_options.swap_pool ? lm_options.swap_pool : bytes / 4,
-		.file = lm_options.swap_max,
-		.encrypt = lm_options.swap_encrypt > 0,
-	};
-	int ret = 0;
-
-	if (limits.pool == LAZYMAP_NONE)
-		limits.pool = 0;
-	if (limits.file == LAZYMAP_NONE)
-		limits.file = 0;
-	else if (!limits.file)
-		limits.file = (uint64_t)64 << 30;
-	if (!swap_ready)
-		ret = lm_swap_start(&limits);
-	if (ret == -ENOENT)
-		lm_error_report(LAZYMAP_ERROR_START, ENOENT, 0,
-				"swap cannot be encrypted: lazymap-swap-sodium"
-				".so is not installed");
-	if (ret == -ENOTDIR)
-		lm_error_report(LAZYMAP_ERROR_START, ENOTDIR, 0,
-				"LAZYMAP_SWAPDIR takes no swap file");
-	if (!ret && !swap_ready)
-		swap_bytes = limits.pool + limits.file;
-	if (!ret)
-		swap_ready = true;
-	return ret;
-}
-
-/* With the gate drained, or nobody else here: every frame there is, counted
- * anew and into the table that it belongs in. */
-static void walk(void)
+void lm_resident_count_anew(void)
 {
 	size_t all = 0;
 	uintptr_t at = 0;
@@ -528,156 +435,6 @@ static void walk(void)
 		all += n;
 	}
 	atomic_store(&lm_quota_process.used, all);
-}
-
-static int set_limit(size_t bytes)
-{
-	size_t pages = bytes >> LM_PAGE_SHIFT;
-	struct lm_quota_table table;
-	int ret = pages ? ready_swap(bytes) : 0;
-
-	if (!ret)
-		ret = lm_quota_table(&table, pages);
-	if (ret < 0)
-		return ret;
-	lm_gate_drain();
-	lm_quota_set(&lm_quota_process, pages, &table);
-	walk();
-	lm_gate_open();
-	return 0;
-}
-
-static void walk_again(void)
-{
-	uint64_t mask = lm_map_lock();
-
-	lm_gate_drain();
-	walk();
-	lm_gate_open();
-	lm_map_unlock(mask);
-}
-
-/* Down to a limit that was lowered. The table has room for little more than the
- * limit lets in: of what is in place the rest is found when that has gone. */
-static void shrink(struct lm_quota *quota)
-{
-	uint64_t mask = lm_os_block_signals();
-	size_t max = atomic_load(&quota->max), now, last = SIZE_MAX;
-
-	while (max && (now = atomic_load(&quota->used)) > max) {
-		if (make_room(quota, lm_min(now - max, LM_BLOCK_PAGES)))
-			continue;
-		if (now >= last)
-			break;
-		last = now;
-		walk_again();
-	}
-	lm_os_restore_signals(mask);
-}
-
-int lazymap_limit(size_t bytes)
-{
-	int ret = lm_start();
-	uint64_t mask;
-
-	if (!ret)
-		ret = check("resident limit", bytes);
-	if (ret < 0)
-		return lm_return(ret);
-	mask = lm_map_lock();
-	ret = set_limit(bytes);
-	lm_map_unlock(mask);
-	if (!ret) {
-		shrink(&lm_quota_process);
-		lm_pager_start();
-	}
-	return lm_return(ret);
-}
-
-/* Inside a change that has drained the gate. */
-static void belong(struct lm_area *area, struct lm_quota *quota)
-{
-	struct lm_quota *before = area->quota;
-	size_t pages;
-
-	lm_resident_forget(before, area->start, area->end);
-	lm_quota_hold(quota);
-	area->quota = quota;
-	pages = lm_resident_moved(area, area->start, area->end);
-	if (before)
-		atomic_fetch_sub(&before->used, pages);
-	if (quota)
-		atomic_fetch_add(&quota->used, pages);
-	lm_quota_drop(before);
-}
-
-/* The same. 0; -ENOMEM: no memory, or nothing lazy there. */
-static int limit_areas(uintptr_t start, uintptr_t end, size_t pages,
-		       struct lm_quota **quota)
-{
-	struct lm_area *area = lm_area_at_or_after(start);
-
-	if (!area || area->start >= end)
-		return -ENOMEM;
-	if (pages && !(*quota = lm_quota_new(pages)))
-		return -ENOMEM;
-	lm_area_split(start);
-	lm_area_split(end);
-	for (uintptr_t at = start;
-	     (area = lm_area_at_or_after(at)) && area->start < end;
-	     at = area->end)
-		belong(area, *quota);
-	lm_quota_drop(*quota); /* its areas hold it now */
-	lm_area_merge(start, end);
-	return 0;
-}
-
-static int limit_area(uintptr_t start, uintptr_t end, size_t bytes)
-{
-	struct lm_quota *quota = NULL;
-	struct lm_change change;
-	uint64_t mask = lm_map_lock();
-	int ret = bytes ? ready_swap(bytes) : 0;
-
-	lm_map_unlock(mask);
-	if (!ret)
-		ret = lm_change_begin_drained(&change);
-	if (ret < 0)
-		return ret;
-	ret = limit_areas(start, end, bytes >> LM_PAGE_SHIFT, &quota);
-	lm_change_end(&change);
-	/* If its areas are gone already, it has no frames to be evicted. */
-	if (!ret && quota)
-		shrink(quota);
-	return ret;
-}
-
-int lazymap_limit_area(void *start, size_t len, size_t bytes)
-{
-	uintptr_t first, end;
-	int ret = lm_range(start, len, false, -ENOMEM, &first, &end);
-
-	if (!ret)
-		ret = lm_start();
-	if (!ret)
-		ret = check("an area's resident limit", bytes);
-	if (!ret)
-		ret = limit_area(first, end, bytes);
-	return lm_return(ret);
-}
-
-int lm_resident_start(void)
-{
-	uint64_t mask;
-	int ret = check("resident limit", lm_options.resident);
-
-	lm_quota_start(lm_options.policy);
-	if (ret || !lm_options.resident)
-		return ret;
-	mask = lm_map_lock();
-	ret = set_limit(lm_options.resident);
-	lm_map_unlock(mask);
-	return ret;
 }
 
 /* -- Forks ------------------------------------------------------------------------------ */
@@ -705,6 +462,6 @@ void lm_resident_forked(void)
 	lm_demote_forked();
 	lm_swap_forked(!announced);
 	if (!announced && lm_resident_limited())
-		walk();
+		lm_resident_count_anew();
 	announced = false;
 }

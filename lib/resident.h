@@ -50,8 +50,8 @@ int lm_resident_take(struct lm_quota *quota, size_t n);
 /* The same for what is only advice: -ENOMEM when there is no room and none can
  * be made without waiting. */
 int lm_resident_try(struct lm_quota *quota, size_t n);
-/* Evict some n frames to need fewer VM areas. */
-void lm_resident_shed(struct lm_quota *quota, size_t n);
+/* Evict some n frames: how many went; 0: none can go now. */
+size_t lm_resident_shed(struct lm_quota *quota, size_t n);
 
 /* For the pager thread: is there less room left than there should be; and make
  * some, a step at a time: 1; 0: there is enough; -EBUSY: nothing can go. */
@@ -60,13 +60,6 @@ int lm_resident_reserve(void);
 /* The same for n pages, or half of the limit. */
 bool lm_resident_has_room(size_t n);
 int lm_resident_room(size_t n);
-
-/*
- * With options.strict, as a kernel that does not overcommit: may len bytes more
- * of private writable memory be mapped, or is that beyond the limit and swap?
- * With the map lock. 0 or -ENOMEM.
- */
-int lm_resident_commit(size_t len);
 
 /* n frames are gone. */
 void lm_resident_give(struct lm_quota *quota, size_t n);
@@ -87,8 +80,9 @@ void lm_resident_cool(struct lm_quota *quota, uintptr_t start, uintptr_t end);
 
 /* -- Not in handlers ----------------------------------------------------------- */
 
-/* From the options: policy, swap, limit. 0 or -errno. */
-int lm_resident_start(void);
+/* With the gate drained, or nobody else here: every frame there is, counted
+ * anew and into the table that it belongs in. */
+void lm_resident_count_anew(void);
 
 void lm_resident_fork(void);
 void lm_resident_fork_parent(void);

@@ -7,11 +7,11 @@
 #include "start.h"
 
 #include "area.h"
+#include "bound.h"
 #include "fault.h"
 #include "guard.h"
 #include "place/place.h"
 #include "policy/policy.h"
-#include "resident.h"
 #include "syscall/hook.h"
 #include "trap/trap.h"
 #include "widen.h"
@@ -199,7 +199,7 @@ static int start_with(const struct lazymap_options *given)
 	ret = ret ? ret : start_trap();
 	lm_widen_start();
 	lm_guard_start();
-	ret = ret ? ret : lm_resident_start();
+	ret = ret ? ret : lm_bound_start();
 	/* Where it is not possible the rest is as useful as before. */
 	if (!ret && lm_options.syscall_trap > 0)
 		lm_hook_start();

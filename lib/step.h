@@ -24,6 +24,8 @@
 	X(READ)                                                                \
 	/* placed, and still hidden */                                         \
 	X(FILLED)                                                              \
+	/* the kernel refused it in part: some may be visible */               \
+	X(REFUSED)                                                             \
 	/* visible, and still BUSY */                                          \
 	X(REVEALED)                                                            \
 	/* settled, and about to return to the instruction */                  \

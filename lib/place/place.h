@@ -11,6 +11,7 @@
 #ifndef LM_PLACE_PLACE_H
 #define LM_PLACE_PLACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -81,7 +82,10 @@ int lm_place_tracked_probe(void);
  * page i was not since. 0 as well where it cannot be known; and, for the pages of
  * a forked child or those that mremap moved, because nobody noted it. */
 uint64_t lm_place_unwritten(uintptr_t at, size_t n);
-/* Close what it needs; opened again by the next use. */
+/* May any of n (at most 64) pages without a frame have a guard marker? True where
+ * it cannot be known. */
+bool lm_place_marked(uintptr_t at, size_t n);
+/* Close what these need; opened again by the next use. */
 void lm_place_unwritten_drop(void);
 /* In a forked child. */
 void lm_place_over_forked(void);

@@ -1,6 +1,6 @@
 /*
- * written.c -- which of the pages that were placed write-protected were written
- * since: the kernel's note of it, in /proc/self/pagemap.
+ * written.c -- what /proc/self/pagemap tells: which of the pages that were placed
+ * write-protected were written since, and what has a guard marker.
  *
  * The bit (57: "pte is uffd-wp write-protected", 5.13) is set by placing and
  * taken away by the first write, by fork in the child, by mremap (6.13), and by
@@ -24,6 +24,8 @@
 #include "syscall/raw.h"
 
 #define UNWRITTEN ((uint64_t)1 << 57)
+/* Bit 62: swapped, which is what a marker looks like. */
+#define SWAPPED ((uint64_t)1 << 62)
 #define PAGES_MAX 64
 
 static int pagemap_open(void)
@@ -34,9 +36,9 @@ static int pagemap_open(void)
 
 static struct lm_fd pagemap_fd = { .open = pagemap_open, .check = 1 };
 
-uint64_t lm_place_unwritten(uintptr_t at, size_t n)
+/* How many were read, at most PAGES_MAX; 0: none can be. */
+static size_t read_entries(uintptr_t at, size_t n, uint64_t entry[PAGES_MAX])
 {
-	uint64_t entry[PAGES_MAX], which = 0;
 	size_t size = lm_min(n, PAGES_MAX) * sizeof(entry[0]);
 	int fd = lm_fd_get(&pagemap_fd);
 
@@ -44,9 +46,28 @@ uint64_t lm_place_unwritten(uintptr_t at, size_t n)
 	    lm_sys(SYS_pread64, fd, entry, size,
 		   (at >> LM_PAGE_SHIFT) * sizeof(entry[0])) != (long)size)
 		return 0;
-	for (size_t i = 0; i < size / sizeof(entry[0]); i++)
+	return size / sizeof(entry[0]);
+}
+
+uint64_t lm_place_unwritten(uintptr_t at, size_t n)
+{
+	uint64_t entry[PAGES_MAX], which = 0;
+
+	n = read_entries(at, n, entry);
+	for (size_t i = 0; i < n; i++)
 		which |= (uint64_t) !!(entry[i] & UNWRITTEN) << i;
 	return which;
+}
+
+bool lm_place_marked(uintptr_t at, size_t n)
+{
+	uint64_t entry[PAGES_MAX];
+
+	n = read_entries(at, n, entry);
+	for (size_t i = 0; i < n; i++)
+		if (entry[i] & SWAPPED)
+			return true;
+	return !n;
 }
 
 void lm_place_unwritten_drop(void)

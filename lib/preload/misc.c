@@ -8,8 +8,6 @@
 #include "call.h"
 #include "signal.h"
 
-#include "../start.h"
-
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -63,24 +61,6 @@ static int untouchable(long nr)
 	return 0;
 }
 
-/* A child with memory of its own, that goes on from here. */
-static bool forks(long nr, const long args[6])
-{
-	unsigned long flags = (unsigned long)args[0];
-
-#ifdef SYS_fork
-	if (nr == SYS_fork)
-		return true;
-#endif
-	return nr == SYS_clone && !(flags & CLONE_VM) && !args[1];
-}
-
-/* Is there lazy memory, and is it this process's? */
-static bool to_announce(void)
-{
-	return !lm_shim_off() && lm_call_any() && !lm_shim_vforked();
-}
-
 static long result(long ret)
 {
 	if (ret >= 0 || ret < -4095)
@@ -92,11 +72,7 @@ static long result(long ret)
 /* Calls that are interposed for more than their memory. */
 static bool interposed(long nr, const long args[6], long *ret)
 {
-	if (forks(nr, args) && to_announce()) {
-		lm_fork_announce();
-		*ret = lm_sys(nr, args[0], args[1], args[2], args[3], args[4],
-			      args[5]);
-		lm_fork_done(!*ret);
+	if (lm_fork_raw(nr, args, ret)) {
 		*ret = result(*ret);
 		return true;
 	}
@@ -126,20 +102,6 @@ static bool interposed(long nr, const long args[6], long *ret)
 		return true;
 	}
 	return false;
-}
-
-/* fork() without atfork handlers. */
-LM_EXPORT pid_t _Fork(void)
-{
-	__typeof__(&_Fork) real = REAL(_Fork);
-	pid_t pid;
-
-	if (!to_announce())
-		return real();
-	lm_fork_announce();
-	pid = real();
-	lm_fork_done(!pid);
-	return pid;
 }
 
 LM_EXPORT long syscall(long nr, ...)

@@ -200,6 +200,10 @@ static bool make(long nr, const long args[6], long *result)
 	case SYS_execve:
 	case SYS_execveat:
 		return lm_exec_raw(nr, args, result);
+#ifdef SYS_fork
+	case SYS_fork:
+		return lm_fork_raw(nr, args, result);
+#endif
 	case SYS_exit_group:
 		lm_shim_end();
 		return false;

@@ -58,6 +58,10 @@ int lm_mask_descriptor(int (*descriptor)(int fd, const sigset_t *set,
 int lm_stack_alternate(const stack_t *new, stack_t *old);
 bool lm_exec_raw(long nr, const long args[6], long *result);
 
+/* The same of a call that makes a child with memory of its own, which goes on from
+ * here. */
+bool lm_fork_raw(long nr, const long args[6], long *result);
+
 /* A call by its number, if it is one of lm_table_shims(): true and the kernel's
  * result; or false, it is for the kernel as it is. Keeps errno.
  * Async-signal-safe. */

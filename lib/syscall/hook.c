@@ -189,6 +189,28 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
 	LOOK("r10", near)                                                      \
 	LOOK("r8", near)                                                       \
 	LOOK("r9", near)
+/* Call lm_hook_call(nr, args, how), within a frame of %rbp that ends here: the
+ * arguments are an array on the stack, and as they were when it returns. */
+#define CALL                                                                   \
+	"push %r9\n"                                                           \
+	"push %r8\n"                                                           \
+	"push %r10\n"                                                          \
+	"push %rdx\n"                                                          \
+	"push %rsi\n"                                                          \
+	"push %rdi\n"                                                          \
+	"mov %rsp, %rsi\n"                                                     \
+	"mov %rax, %rdi\n"                                                     \
+	"mov 44(%r11), %edx\n"                                                 \
+	"and $-16, %rsp\n"                                                     \
+	"call lm_hook_call\n"                                                  \
+	"lea -48(%rbp), %rsp\n"                                                \
+	"pop %rdi\n"                                                           \
+	"pop %rsi\n"                                                           \
+	"pop %rdx\n"                                                           \
+	"pop %r10\n"                                                           \
+	"pop %r8\n"                                                            \
+	"pop %r9\n"                                                            \
+	"pop %rbp\n"
 __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	".hidden lm_hook_xsave\n.hidden lm_area_marks\n.hidden lm_area_marked\n"
 	".hidden lm_hook_call\n.hidden lm_hook_kinds\n"
@@ -268,25 +290,9 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	".cfi_offset rbp, -144\n"
 	"mov %rsp, %rbp\n"
 	".cfi_def_cfa_register rbp\n"
-	"push %r9\n"
-	"push %r8\n"
-	"push %r10\n"
-	"push %rdx\n"
-	"push %rsi\n"
-	"push %rdi\n"
-	"mov %rsp, %rsi\n"
-	"mov %rax, %rdi\n"
-	"mov 44(%r11), %edx\n"
-	"and $-16, %rsp\n"
-	"call lm_hook_call\n"
-	"lea -48(%rbp), %rsp\n"
-	"pop %rdi\n"
-	"pop %rsi\n"
-	"pop %rdx\n"
-	"pop %r10\n"
-	"pop %r8\n"
-	"pop %r9\n"
-	"pop %rbp\n"
+	/* clang-format off */
+	CALL
+	/* clang-format on */
 	".cfi_def_cfa rsp, 136\n"
 	".cfi_same_value rbp\n"
 	"pop %rcx\n"
@@ -343,25 +349,9 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	".cfi_escape 0x0f, 3, 0x76, 16, 0x06\n"
 	".cfi_escape 0x10, 16, 2, 0x76, 8\n"
 	".cfi_escape 0x10, 6, 2, 0x76, 0\n"
-	"push %r9\n"
-	"push %r8\n"
-	"push %r10\n"
-	"push %rdx\n"
-	"push %rsi\n"
-	"push %rdi\n"
-	"mov %rsp, %rsi\n"
-	"mov %rax, %rdi\n"
-	"mov 44(%r11), %edx\n"
-	"and $-16, %rsp\n"
-	"call lm_hook_call\n"
-	"lea -48(%rbp), %rsp\n"
-	"pop %rdi\n"
-	"pop %rsi\n"
-	"pop %rdx\n"
-	"pop %r10\n"
-	"pop %r8\n"
-	"pop %r9\n"
-	"pop %rbp\n"
+	/* clang-format off */
+	CALL
+	/* clang-format on */
 	".cfi_escape 0x0f, 3, 0x77, 8, 0x06\n"
 	".cfi_same_value rbp\n"
 	".cfi_undefined rip\n"

@@ -424,6 +424,9 @@ bool lm_table_shims(long nr)
 #ifdef SYS_signalfd
 	case SYS_signalfd:
 #endif
+#ifdef SYS_fork
+	case SYS_fork:
+#endif
 		return true;
 	}
 	return false;

@@ -22,6 +22,12 @@ struct test_case {
 	void (*run)(void);
 };
 
+/* One of them: its name is the function's. */
+#define CASE(name)                                                             \
+	{                                                                      \
+#name, name                                                    \
+	}
+
 /* Memory that is lazy under the shim; one page's worth of touching a call. */
 static inline char *lazy(size_t pages)
 {

@@ -184,11 +184,6 @@ static void every_number_may_be_in_use(void)
 	printf("%d\n", open("/dev/null", O_RDONLY));
 }
 
-#define CASE(name)                                                             \
-	{                                                                      \
-#name, name                                                    \
-	}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {

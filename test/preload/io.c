@@ -681,11 +681,6 @@ static void what_is_around_stays(void)
 	printf(" %d %d\n", map[3999], map[4200]);
 }
 
-#define CASE(name)                                                             \
-	{                                                                      \
-#name, name                                                    \
-	}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {

@@ -393,11 +393,6 @@ static void exec_from_vfork_hands_the_mask_down(void)
 	       (unsigned)act.sa_flags, sigismember(&act.sa_mask, SIGSTKFLT));
 }
 
-#define CASE(name)                                                             \
-	{                                                                      \
-#name, name                                                    \
-	}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {

@@ -86,31 +86,67 @@ static size_t churn(uint64_t *at, uint64_t *seed, int visits)
 	return n;
 }
 
+static uint64_t *churned, churn_seed = 1;
+
+static int churn_in_child(void *unused)
+{
+	(void)unused;
+	return churn(churned, &churn_seed, 8000) != 0;
+}
+
+static pid_t by_instruction(void)
+{
+#if defined(__x86_64__)
+	long ret;
+
+	__asm__ volatile("mov $57, %%eax\n\tsyscall"
+			 : "=a"(ret)
+			 :
+			 : "rcx", "r11", "memory");
+	return (pid_t)ret;
+#else
+	return _Fork();
+#endif
+}
+
+static pid_t bare_fork(int way)
+{
+	static uint64_t clone3[8];
+
+	switch (way) {
+	case 0:
+		return _Fork();
+	case 1:
+		return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	case 2:
+		clone3[4] = SIGCHLD;
+		return (pid_t)syscall(SYS_clone3, clone3, sizeof(clone3));
+	case 3:
+		return by_instruction();
+	default: /* on a stack that is lazy itself */
+		return clone(churn_in_child, lazy(64) + 64 * PAGE, SIGCHLD,
+			     NULL);
+	}
+}
+
 /* No atfork handler runs: while the child reads what was in swap at the fork its
  * parent goes on to use it. */
 static void children_of_bare_forks_see_their_parent_s_memory(void)
 {
-	uint64_t *at = mmap(NULL, CHURNED * PAGE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t seed = 1;
-
-	for (int way = 0; way < 4; way++) {
+	churned = mmap(NULL, CHURNED * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int way = 0; way < 5; way++) {
 		pid_t child;
 
-		printf("wrong: %zu\n", churn(at, &seed, 8000));
+		printf("wrong: %zu\n", churn(churned, &churn_seed, 8000));
 		fflush(stdout);
-		child = way % 2 ? _Fork()
-				: (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0,
-						 0);
-		if (!child) {
-			size_t n = churn(at, &seed, 8000);
-
-			_exit(n ? 1 : 0);
-		}
-		printf("wrong: %zu\n", churn(at, &seed, 8000));
+		child = bare_fork(way);
+		if (!child)
+			_exit(churn_in_child(NULL));
+		printf("wrong: %zu\n", churn(churned, &churn_seed, 8000));
 		ended("child", child);
 	}
-	munmap(at, CHURNED * PAGE);
+	munmap(churned, CHURNED * PAGE);
 }
 
 static _Atomic int stop;
@@ -420,11 +456,6 @@ static void ignored_fault_is_handed_down(void)
 		show_ignored();
 	}
 }
-
-#define CASE(name)                                                             \
-	{                                                                      \
-#name, name                                                    \
-	}
 
 int main(int argc, char **argv)
 {

@@ -666,11 +666,6 @@ static void errno_is_left_alone(void)
 	printf("%d\n", errno);
 }
 
-#define CASE(name)                                                             \
-	{                                                                      \
-#name, name                                                    \
-	}
-
 static void spawned(void)
 {
 	show_mask("spawned");

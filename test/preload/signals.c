@@ -488,11 +488,6 @@ static void exit_handlers_fault(void)
 	atexit(at_exit);
 }
 
-#define CASE(name)                                                             \
-	{                                                                      \
-#name, name                                                    \
-	}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {

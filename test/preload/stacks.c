@@ -355,11 +355,6 @@ static void coroutines_run_on_lazy_stacks(void)
 	printf("back\n");
 }
 
-#define CASE(name)                                                             \
-	{                                                                      \
-#name, name                                                    \
-	}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {

@@ -87,18 +87,6 @@ static int child(void)
 	return wrong != 0;
 }
 
-static int cloned(int (*body)(void))
-{
-	int status;
-	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-
-	ck_assert_int_ge(pid, 0);
-	if (!pid)
-		syscall(SYS_exit_group, body());
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
 static void after(pthread_t thread)
 {
 	held_release();
@@ -117,7 +105,7 @@ START_TEST(child_of_clone_finds_every_byte)
 		return;
 	ck_assert_int_eq(pthread_create(&thread, NULL, toucher, NULL), 0);
 	held_wait();
-	ck_assert_int_eq(cloned(child), 0);
+	ck_assert_int_eq(caught_clone(child), 0);
 	after(thread);
 }
 END_TEST
@@ -142,7 +130,7 @@ START_TEST(child_of_clone_opens_the_block_itself)
 		return;
 	ck_assert_int_eq(pthread_create(&thread, NULL, toucher, NULL), 0);
 	held_wait();
-	ck_assert_int_eq(cloned(child_touches_first), 0);
+	ck_assert_int_eq(caught_clone(child_touches_first), 0);
 	after(thread);
 }
 END_TEST

@@ -327,18 +327,6 @@ START_TEST(child_has_all_while_its_parent_evicts)
 }
 END_TEST
 
-static int cloned(int (*body)(void))
-{
-	int status;
-	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-
-	ck_assert_int_ge(pid, 0);
-	if (!pid)
-		syscall(SYS_exit_group, body());
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
 static void *evictor(void *unused)
 {
 	(void)unused;
@@ -375,7 +363,7 @@ START_TEST(child_of_clone_has_what_its_parent_was_evicting)
 	held_at(slow[_i], NULL, LM_STEP_FORK);
 	ck_assert_int_eq(pthread_create(&thread, NULL, evictor, NULL), 0);
 	held_wait();
-	ck_assert_int_eq(cloned(child_of_clone), 0);
+	ck_assert_int_eq(caught_clone(child_of_clone), 0);
 	held_release();
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
 	for (size_t page = 1; page < PAGES / 2; page += 2)

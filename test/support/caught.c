@@ -75,14 +75,11 @@ void caught_dump_here(void)
 	setrlimit(RLIMIT_CORE, &core);
 }
 
-int caught_child(int (*body)(void))
+static int child_of(pid_t child, int (*body)(void))
 {
 	struct rlimit core;
 	int status;
-	pid_t child;
 
-	fflush(NULL);
-	child = fork();
 	ck_assert_int_ge(child, 0);
 	if (!child) {
 		getrlimit(RLIMIT_CORE, &core);
@@ -93,4 +90,16 @@ int caught_child(int (*body)(void))
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	return status;
+}
+
+int caught_child(int (*body)(void))
+{
+	fflush(NULL);
+	return child_of(fork(), body);
+}
+
+int caught_clone(int (*body)(void))
+{
+	fflush(NULL);
+	return child_of((pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0), body);
 }

@@ -25,6 +25,8 @@ int caught_write(void *at, uint64_t value);
 /* Run `body` in a forked child that leaves no core. Its wait status; the child
  * exits with what body returned. */
 int caught_child(int (*body)(void));
+/* The same by clone(2), past the C library: no atfork handler is run. */
+int caught_clone(int (*body)(void));
 /* In such a child that is about to die: leave a core after all, in TESTDIR. */
 void caught_dump_here(void);
 

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "guarded.h"
 
+#include "caught.h"
 #include "guard.h"
 #include "lazymap.h"
 #include "outside.h"
@@ -220,6 +221,19 @@ PROGRAM_UNWATCHED static void check_file(const struct guarded *area)
 		}
 	}
 	ck_assert_uint_eq(wrong, 0);
+}
+
+void guarded_expect(const struct guarded *area, size_t from, size_t to,
+		    bool write, int sig)
+{
+	uint64_t word;
+
+	for (size_t page = from; page < to; page++) {
+		char *at = area->at + page * PAGE;
+		int got = write ? caught_write(at, 1) : caught_read(at, &word);
+
+		ck_assert_int_eq(got, sig);
+	}
 }
 
 void guarded_check(const struct guarded *area)

@@ -68,6 +68,10 @@ void guarded_write(struct guarded *area, size_t page);
  * fail the test if blocks are not opened, or are though they should not be. */
 void guarded_open(struct guarded *area, size_t step);
 
+/* A touch of each of the pages [from, to) raises this signal, or none (0). */
+void guarded_expect(const struct guarded *area, size_t from, size_t to,
+		    bool write, int sig);
+
 /* Every byte is right, and so is the file. */
 void guarded_check(const struct guarded *area);
 /* Of the pages [from, to) these many have a frame. */

@@ -46,18 +46,6 @@ static int advise(size_t from, size_t to, int advice)
 	return lazymap_advise(page_at(from), (to - from) * PAGE, advice);
 }
 
-static void expect(size_t from, size_t to, bool write, int sig)
-{
-	uint64_t word;
-
-	for (size_t page = from; page < to; page++) {
-		int got = write ? caught_write(page_at(page), 1)
-				: caught_read(page_at(page), &word);
-
-		ck_assert_int_eq(got, sig);
-	}
-}
-
 /* -- Advice ------------------------------------------------------------------- */
 
 START_TEST(dropped_pages_are_as_at_first)
@@ -235,14 +223,14 @@ START_TEST(guard_region_of_the_program_is_its_own)
 		printf("skipped: this kernel has none for it\n");
 		return;
 	}
-	expect(100, 400, false, SIGSEGV);
+	guarded_expect(&area, 100, 400, false, SIGSEGV);
 	if (guarded_writable(&area))
-		expect(100, 400, true, SIGSEGV);
+		guarded_expect(&area, 100, 400, true, SIGSEGV);
 	for (size_t page = 0; page < 100; page++)
 		ck_assert_uint_eq(guarded_wrong(&area, page), 0);
 	ck_assert_int_eq(advise(200, 300, MADV_GUARD_REMOVE), 0);
-	expect(100, 200, false, SIGSEGV);
-	expect(300, 400, false, SIGSEGV);
+	guarded_expect(&area, 100, 200, false, SIGSEGV);
+	guarded_expect(&area, 300, 400, false, SIGSEGV);
 	ck_assert_int_eq(advise(100, 400, MADV_GUARD_REMOVE), 0);
 	guarded_dropped(&area, 100, 400, false);
 	for (size_t page = 100; page < 400; page += 2)
@@ -261,10 +249,10 @@ START_TEST(guard_region_of_absent_pages_is_the_programs)
 	}
 	for (size_t page = 0; page < 100; page += 3)
 		guarded_write(&area, page);
-	expect(100, 1000, false, SIGSEGV);
+	guarded_expect(&area, 100, 1000, false, SIGSEGV);
 	for (size_t page = 1000; page < area.pages; page += 3)
 		guarded_write(&area, page);
-	expect(100, 1000, false, SIGSEGV);
+	guarded_expect(&area, 100, 1000, false, SIGSEGV);
 	ck_assert_int_eq(advise(0, area.pages, MADV_GUARD_REMOVE), 0);
 	guarded_check(&area);
 }

@@ -217,18 +217,6 @@ END_TEST
 
 /* -- Protection --------------------------------------------------------------- */
 
-static void expect(size_t from, size_t to, bool write, int sig)
-{
-	uint64_t word;
-
-	for (size_t page = from; page < to; page++) {
-		int got = write ? caught_write(page_at(page), 1)
-				: caught_read(page_at(page), &word);
-
-		ck_assert_int_eq(got, sig);
-	}
-}
-
 START_TEST(protection_of_part_of_a_block_is_the_programs)
 {
 	size_t from = 100, to = 2000, frames;
@@ -238,8 +226,8 @@ START_TEST(protection_of_part_of_a_block_is_the_programs)
 	ck_assert_int_eq(
 		lazymap_protect(page_at(from), (to - from) * PAGE, PROT_NONE),
 		0);
-	expect(from, to, false, SIGSEGV);
-	expect(from, to, true, SIGSEGV);
+	guarded_expect(&area, from, to, false, SIGSEGV);
+	guarded_expect(&area, from, to, true, SIGSEGV);
 	ck_assert_uint_eq(guarded_wrong(&area, from - 1), 0);
 	ck_assert_uint_eq(guarded_wrong(&area, to), 0);
 	ck_assert_int_eq(
@@ -283,10 +271,10 @@ START_TEST(write_to_what_was_made_read_only_is_the_programs_signal)
 	ck_assert_int_eq(
 		lazymap_protect(page_at(from), (to - from) * PAGE, PROT_READ),
 		0);
-	expect(from, to, true, SIGSEGV);
+	guarded_expect(&area, from, to, true, SIGSEGV);
 	for (size_t page = from; page < to; page += 2)
 		ck_assert_uint_eq(guarded_wrong(&area, page), 0);
-	expect(from, to, true, SIGSEGV);
+	guarded_expect(&area, from, to, true, SIGSEGV);
 	ck_assert_int_eq(
 		lazymap_protect(page_at(from), (to - from) * PAGE, area.prot),
 		0);
@@ -334,7 +322,7 @@ START_TEST(hole_in_a_block_is_a_hole_and_can_be_mapped_anew)
 
 	begin(_i);
 	ck_assert_int_eq(lazymap_unmap(page_at(from), len), 0);
-	expect(from, to, false, SIGSEGV);
+	guarded_expect(&area, from, to, false, SIGSEGV);
 	own = mmap(page_at(from), len, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	ck_assert_ptr_eq(own, page_at(from));
@@ -492,7 +480,7 @@ START_TEST(block_that_shrinks_and_grows_by_moving_keeps_the_rest)
 		lazymap_remap(area.at, len * PAGE, cut * PAGE, 0, NULL),
 		area.at);
 	guarded_dropped(&area, cut, len, false);
-	expect(cut, cut + 5, false, SIGSEGV);
+	guarded_expect(&area, cut, cut + 5, false, SIGSEGV);
 	to = reserve(len);
 	ck_assert_ptr_eq(lazymap_remap(area.at, cut * PAGE, len * PAGE,
 				       MREMAP_MAYMOVE | MREMAP_FIXED, to),
@@ -510,7 +498,7 @@ START_TEST(file_cut_short_under_a_block_raises_sigbus_until_it_grows)
 	if (!guarded_file(&area))
 		return;
 	ck_assert_int_eq(ftruncate(area.fd, (off_t)(cut * PAGE)), 0);
-	expect(cut, cut + 700, false, SIGBUS);
+	guarded_expect(&area, cut, cut + 700, false, SIGBUS);
 	for (size_t page = 0; page < cut; page++)
 		ck_assert_uint_eq(guarded_wrong(&area, page), 0);
 	ck_assert_int_eq(ftruncate(area.fd, (off_t)(area.pages * PAGE)), 0);

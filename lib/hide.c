@@ -1,0 +1,241 @@
+/*
+ * hide.c -- see hide.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "hide.h"
+
+#include "guard.h"
+#include "os_linux.h"
+#include "place/place.h"
+#include "turn.h"
+
+/* Pages in a run from which on one more mprotect costs less than to have the
+ * kernel copy each of them out. */
+#define FREEZE_MIN 16
+
+static bool marked(uintptr_t at)
+{
+	return atomic_load_explicit(lm_page_word_of(at), memory_order_relaxed) &
+	       LM_PAGE_GUARD;
+}
+
+/* The kernel has its content, whatever becomes of the page. */
+static bool plain(const struct lm_prey *prey, uintptr_t at)
+{
+	if (prey->shared)
+		return lm_store_direct(prey->store);
+	return !lm_prey_dirty(lm_prey_was(at)) &&
+	       !lm_page_swap(lm_page_word_of(at));
+}
+
+/*
+ * In sight, and to be given a marker. The kernel first drops what is there and
+ * then puts the marker: a touch between the two finds a new page of the mapping
+ * (seen with Linux 6.18, at one of twenty that are read all the time). So only
+ * where that page is what it was.
+ */
+static bool to_mark(const struct lm_prey *prey, uintptr_t at)
+{
+	return lm_prey_taken(prey, at) && prey->guards &&
+	       lm_prey_was(at) >= LM_PAGE_CLEAN && plain(prey, at);
+}
+
+/* -- Out of sight --------------------------------------------------------------- */
+
+static bool to_freeze(const struct lm_prey *prey, uintptr_t at)
+{
+	return lm_prey_taken(prey, at) && !to_mark(prey, at) && !marked(at);
+}
+
+static bool to_hide(const struct lm_prey *prey, uintptr_t at)
+{
+	return to_freeze(prey, at) && lm_prey_was(at) >= LM_PAGE_CLEAN &&
+	       !lm_prey_frozen(prey, at);
+}
+
+static void say_frozen(struct lm_prey *prey, uintptr_t at, uintptr_t end)
+{
+	for (; at < end; at += LM_PAGE) {
+		size_t i = lm_prey_index(prey, at);
+
+		prey->frozen[i / 64] |= (uint64_t)1 << (i % 64);
+	}
+}
+
+/* Nobody writes to many that lie together, whether they were in sight or hidden:
+ * where that fails they are dealt with like few. */
+static void freeze(struct lm_prey *prey)
+{
+	uintptr_t end;
+
+	for (uintptr_t at = prey->start;
+	     lm_prey_run(prey, &at, &end, to_freeze); at = end) {
+		int ret;
+
+		if (end - at < FREEZE_MIN * LM_PAGE)
+			continue;
+		lm_turn_wait();
+		ret = lm_os_mprotect(at, end - at, prey->prot & ~PROT_WRITE);
+		if (!ret) {
+			say_frozen(prey, at, end);
+		} else if (lm_os_mprotect(at, end - at, PROT_NONE)) {
+			/* Some may be in sight now that were hidden. */
+			say_frozen(prey, at, end);
+			lm_prey_leave_shown(prey, at, end);
+		}
+		lm_turn_done();
+	}
+}
+
+static void hide_runs(struct lm_prey *prey,
+		      bool (*wanted)(const struct lm_prey *prey, uintptr_t at))
+{
+	uintptr_t end;
+	int ret = 0;
+
+	for (uintptr_t at = prey->start; lm_prey_run(prey, &at, &end, wanted);
+	     at = end) {
+		lm_turn_wait();
+		if (!ret)
+			ret = lm_os_mprotect(at, end - at, PROT_NONE);
+		lm_turn_done();
+		if (ret < 0)
+			lm_prey_leave_shown(prey, at, end);
+	}
+}
+
+static bool tracked(const struct lm_prey *prey, uintptr_t at)
+{
+	return lm_prey_to_save(prey, at) &&
+	       atomic_load_explicit(lm_page_word_of(at), memory_order_relaxed) &
+		       LM_PAGE_TRACKED;
+}
+
+/* Since nobody can write any more: what was not written is clean. */
+static void find_unwritten(struct lm_prey *prey)
+{
+	uintptr_t at = prey->start, end;
+
+	while (lm_prey_run(prey, &at, &end, tracked)) {
+		size_t n = lm_min((end - at) >> LM_PAGE_SHIFT, 64);
+		uint64_t unwritten = lm_place_unwritten(at, n);
+
+		for (size_t i = 0; i < n; i++, at += LM_PAGE)
+			if (unwritten >> i & 1)
+				lm_page_set_unwritten(lm_page_word_of(at));
+	}
+}
+
+static void say_marked(uintptr_t at, uintptr_t end, bool are)
+{
+	for (; at < end; at += LM_PAGE)
+		lm_page_set_guard(lm_page_word_of(at), are);
+}
+
+/*
+ * Markers, and what they have below them: the area's protection. The word says
+ * so first: a marker that is not there is found out, one that nobody expects
+ * would be in the way. 0; 1: they are hidden by protection instead; or -errno:
+ * they could not be hidden.
+ */
+static int put(const struct lm_prey *prey, uintptr_t at, uintptr_t end,
+	       bool prot)
+{
+	int ret;
+	bool there;
+
+	say_marked(at, end, true);
+	lm_turn_wait();
+	ret = lm_guard_install(at, end);
+	there = !ret;
+	if (there && prot)
+		ret = lm_os_mprotect(at, end - at, prey->prot);
+	/* Too many VM areas? */
+	if (ret < 0 && !lm_os_mprotect(at, end - at, PROT_NONE)) {
+		lm_guard_remove(at, end);
+		ret = 1;
+	} else if (there) {
+		ret = 0; /* the touch will mend what they have below */
+	}
+	lm_turn_done();
+	if (ret)
+		say_marked(at, end, false);
+	return ret;
+}
+
+/* Hidden, and dropped: the kernel has what they were. */
+static void mark(struct lm_prey *prey)
+{
+	uintptr_t end;
+
+	for (uintptr_t at = prey->start; lm_prey_run(prey, &at, &end, to_mark);
+	     at = end)
+		if (put(prey, at, end, false) < 0)
+			lm_prey_leave_shown(prey, at, end);
+}
+
+void lm_hide(struct lm_prey *prey)
+{
+	if (prey->freezes)
+		freeze(prey);
+	hide_runs(prey, to_hide);
+	find_unwritten(prey);
+}
+
+void lm_hide_frozen(struct lm_prey *prey)
+{
+	hide_runs(prey, lm_prey_frozen);
+}
+
+void lm_hide_only(struct lm_prey *prey)
+{
+	mark(prey);
+	hide_runs(prey, to_hide);
+}
+
+/* -- Out of memory -------------------------------------------------------------- */
+
+static bool to_drop(const struct lm_prey *prey, uintptr_t at)
+{
+	return lm_prey_taken(prey, at) && !lm_prey_kept(prey, at) &&
+	       !marked(at);
+}
+
+/* Does a page beside them have the area's protection, that they would part? */
+static bool open_beside(uintptr_t page)
+{
+	lm_page_word *word = lm_page_word_of(page);
+	uint64_t seen =
+		word ? atomic_load_explicit(word, memory_order_relaxed) : 0;
+
+	return seen & LM_PAGE_GUARD || LM_PAGE_STATE(seen) == LM_PAGE_DIRTY;
+}
+
+static bool among_open(uintptr_t at, uintptr_t end)
+{
+	return (at & (LM_BLOCK - 1) && open_beside(at - LM_PAGE)) ||
+	       (end & (LM_BLOCK - 1) && open_beside(end));
+}
+
+void lm_hide_drop(struct lm_prey *prey)
+{
+	uintptr_t end;
+
+	mark(prey);
+	for (uintptr_t at = prey->start; lm_prey_run(prey, &at, &end, to_drop);
+	     at = end) {
+		int ret;
+
+		if (prey->swaps && among_open(at, end) &&
+		    !put(prey, at, end, true))
+			continue;
+		lm_turn_wait();
+		ret = lm_os_madvise(at, end - at, MADV_DONTNEED);
+		lm_turn_done();
+		if (ret < 0)
+			for (uintptr_t page = at; page < end; page += LM_PAGE)
+				lm_prey_keep(prey, page);
+	}
+}
