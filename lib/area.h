@@ -35,6 +35,7 @@ struct lm_area {
 	struct lm_store *store;
 	struct lm_quota *quota; /* NULL: no limit of its own */
 	uint64_t object;        /* which mapping, where the store is of many */
+	uint64_t dev, ino;      /* the file's; 0, 0: it has none */
 	int prot;               /* what the program asked for */
 	unsigned flags;         /* LM_AREA_... */
 	_Atomic bool primed;    /* it was written to: see lm_area_prime() */

@@ -83,6 +83,8 @@ static bool lazy_file(struct request *request)
 	if (lm_sys(SYS_fstat, request->fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    huge_pages(request->fd, &st))
 		return false;
+	request->area.dev = st.st_dev;
+	request->area.ino = st.st_ino;
 	mode = lm_sys(SYS_fcntl, request->fd, F_GETFL);
 	if (mode < 0)
 		return false;

@@ -6,6 +6,7 @@
 #include "save.h"
 
 #include "bounce.h"
+#include "cut.h"
 #include "fault.h"
 #include "place/place.h"
 #include "stats.h"
@@ -35,6 +36,8 @@ static int save_to_swap(struct lm_prey *prey, uintptr_t at, char *buffer,
 	int ret = lm_swap_out(buffer, n, at, handles);
 	size_t out = 0;
 
+	if (prey->store == &lm_store_file)
+		lm_cut_swapped();
 	for (size_t i = 0; i < n; i++, at += LM_PAGE) {
 		if (!handles[i]) {
 			lm_prey_keep(prey, at);

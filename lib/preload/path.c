@@ -7,7 +7,10 @@
 #define _GNU_SOURCE
 #include "call.h"
 
+#include "../syscall/truncate.h"
+
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -34,10 +37,34 @@
 		mode_;                                                         \
 	})
 
+/* Where the call may cut off what is in swap it is made at once. */
+static bool cut(long nr, const long args[6], int *ret)
+{
+	long made;
+
+	if (lm_shim_off() || !lm_truncate_call(nr, args, &made))
+		return false;
+	*ret = made < 0 ? -1 : (int)made;
+	if (made < 0)
+		errno = (int)-made;
+	return true;
+}
+
+static bool cut_open(int fd, const char *path, int flags, unsigned mode,
+		     int *ret)
+{
+	return flags & O_TRUNC &&
+	       cut(SYS_openat, LM_LONGS(fd, path, flags, mode), ret);
+}
+
 /* clang-format off */
 #define OPEN(name)                                                             \
 	static int name##_with(const char *path, int flags, unsigned mode)     \
 	{                                                                      \
+		int made;                                                      \
+									       \
+		if (cut_open(AT_FDCWD, path, flags, mode, &made))              \
+			return made;                                           \
 		LM_PINNED(int, lm_call_pin(pins, SYS_open, LM_LONGS(path)), REAL(name)(path, flags, mode)); \
 	}                                                                      \
 	LM_EXPORT int name(const char *path, int flags, ...)                   \
@@ -47,11 +74,60 @@
 #define OPENAT(name)                                                           \
 	static int name##_with(int fd, const char *path, int flags, unsigned mode) \
 	{                                                                      \
+		int made;                                                      \
+									       \
+		if (cut_open(fd, path, flags, mode, &made))                    \
+			return made;                                           \
 		LM_PINNED(int, lm_call_pin(pins, SYS_openat, LM_LONGS(fd, path)), REAL(name)(fd, path, flags, mode)); \
 	}                                                                      \
 	LM_EXPORT int name(int fd, const char *path, int flags, ...)           \
 	{                                                                      \
 		return name##_with(fd, path, flags, MODE(flags));              \
+	}
+#define OPEN_2(name)                                                           \
+	LM_EXPORT int name(const char *path, int flags)                        \
+	{                                                                      \
+		int made;                                                      \
+									       \
+		if (!(flags & O_CREAT) && cut_open(AT_FDCWD, path, flags, 0, &made)) \
+			return made;                                           \
+		LM_PINNED(int, lm_call_pin(pins, SYS_open, LM_LONGS(path)), REAL(name)(path, flags)); \
+	}
+#define OPENAT_2(name)                                                         \
+	LM_EXPORT int name(int fd, const char *path, int flags)                \
+	{                                                                      \
+		int made;                                                      \
+									       \
+		if (!(flags & O_CREAT) && cut_open(fd, path, flags, 0, &made)) \
+			return made;                                           \
+		LM_PINNED(int, lm_call_pin(pins, SYS_openat, LM_LONGS(fd, path)), REAL(name)(fd, path, flags)); \
+	}
+#define FTRUNCATE(name, off)                                                   \
+	LM_EXPORT int name(int fd, off len)                                    \
+	{                                                                      \
+		int made;                                                      \
+									       \
+		if (cut(SYS_ftruncate, LM_LONGS(fd, len), &made))              \
+			return made;                                           \
+		return REAL(name)(fd, len);                                    \
+	}
+#define TRUNCATE(name, off)                                                    \
+	LM_EXPORT int name(const char *path, off len)                          \
+	{                                                                      \
+		int made;                                                      \
+									       \
+		if (cut(SYS_truncate, LM_LONGS(path, len), &made))             \
+			return made;                                           \
+		LM_PINNED(int, lm_call_pin(pins, SYS_truncate, LM_LONGS(path)), REAL(name)(path, len)); \
+	}
+#define FALLOCATE(name, off)                                                   \
+	LM_EXPORT int name(int fd, int mode, off start, off len)               \
+	{                                                                      \
+		int made;                                                      \
+									       \
+		if (cut(SYS_fallocate, LM_LONGS(fd, mode, start, len), &made)) \
+			return made;                                           \
+		return REAL(name)(fd, mode, start, len);                       \
 	}
 OPEN(open)
 OPEN(open64)
@@ -62,12 +138,18 @@ int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
 int __openat_2(int fd, const char *path, int flags);
 int __openat64_2(int fd, const char *path, int flags);
-LM_CALL(int, __open_2, SYS_open, (const char *path, int flags), path, flags)
-LM_CALL(int, __open64_2, SYS_open, (const char *path, int flags), path, flags)
-LM_CALL(int, __openat_2, SYS_openat, (int fd, const char *path, int flags), fd, path, flags)
-LM_CALL(int, __openat64_2, SYS_openat, (int fd, const char *path, int flags), fd, path, flags)
-LM_CALL(int, creat, SYS_creat, (const char *path, mode_t mode), path, mode)
-LM_CALL(int, creat64, SYS_creat, (const char *path, mode_t mode), path, mode)
+OPEN_2(__open_2)
+OPEN_2(__open64_2)
+OPENAT_2(__openat_2)
+OPENAT_2(__openat64_2)
+LM_EXPORT int creat(const char *path, mode_t mode)
+{
+	return open_with(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+}
+LM_EXPORT int creat64(const char *path, mode_t mode)
+{
+	return open64_with(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+}
 LM_CALL(DIR *, opendir, SYS_open, (const char *path), path)
 
 LM_CALL(int, stat, SYS_stat, (const char *path, struct stat *st), path, st)
@@ -127,8 +209,12 @@ LM_CALL(int, symlink, SYS_symlink, (const char *to, const char *path), to, path)
 LM_CALL(int, symlinkat, SYS_symlinkat, (const char *to, int fd, const char *path), to, fd, path)
 LM_CALL(ssize_t, readlink, SYS_readlink, (const char *path, char *buf, size_t len), path, buf, len)
 LM_CALL(ssize_t, readlinkat, SYS_readlinkat, (int fd, const char *path, char *buf, size_t len), fd, path, buf, len)
-LM_CALL(int, truncate, SYS_truncate, (const char *path, off_t len), path, len)
-LM_CALL(int, truncate64, SYS_truncate, (const char *path, off64_t len), path, len)
+TRUNCATE(truncate, off_t)
+TRUNCATE(truncate64, off64_t)
+FTRUNCATE(ftruncate, off_t)
+FTRUNCATE(ftruncate64, off64_t)
+FALLOCATE(fallocate, off_t)
+FALLOCATE(fallocate64, off64_t)
 LM_CALL(int, utime, SYS_utime, (const char *path, const struct utimbuf *times), path, times)
 LM_CALL(int, utimes, SYS_utimes, (const char *path, const struct timeval times[2]), path, times)
 LM_CALL(int, utimensat, SYS_utimensat, (int fd, const char *path, const struct timespec times[2], int flags), fd, path, times, flags)

@@ -18,6 +18,7 @@
 
 #include "../os_linux.h"
 #include "../syscall/copy.h"
+#include "../syscall/truncate.h"
 #include "../trap/action.h"
 
 #define SET sizeof(uint64_t) /* the kernel's sigset_t */
@@ -204,6 +205,15 @@ static bool make(long nr, const long args[6], long *result)
 	case SYS_fork:
 		return lm_fork_raw(nr, args, result);
 #endif
+	case SYS_ftruncate:
+	case SYS_truncate:
+	case SYS_fallocate:
+	case SYS_openat:
+#ifdef SYS_open
+	case SYS_open:
+	case SYS_creat:
+#endif
+		return lm_truncate_call(nr, args, result);
 	case SYS_exit_group:
 		lm_shim_end();
 		return false;

@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include "call.h"
 
+#include "../syscall/truncate.h"
+
 #include <stdio.h>
 
 #undef fread_unlocked
@@ -17,6 +19,14 @@ static size_t product(size_t size, size_t n)
 	size_t len;
 
 	return __builtin_mul_overflow(size, n, &len) ? 0 : len;
+}
+
+/* The C library's own call has cut the file off. */
+static FILE *opened(FILE *file, const char *mode)
+{
+	if (file && *mode == 'w' && !lm_shim_off())
+		lm_truncate_done(fileno(file));
+	return file;
 }
 
 /* clang-format off */
@@ -94,8 +104,20 @@ LM_EXPORT void setbuffer(FILE *file, char *buf, size_t len)
 	REAL(setbuffer)(file, buf, len);
 }
 
-LM_CALL_AS(FILE *, fopen, SYS_open, (const char *path, const char *mode), (path, mode), path)
-LM_CALL_AS(FILE *, fopen64, SYS_open, (const char *path, const char *mode), (path, mode), path)
-LM_CALL_AS(FILE *, freopen, SYS_open, (const char *path, const char *mode, FILE *file), (path, mode, file), path)
-LM_CALL_AS(FILE *, freopen64, SYS_open, (const char *path, const char *mode, FILE *file), (path, mode, file), path)
+LM_EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	LM_PINNED(FILE *, lm_call_pin(pins, SYS_open, LM_LONGS(path)), opened(REAL(fopen)(path, mode), mode));
+}
+LM_EXPORT FILE *fopen64(const char *path, const char *mode)
+{
+	LM_PINNED(FILE *, lm_call_pin(pins, SYS_open, LM_LONGS(path)), opened(REAL(fopen64)(path, mode), mode));
+}
+LM_EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
+{
+	LM_PINNED(FILE *, lm_call_pin(pins, SYS_open, LM_LONGS(path)), opened(REAL(freopen)(path, mode, file), mode));
+}
+LM_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *file)
+{
+	LM_PINNED(FILE *, lm_call_pin(pins, SYS_open, LM_LONGS(path)), opened(REAL(freopen64)(path, mode, file), mode));
+}
 LM_CALL(int, remove, SYS_unlink, (const char *path), path)

@@ -427,6 +427,14 @@ bool lm_table_shims(long nr)
 #ifdef SYS_fork
 	case SYS_fork:
 #endif
+	case SYS_ftruncate:
+	case SYS_truncate:
+	case SYS_fallocate:
+	case SYS_openat:
+#ifdef SYS_open
+	case SYS_open:
+	case SYS_creat:
+#endif
 		return true;
 	}
 	return false;

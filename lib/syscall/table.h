@@ -60,7 +60,7 @@ const struct lm_row *lm_table_row(long nr);
 bool lm_table_nested(long nr);
 
 /* Is it one that a shim may want to make: does it set or tell the program's
- * signals, some of which it keeps; or end the process, or make one? */
+ * signals, some of which it keeps; end the process, or make one; or cut a file off? */
 bool lm_table_shims(long nr);
 
 /* Every number below this is worth asking for. */

@@ -464,6 +464,53 @@ CASE("end of file", "cut and grown again: zeros")
 	file_see("file", fd, 2 * PAGE);
 }
 
+static int cut_off(int fd, int way)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	switch (way) {
+	case 0:
+		return ftruncate(fd, 2 * PAGE + 10);
+	case 1:
+		return truncate(path, 2 * PAGE + 10);
+	case 2:
+		return (int)syscall(SYS_ftruncate, fd, 2 * PAGE + 10);
+	case 3:
+		return close(open(path, O_WRONLY | O_TRUNC));
+	case 4:
+		return close(creat(path, 0600));
+	default:
+		file = fopen(path, "w");
+		return file ? fclose(file) : -1;
+	}
+}
+
+CASE("end of file", "private pages that were cut off are the file's again")
+{
+	for (int way = 0; way < 6; way++) {
+		int fd = file_of(8 * PAGE);
+		char *mem = map(NULL, 8 * PAGE, RW, MAP_PRIVATE, fd, 0);
+
+		note("%d", way);
+		put("before", mem + PAGE, 200);
+		put("where it will end", mem + 2 * PAGE + 5, 201);
+		put("behind", mem + 3 * PAGE, 202);
+		put("far behind", mem + 7 * PAGE + 9, 203);
+		/* It need not have anywhere to put them. */
+		madvise(mem, 8 * PAGE, 21 /* MADV_PAGEOUT */);
+		need(cut_off(fd, way) == 0);
+		see("behind the end", mem + 7 * PAGE);
+		need(ftruncate(fd, 8 * PAGE) == 0);
+		see("before", mem + PAGE);
+		see("where it ended", mem + 2 * PAGE + 5);
+		see("behind", mem + 3 * PAGE);
+		see("far behind", mem + 7 * PAGE + 9);
+		need(munmap(mem, 8 * PAGE) == 0);
+	}
+}
+
 CASE("end of file", "a system call that meets the end is told EFAULT")
 {
 	int fd = file_of(PAGE), ends[2];
