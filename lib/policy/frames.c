@@ -200,6 +200,9 @@ void lm_frames_came(struct lm_frames *frames, const struct lm_policy *policy,
 	bool again;
 
 	if (id) {
+		/* It came as part of a smaller cluster (advice may change). */
+		if (frames->frame[id].pages < pages)
+			frames->frame[id].pages = (uint16_t)pages;
 		/* Its other pages went: what is in use is the policy's. */
 		if (frames->frame[id].list == LM_LIST_STAYED)
 			policy->came(frames, id, true);

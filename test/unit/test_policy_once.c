@@ -439,6 +439,27 @@ static unsigned go_round(struct lm_frames *frames,
 	return gone;
 }
 
+/* Or pages would be in place that no frame stands for, and never go. */
+START_TEST(frame_is_as_large_as_the_largest_cluster_that_came)
+{
+	const struct lm_policy *policy = lm_policy_at((unsigned)_i);
+	struct lm_frames frames;
+	struct lm_victim victim;
+	void *memory = calloc(1, lm_frames_size(8));
+
+	lm_frames_init(&frames, memory, 8);
+	lm_frames_came(&frames, policy, address(16), 4, true);
+	lm_frames_came(&frames, policy, address(16), 16, false);
+	lm_frames_came(&frames, policy, address(16), 4, true);
+	do
+		ck_assert(lm_frames_next(&frames, policy, &victim));
+	while (victim.hide);
+	ck_assert_uint_eq(victim.start, address(16));
+	ck_assert_uint_eq(victim.pages, 16);
+	free(memory);
+}
+END_TEST
+
 START_TEST(frames_that_stay_keep_no_others_from_going)
 {
 	const struct lm_policy *policy = lm_policy_at((unsigned)_i);
@@ -483,6 +504,9 @@ int main(void)
 	tcase_add_test(tcase, s3fifo_misses_as_its_simulation);
 	tcase_add_test(tcase, default_keeps_a_working_set_through_scans);
 	tcase_add_test(tcase, cold_frames_go_before_all_others);
+	tcase_add_loop_test(tcase,
+			    frame_is_as_large_as_the_largest_cluster_that_came,
+			    0, 4);
 	tcase_add_loop_test(tcase, frames_that_stay_keep_no_others_from_going,
 			    0, 4);
 	tcase_add_test(tcase, unknown_name_is_no_policy);
