@@ -7,6 +7,7 @@
 #include "cases.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -340,21 +341,80 @@ static void interrupted(int depth)
 	touch_next();
 }
 
+static void on_lazy_stack(void (*run)(int), int argument)
+{
+	getcontext(&contexts[0]);
+	contexts[0].uc_stack.ss_sp = lazy(64);
+	contexts[0].uc_stack.ss_size = 64 * PAGE;
+	contexts[0].uc_link = &main_context;
+	makecontext(&contexts[0], (void (*)(void))run, 1, argument);
+	swapcontext(&main_context, &contexts[0]);
+}
+
 static void signals_come_on_lazy_stacks(void)
 {
 	static int i;
 
 	set(SIGUSR1, count_one, 0);
 	set(SIGUSR2, count_one, SA_ONSTACK);
-	for (i = 1; i < 65; i++) {
-		getcontext(&contexts[0]);
-		contexts[0].uc_stack.ss_sp = lazy(64);
-		contexts[0].uc_stack.ss_size = 64 * PAGE;
-		contexts[0].uc_link = &main_context;
-		makecontext(&contexts[0], (void (*)(void))interrupted, 1, i);
-		swapcontext(&main_context, &contexts[0]);
-	}
+	for (i = 1; i < 65; i++)
+		on_lazy_stack(interrupted, i);
 	printf("handled %d\n", (int)handled);
+}
+
+static char *memory_of_call;
+
+/* Calls that are lazymap's to make, wherever in its page the stack pointer is. */
+static void calling(int depth)
+{
+	volatile char *room = __builtin_alloca((size_t)(depth / 8) * 64);
+	char *memory = memory_of_call;
+	struct sigaction act;
+	int ret = -1;
+
+	room[0] = 1;
+	switch (depth % 8) {
+	case 0:
+		ret = mprotect(memory, 16 * PAGE, PROT_READ);
+		break;
+	case 1:
+		ret = munmap(memory, 16 * PAGE);
+		break;
+	case 2:
+		ret = madvise(memory, 16 * PAGE, MADV_DONTNEED);
+		break;
+	case 3:
+		ret = msync(memory, 16 * PAGE, MS_SYNC);
+		break;
+	case 4:
+		memory = mremap(memory, 16 * PAGE, 32 * PAGE, MREMAP_MAYMOVE);
+		ret = memory == MAP_FAILED;
+		break;
+	case 5:
+		ret = mlock(memory, PAGE);
+		break;
+	case 6:
+		ret = sigaction(SIGUSR1, NULL, &act);
+		break;
+	case 7:
+		ret = read(open("/dev/zero", O_RDONLY), memory, 4 * PAGE) < 0;
+		break;
+	}
+	if (ret)
+		printf("wrong: %d at %d\n", ret, depth);
+}
+
+static void calls_are_made_on_lazy_stacks(void)
+{
+	static int i;
+
+	for (i = 8; i < 65 * 8; i++) {
+		memory_of_call = lazy(16);
+		touch(memory_of_call);
+		touch(memory_of_call + 5 * PAGE);
+		on_lazy_stack(calling, i);
+	}
+	printf("called\n");
 }
 
 static void jump(int sig)
@@ -524,6 +584,7 @@ int main(int argc, char **argv)
 		CASE(handlers_left_by_a_context_are_come_back_to),
 		CASE(signals_that_come_at_once_are_all_handled),
 		CASE(signals_come_on_lazy_stacks),
+		CASE(calls_are_made_on_lazy_stacks),
 		CASE(stack_overflow_is_handled_on_the_alternate_stack),
 		CASE(threads_run_on_lazy_stacks),
 		CASE(threads_touch_as_they_begin_and_end),
