@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "call.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 #undef fread_unlocked
@@ -94,8 +95,16 @@ LM_EXPORT void setbuffer(FILE *file, char *buf, size_t len)
 	REAL(setbuffer)(file, buf, len);
 }
 
-LM_CALL_AS(FILE *, fopen, SYS_open, (const char *path, const char *mode), (path, mode), path)
-LM_CALL_AS(FILE *, fopen64, SYS_open, (const char *path, const char *mode), (path, mode), path)
+LM_EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	lm_process_look(AT_FDCWD, path);
+	LM_PINNED(FILE *, lm_call_pin(pins, SYS_open, LM_LONGS(path)), REAL(fopen)(path, mode));
+}
+LM_EXPORT FILE *fopen64(const char *path, const char *mode)
+{
+	lm_process_look(AT_FDCWD, path);
+	LM_PINNED(FILE *, lm_call_pin(pins, SYS_open, LM_LONGS(path)), REAL(fopen64)(path, mode));
+}
 LM_CALL_AS(FILE *, freopen, SYS_open, (const char *path, const char *mode, FILE *file), (path, mode, file), path)
 LM_CALL_AS(FILE *, freopen64, SYS_open, (const char *path, const char *mode, FILE *file), (path, mode, file), path)
 LM_CALL(int, remove, SYS_unlink, (const char *path), path)
