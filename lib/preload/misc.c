@@ -127,9 +127,13 @@ LM_EXPORT long syscall(long nr, ...)
 	if (lm_raw_call(nr, args, &ret))
 		return result(ret);
 	if (untouchable(nr) || !lm_call_any())
-		return REAL(syscall)(nr, args[0], args[1], args[2], args[3],
-				     args[4], args[5]);
-	return result(lm_call(nr, args));
+		ret = REAL(syscall)(nr, args[0], args[1], args[2], args[3],
+				    args[4], args[5]);
+	else
+		ret = result(lm_call(nr, args));
+	if (nr == SYS_read)
+		lm_mask_read((void *)args[1], ret);
+	return ret;
 }
 
 /* clang-format off */
