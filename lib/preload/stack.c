@@ -199,9 +199,13 @@ static bool in_wish(uintptr_t at)
 	       at - (uintptr_t)wish.ss_sp <= wish.ss_size;
 }
 
-static bool in_hooks(uintptr_t at)
+/* In a call of the program's from its small alternate stack, or in a handler
+ * that interrupted one, and stays where it is: the next call would be made from
+ * the top again. */
+static bool on_hooks(uintptr_t at)
 {
-	return at - lm_hook_stack.start < lm_hook_stack.size;
+	return lm_hook_stack.small_size &&
+	       at - lm_hook_stack.start < lm_hook_stack.size;
 }
 
 /* Where the program's handlers run, the hooks have to know. */
@@ -241,7 +245,7 @@ static bool on_it(void)
 	stack_t now;
 
 	if (LM_HANDLER_MOVES)
-		return in_wish(here) || in_ours(here);
+		return in_wish(here) || in_ours(here) || on_hooks(here);
 	return kernel_stack(NULL, &now) == 0 &&
 	       here - (uintptr_t)now.ss_sp < now.ss_size;
 }
@@ -255,8 +259,7 @@ uintptr_t lm_stack_for(uintptr_t sp, uintptr_t red_zone, bool alternate,
 	if (!on_ours() || in_ours(sp))
 		return 0;
 	*bottom = in_wish(sp) ? (uintptr_t)wish.ss_sp : 0;
-	if (!alternate || !wished || in_wish(sp) ||
-	    (lm_hook_stack.small_size && in_hooks(sp)))
+	if (!alternate || !wished || in_wish(sp) || on_hooks(sp))
 		return sp - red_zone;
 	if (too_small)
 		return 0;
@@ -324,7 +327,8 @@ static int judged(const stack_t *new)
 	uint64_t mask;
 	int ret;
 
-	if (LM_HANDLER_MOVES && in_wish((uintptr_t)__builtin_frame_address(0)))
+	if (LM_HANDLER_MOVES && wished && !(wish.ss_flags & AUTODISARM) &&
+	    on_it())
 		return -EPERM;
 	mask = lm_os_block_signals();
 	ret = kernel_stack(new, NULL);
