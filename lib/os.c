@@ -1,10 +1,12 @@
 /*
  * os.c -- the few things the core asks of the operating system.
- * May touch nothing but the kernel.
+ * May touch nothing but the kernel, and the stack it runs on.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "os.h"
+
+#include "ground.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -57,19 +59,26 @@ void lm_os_wake(const _Atomic uint32_t *word, int count)
 	lm_sys(SYS_futex, word, FUTEX_WAKE_PRIVATE, count);
 }
 
+static __thread int blocked __attribute__((tls_model("initial-exec")));
+
 uint64_t lm_os_block_signals(void)
 {
 	uint64_t all = ~(uint64_t)0, old = 0;
+
+	if (!blocked)
+		lm_ground_stack();
 
 	/* The kernel's own 64-bit mask: sigfillset() would leave out the
 	 * signals that the C library keeps for itself (cancel, setxid), and
 	 * a thread cancelled while it holds a lock holds it forever. */
 	lm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
+	blocked = 1;
 	return old;
 }
 
 void lm_os_restore_signals(uint64_t mask)
 {
+	blocked = mask >> (SIGSEGV - 1) & 1;
 	lm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
 }
 

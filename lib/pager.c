@@ -21,12 +21,19 @@
 #define QUIET_MIN_NS 1000000
 #define QUIET_MAX_NS 8000000
 
+/* For how long the program does not see it after a look. */
+#define HIDDEN_NS UINT64_C(1000000000)
+
 /* STARTING: until it runs; RESTING: until no fault comes, or it is called;
  * ENDING: it is told to end, until it has. */
 enum { NONE, STARTING, RUNNING, RESTING, SLEEPING, ENDING };
 
 static _Atomic uint32_t state;
 static struct lm_thread pager; /* of whoever took the state from NONE */
+/* How many want it to stay away. Atomic. */
+static _Atomic int held;
+/* When it may be seen again. Atomic; 0: it was never hidden. */
+static _Atomic uint64_t hidden_until;
 /* How many pages a stream will want free. Atomic; 0: none asks. */
 static _Atomic size_t stream_wants;
 
@@ -146,11 +153,22 @@ static void work(void)
 	lm_turn_work(false);
 }
 
+static bool unwanted(void)
+{
+	uint64_t until = atomic_load(&hidden_until);
+
+	return atomic_load(&held) || (until && lm_os_now_ns() < until);
+}
+
 void lm_pager_wake(void)
 {
-	uint32_t seen = SLEEPING;
+	uint32_t seen = atomic_load_explicit(&state, memory_order_relaxed);
 
-	if (atomic_load_explicit(&state, memory_order_relaxed) != SLEEPING)
+	/* It is wanted, and was there before the program looked. */
+	if (LM_THREAD_RAW && seen == NONE &&
+	    atomic_load_explicit(&hidden_until, memory_order_relaxed))
+		lm_pager_start();
+	if (seen != SLEEPING)
 		return;
 	if (atomic_compare_exchange_strong(&state, &seen, RUNNING))
 		lm_os_wake(&state, 1);
@@ -198,13 +216,16 @@ void lm_pager_start(void)
 
 	if (lm_options.threads < 0 || !lm_resident_bounded(NULL) ||
 	    atomic_load_explicit(&state, memory_order_relaxed) != NONE ||
-	    lm_area_bytes() <= lm_quota_process.max * LM_PAGE)
+	    lm_area_bytes() <= lm_quota_process.max * LM_PAGE || unwanted())
 		return;
-	if (atomic_compare_exchange_strong(&state, &seen, STARTING) && spawn())
+	/* Once more: either who wants it away sees it start, or this sees
+	 * that. */
+	if (atomic_compare_exchange_strong(&state, &seen, STARTING) &&
+	    (unwanted() || spawn()))
 		atomic_store(&state, NONE);
 }
 
-void lm_pager_stop(void)
+static void end(void)
 {
 	uint32_t seen;
 
@@ -220,10 +241,30 @@ void lm_pager_stop(void)
 		}
 }
 
+void lm_pager_stop(void)
+{
+	atomic_fetch_add(&held, 1);
+	end();
+}
+
+void lm_pager_resume(void)
+{
+	atomic_fetch_sub(&held, 1);
+	lm_pager_start();
+}
+
+void lm_pager_hide(void)
+{
+	atomic_store(&hidden_until, lm_os_now_ns() + HIDDEN_NS);
+	end();
+}
+
 void lm_pager_forked(void)
 {
 	atomic_store(&pager.alive, 0);
 	atomic_store(&stream_wants, 0);
+	atomic_store(&hidden_until, 0);
+	atomic_store(&held, 0);
 	atomic_store(&state, NONE);
 	lm_turn_forked();
 }

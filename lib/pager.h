@@ -20,8 +20,14 @@
 void lm_pager_start(void);
 
 /* End it, before what must hold for all threads of the process and is not asked
- * of the kernel for each (its credentials). It can be started again. */
+ * of the kernel for each (its credentials), and keep it away until that is
+ * done. */
 void lm_pager_stop(void);
+void lm_pager_resume(void);
+
+/* End it, and leave it so for a while: the program looks at its threads. In
+ * ordinary context. */
+void lm_pager_hide(void);
 
 /* There is little room left. Async-signal-safe; costs a load when it has been
  * told already, or there is no pager. */

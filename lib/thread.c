@@ -16,15 +16,7 @@
 
 #define STACK ((size_t)128 * 1024)
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#if defined(__x86_64__) && !defined(SANITIZED)
+#if LM_THREAD_RAW
 
 /* Thread-local variables of libraries lie below the thread pointer, and those
  * that a thread of ours may touch are lazymap's and errno. */

@@ -17,6 +17,22 @@
 
 #include "os.h"
 
+/* Is it made by the kernel, and not by pthread_create? */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LM_THREAD_RAW 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LM_THREAD_RAW 0
+#endif
+#endif
+#ifndef LM_THREAD_RAW
+#ifdef __x86_64__
+#define LM_THREAD_RAW 1
+#else
+#define LM_THREAD_RAW 0
+#endif
+#endif
+
 struct lm_thread {
 	uintptr_t memory; /* its stack and what is thread-local; kept */
 	size_t tls;       /* bytes of it that lie below the thread pointer */
@@ -25,7 +41,7 @@ struct lm_thread {
 };
 
 /* Run work() with all signals blocked, as they are here: 0 or -errno. It ends by
- * returning. Not while it is alive. Async-signal-safe on x86-64. */
+ * returning. Not while it is alive. Async-signal-safe where LM_THREAD_RAW. */
 int lm_thread_start(struct lm_thread *thread, void (*work)(void));
 /* Wait until it has ended. */
 void lm_thread_join(struct lm_thread *thread);

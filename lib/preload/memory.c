@@ -148,35 +148,11 @@ LM_EXPORT int pkey_mprotect(void *start, size_t len, int prot, int key)
 		lm_call(SYS_pkey_mprotect, LM_LONGS(start, len, prot, key)));
 }
 
-static bool is_myself(int pidfd)
-{
-	char path[64], text[512], *at;
-	long n;
-
-	if (pidfd == -10000 || pidfd == -10001) /* PIDFD_SELF of Linux 6.14 */
-		return true;
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	n = lm_os_read_file(path, text, sizeof(text));
-	at = n > 0 ? strstr(text, "\nPid:") : NULL;
-	return at && strtol(at + 5, NULL, 10) == lm_sys(SYS_getpid);
-}
-
 LM_EXPORT ssize_t process_madvise(int pidfd, const struct iovec *iov,
 				  size_t count, int advice, unsigned flags)
 {
-	ssize_t done = 0;
-	/* Does the kernel take this advice, from us? */
-	long ret = lm_sys(SYS_process_madvise, pidfd, iov, 0, advice, flags);
-
-	if (ret < 0 || count > UIO_MAXIOV || !is_myself(pidfd))
-		return result(lm_sys(SYS_process_madvise, pidfd, iov, count,
-				     advice, flags));
-	for (size_t i = 0; i < count; i++) {
-		if (lazymap_advise(iov[i].iov_base, iov[i].iov_len, advice) < 0)
-			return done ? done : -1;
-		done += (ssize_t)iov[i].iov_len;
-	}
-	return done;
+	return result(lm_call(SYS_process_madvise,
+			      LM_LONGS(pidfd, iov, count, advice, flags)));
 }
 
 LM_EXPORT void *shmat(int id, const void *at, int flags)

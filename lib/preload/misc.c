@@ -8,6 +8,7 @@
 #include "call.h"
 #include "signal.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -94,6 +95,14 @@ static bool interposed(long nr, const long args[6], long *ret)
 	case SYS_dup3:
 		*ret = dup3((int)args[0], (int)args[1], (int)args[2]);
 		return true;
+#ifdef SYS_open
+	case SYS_open:
+		lm_process_look(AT_FDCWD, (const char *)args[0]);
+		return false;
+#endif
+	case SYS_openat:
+		lm_process_look((int)args[0], (const char *)args[1]);
+		return false;
 	case SYS_unshare:
 		*ret = unshare((int)args[0]);
 		return true;
@@ -118,9 +127,13 @@ LM_EXPORT long syscall(long nr, ...)
 	if (lm_raw_call(nr, args, &ret))
 		return result(ret);
 	if (untouchable(nr) || !lm_call_any())
-		return REAL(syscall)(nr, args[0], args[1], args[2], args[3],
-				     args[4], args[5]);
-	return result(lm_call(nr, args));
+		ret = REAL(syscall)(nr, args[0], args[1], args[2], args[3],
+				    args[4], args[5]);
+	else
+		ret = result(lm_call(nr, args));
+	if (nr == SYS_read)
+		lm_mask_read((void *)args[1], ret);
+	return ret;
 }
 
 /* clang-format off */

@@ -63,6 +63,7 @@ static bool cut_open(int fd, const char *path, int flags, unsigned mode,
 	{                                                                      \
 		int made;                                                      \
 									       \
+		lm_process_look(AT_FDCWD, path);                               \
 		if (cut_open(AT_FDCWD, path, flags, mode, &made))              \
 			return made;                                           \
 		LM_PINNED(int, lm_call_pin(pins, SYS_open, LM_LONGS(path)), REAL(name)(path, flags, mode)); \
@@ -76,6 +77,7 @@ static bool cut_open(int fd, const char *path, int flags, unsigned mode,
 	{                                                                      \
 		int made;                                                      \
 									       \
+		lm_process_look(fd, path);                                     \
 		if (cut_open(fd, path, flags, mode, &made))                    \
 			return made;                                           \
 		LM_PINNED(int, lm_call_pin(pins, SYS_openat, LM_LONGS(fd, path)), REAL(name)(fd, path, flags, mode)); \
@@ -89,6 +91,7 @@ static bool cut_open(int fd, const char *path, int flags, unsigned mode,
 	{                                                                      \
 		int made;                                                      \
 									       \
+		lm_process_look(AT_FDCWD, path);                               \
 		if (!(flags & O_CREAT) && cut_open(AT_FDCWD, path, flags, 0, &made)) \
 			return made;                                           \
 		LM_PINNED(int, lm_call_pin(pins, SYS_open, LM_LONGS(path)), REAL(name)(path, flags)); \
@@ -98,6 +101,7 @@ static bool cut_open(int fd, const char *path, int flags, unsigned mode,
 	{                                                                      \
 		int made;                                                      \
 									       \
+		lm_process_look(fd, path);                                     \
 		if (!(flags & O_CREAT) && cut_open(fd, path, flags, 0, &made)) \
 			return made;                                           \
 		LM_PINNED(int, lm_call_pin(pins, SYS_openat, LM_LONGS(fd, path)), REAL(name)(fd, path, flags)); \
@@ -129,6 +133,15 @@ static bool cut_open(int fd, const char *path, int flags, unsigned mode,
 			return made;                                           \
 		return REAL(name)(fd, mode, start, len);                       \
 	}
+/* Those by which a program may learn of its threads. */
+#define LOOKS_AS(fd, type, name, nr, parameters, names, ...)                   \
+	LM_EXPORT type name parameters                                         \
+	{                                                                      \
+		lm_process_look(fd, path);                                     \
+		LM_PINNED(type, lm_call_pin(pins, nr, LM_LONGS(__VA_ARGS__)), REAL(name) names); \
+	}
+#define LOOKS(fd, type, name, nr, parameters, ...)                             \
+	LOOKS_AS(fd, type, name, nr, parameters, (__VA_ARGS__), __VA_ARGS__)
 OPEN(open)
 OPEN(open64)
 OPENAT(openat)
@@ -150,15 +163,17 @@ LM_EXPORT int creat64(const char *path, mode_t mode)
 {
 	return open64_with(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
 }
-LM_CALL(DIR *, opendir, SYS_open, (const char *path), path)
+LOOKS(AT_FDCWD, DIR *, opendir, SYS_open, (const char *path), path)
+LOOKS_AS(AT_FDCWD, int, scandir, SYS_open, (const char *path, struct dirent ***list, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (path, list, wanted, order), path)
+LOOKS_AS(AT_FDCWD, int, scandir64, SYS_open, (const char *path, struct dirent64 ***list, int (*wanted)(const struct dirent64 *), int (*order)(const struct dirent64 **, const struct dirent64 **)), (path, list, wanted, order), path)
 
-LM_CALL(int, stat, SYS_stat, (const char *path, struct stat *st), path, st)
-LM_CALL(int, stat64, SYS_stat, (const char *path, struct stat64 *st), path, st)
-LM_CALL(int, lstat, SYS_lstat, (const char *path, struct stat *st), path, st)
-LM_CALL(int, lstat64, SYS_lstat, (const char *path, struct stat64 *st), path, st)
-LM_CALL(int, fstatat, SYS_newfstatat, (int fd, const char *path, struct stat *st, int flags), fd, path, st, flags)
-LM_CALL(int, fstatat64, SYS_newfstatat, (int fd, const char *path, struct stat64 *st, int flags), fd, path, st, flags)
-LM_CALL(int, statx, SYS_statx, (int fd, const char *path, int flags, unsigned mask, struct statx *st), fd, path, flags, mask, st)
+LOOKS(AT_FDCWD, int, stat, SYS_stat, (const char *path, struct stat *st), path, st)
+LOOKS(AT_FDCWD, int, stat64, SYS_stat, (const char *path, struct stat64 *st), path, st)
+LOOKS(AT_FDCWD, int, lstat, SYS_lstat, (const char *path, struct stat *st), path, st)
+LOOKS(AT_FDCWD, int, lstat64, SYS_lstat, (const char *path, struct stat64 *st), path, st)
+LOOKS(fd, int, fstatat, SYS_newfstatat, (int fd, const char *path, struct stat *st, int flags), fd, path, st, flags)
+LOOKS(fd, int, fstatat64, SYS_newfstatat, (int fd, const char *path, struct stat64 *st, int flags), fd, path, st, flags)
+LOOKS(fd, int, statx, SYS_statx, (int fd, const char *path, int flags, unsigned mask, struct statx *st), fd, path, flags, mask, st)
 LM_CALL(int, statfs, SYS_statfs, (const char *path, struct statfs *st), path, st)
 LM_CALL(int, statfs64, SYS_statfs, (const char *path, struct statfs64 *st), path, st)
 LM_CALL(int, fstatfs, SYS_fstatfs, (int fd, struct statfs *st), fd, st)
@@ -173,12 +188,12 @@ int __lxstat(int version, const char *path, struct stat *st);
 int __lxstat64(int version, const char *path, struct stat64 *st);
 int __fxstatat(int version, int fd, const char *path, struct stat *st, int flags);
 int __fxstatat64(int version, int fd, const char *path, struct stat64 *st, int flags);
-LM_CALL_AS(int, __xstat, SYS_stat, (int version, const char *path, struct stat *st), (version, path, st), path, st)
-LM_CALL_AS(int, __xstat64, SYS_stat, (int version, const char *path, struct stat64 *st), (version, path, st), path, st)
+LOOKS_AS(AT_FDCWD, int, __xstat, SYS_stat, (int version, const char *path, struct stat *st), (version, path, st), path, st)
+LOOKS_AS(AT_FDCWD, int, __xstat64, SYS_stat, (int version, const char *path, struct stat64 *st), (version, path, st), path, st)
 LM_CALL_AS(int, __lxstat, SYS_lstat, (int version, const char *path, struct stat *st), (version, path, st), path, st)
 LM_CALL_AS(int, __lxstat64, SYS_lstat, (int version, const char *path, struct stat64 *st), (version, path, st), path, st)
-LM_CALL_AS(int, __fxstatat, SYS_newfstatat, (int version, int fd, const char *path, struct stat *st, int flags), (version, fd, path, st, flags), fd, path, st)
-LM_CALL_AS(int, __fxstatat64, SYS_newfstatat, (int version, int fd, const char *path, struct stat64 *st, int flags), (version, fd, path, st, flags), fd, path, st)
+LOOKS_AS(fd, int, __fxstatat, SYS_newfstatat, (int version, int fd, const char *path, struct stat *st, int flags), (version, fd, path, st, flags), fd, path, st)
+LOOKS_AS(fd, int, __fxstatat64, SYS_newfstatat, (int version, int fd, const char *path, struct stat64 *st, int flags), (version, fd, path, st, flags), fd, path, st)
 
 LM_CALL(int, access, SYS_access, (const char *path, int how), path, how)
 LM_CALL(int, faccessat, SYS_faccessat, (int fd, const char *path, int how, int flags), fd, path, how, flags)

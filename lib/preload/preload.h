@@ -38,6 +38,10 @@ int lm_shim_off(void);
 int lm_shim_vforked(void);
 void lm_process_start(void);
 
+/* The program is about to look at a path: where that tells of its threads, ours
+ * is not among them for a while. */
+void lm_process_look(int fd, const char *path);
+
 /* This thread ends: its robust mutexes are there when the kernel looks. */
 void lm_robust_pin(void);
 

@@ -8,13 +8,17 @@
 
 #include "../os.h"
 #include "../pager.h"
+#include "../syscall/copy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The process whose memory this is. In a page that the kernel wipes in a forked
@@ -62,7 +66,7 @@ int lm_shim_vforked(void)
 		lm_pager_stop();                                               \
 		ret = REAL(name)(__VA_ARGS__);                                 \
 		saved = errno;                                                 \
-		lm_pager_start();                                              \
+		lm_pager_resume();                                             \
 		errno = saved;                                                 \
 		return ret;                                                    \
 	}
@@ -81,6 +85,75 @@ WITHOUT_PAGER(setresgid, (gid_t real, gid_t effective, gid_t saved_id), real, ef
 WITHOUT_PAGER(unshare, (int flags), flags)
 WITHOUT_PAGER(setns, (int fd, int type), fd, type)
 /* clang-format on */
+
+/* -- The process as the program sees it -------------------------------------------- */
+
+/* What is left of *at after a component, and its length. */
+static const char *component(const char *at, size_t *len)
+{
+	at += strspn(at, "/");
+	*len = strcspn(at, "/");
+	return at;
+}
+
+static bool is(const char *at, size_t len, const char *what)
+{
+	return len == strlen(what) && !memcmp(at, what, len);
+}
+
+/* self, or its number. */
+static bool is_self(const char *at, size_t len)
+{
+	char number[12];
+
+	if (is(at, len, "self") || is(at, len, "thread-self"))
+		return true;
+	snprintf(number, sizeof(number), "%d", (int)lm_sys(SYS_getpid));
+	return is(at, len, number);
+}
+
+#define PROC "/proc/"
+
+/* /proc/self/task, status or stat; or, seen from a directory, their end. */
+static bool tells_of_threads(const char *path)
+{
+	size_t len;
+	const char *at = component(path, &len);
+
+	if (*path == '/') {
+		at = component(path + strlen(PROC), &len);
+		if (!is_self(at, len))
+			return false;
+		at = component(at + len, &len);
+	} else if (is_self(at, len)) {
+		at = component(at + len, &len);
+	}
+	return is(at, len, "task") || is(at, len, "status") ||
+	       is(at, len, "stat");
+}
+
+void lm_process_look(int fd, const char *path)
+{
+	char start[64];
+	size_t len = 0;
+
+	if (!lm_pager_runs())
+		return;
+	/* It may be bad, or end with its page; most are others. */
+	while (len < sizeof(start) - 1) {
+		if (lm_copy(&start[len], (uintptr_t)path + len, 1) < 0)
+			return;
+		if (*start == '/'
+			    ? len < strlen(PROC) && start[len] != PROC[len]
+			    : fd == AT_FDCWD)
+			return;
+		if (!start[len++])
+			break;
+	}
+	start[len] = '\0';
+	if (tells_of_threads(start) && !lm_shim_vforked())
+		lm_pager_hide();
+}
 
 LM_EXPORT __attribute__((noreturn)) void _exit(int status)
 {

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "handler.h"
 #include "preload.h"
 #include "signal.h"
 
@@ -13,6 +14,7 @@
 #include "../trap/action.h"
 #include "../trap/trap.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <ucontext.h>
@@ -67,39 +69,21 @@ static struct sigaction action_for(int sig)
 	return act;
 }
 
-/* The mask in the handler's context, as the program knows it, and back. */
-static void show_mask(ucontext_t *context, int from, int to)
+/* What is to be called for a signal that has come, which may be the stand-in,
+ * and is SIGSEGV then. False: nothing. */
+bool lm_signal_program(int *sig, siginfo_t *info, struct sigaction *act)
 {
-	uint64_t mask = bits_of(&context->uc_sigmask);
-
-	if (!(mask & lm_signal_bit(from)))
-		return;
-	mask = (mask & ~lm_signal_bit(from)) | lm_signal_bit(to);
-	memcpy(&context->uc_sigmask, &mask, sizeof(mask));
-}
-
-/* The handler of the stand-in: called by the kernel on the stack and with the
- * mask that the program wanted for SIGSEGV. */
-static void on_stand_in(int sig, siginfo_t *info, void *context)
-{
-	struct sigaction act;
-
-	sig = lm_signal_unmask(info);
-	if (sig == SIGSEGV)
-		under_way = 0;
-	act = action_for(sig);
-	if (act.sa_handler == SIG_IGN)
-		return;
-	if (act.sa_handler == SIG_DFL) {
-		lm_trap_die(sig, info);
-		return;
+	if (*sig != LM_STAND_IN) {
+		*act = lm_handler_kept(*sig);
+		return true;
 	}
-	show_mask(context, LM_STAND_IN, SIGSEGV);
-	if (act.sa_flags & SA_SIGINFO)
-		act.sa_sigaction(sig, info, context);
-	else
-		act.sa_handler(sig);
-	show_mask(context, SIGSEGV, LM_STAND_IN);
+	*sig = lm_signal_unmask(info);
+	if (*sig == SIGSEGV)
+		under_way = 0;
+	*act = action_for(*sig);
+	if (act->sa_handler == SIG_DFL)
+		lm_trap_die(*sig, info);
+	return act->sa_handler != SIG_IGN && act->sa_handler != SIG_DFL;
 }
 
 static int queue(const siginfo_t *info, bool anybody)
@@ -158,7 +142,13 @@ static bool deliver(int sig, siginfo_t *info, void *context)
 
 /* -- Actions ------------------------------------------------------------------- */
 
-static struct sigaction for_kernel(const struct sigaction *act)
+static bool handled(const struct sigaction *act)
+{
+	return act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN;
+}
+
+/* A vfork child's, which cannot keep what it set, is the kernel's to enter. */
+static struct sigaction for_kernel(const struct sigaction *act, bool child)
 {
 	struct sigaction kernel = *act;
 
@@ -167,6 +157,8 @@ static struct sigaction for_kernel(const struct sigaction *act)
 	 * find itself on before it has asked for one. */
 	if (!lm_stack_asked())
 		kernel.sa_flags &= ~SA_ONSTACK;
+	if (LM_HANDLER_MOVES && handled(act) && !child)
+		lm_handler_kernel(&kernel);
 	return kernel;
 }
 
@@ -185,10 +177,19 @@ static void note(int sig, const struct sigaction *act)
 		 bits_of(&act->sa_mask) & lm_signal_bit(LM_STAND_IN));
 }
 
+#define OURS (SA_ONSTACK | SA_SIGINFO)
+
 static void for_program(int sig, struct sigaction *act)
 {
 	uint64_t bit = lm_signal_bit(sig);
+	struct sigaction set;
 
+	if (lm_handler_entered(sig, act)) {
+		set = lm_handler_kept(sig);
+		if (handled(act))
+			act->sa_sigaction = set.sa_sigaction;
+		act->sa_flags = (act->sa_flags & ~OURS) | (set.sa_flags & OURS);
+	}
 	lm_mask_out(&act->sa_mask);
 	if (atomic_load(&masks_stand_in) & bit)
 		sigaddset(&act->sa_mask, LM_STAND_IN);
@@ -200,17 +201,16 @@ static void for_program(int sig, struct sigaction *act)
 static void set_stand_in(void)
 {
 	struct sigaction act = lm_trap_program(false), kernel;
-	int handled = act.sa_handler != SIG_DFL && act.sa_handler != SIG_IGN;
+	bool to_handler = handled(&act);
 
 	note(LM_STAND_IN, &act);
-	kernel = for_kernel(&act);
-	kernel.sa_sigaction = on_stand_in;
-	kernel.sa_flags |= SA_SIGINFO;
+	kernel = for_kernel(&act, false);
+	lm_handler_kernel(&kernel);
 	kernel.sa_flags &= ~((int)SA_RESETHAND | SA_NOCLDSTOP | SA_NOCLDWAIT);
-	if (!handled)
+	if (!to_handler)
 		kernel.sa_flags |= SA_RESTART;
 	REAL(sigaction)(LM_STAND_IN, &kernel, NULL);
-	lm_action_restart(SIGSEGV, !handled || act.sa_flags & SA_RESTART);
+	lm_action_restart(SIGSEGV, !to_handler || act.sa_flags & SA_RESTART);
 }
 
 static void keep_stand_in(const struct sigaction *act, struct sigaction *old)
@@ -231,14 +231,21 @@ static void keep_stand_in(const struct sigaction *act, struct sigaction *old)
 		*old = was;
 }
 
-/* As it would be read back. */
-static struct sigaction accepted(const struct sigaction *act, bool raw)
+static struct sigaction accepted(const struct sigaction *act)
 {
-	struct sigaction copy = *act, kernel;
+	struct sigaction copy = *act;
 	uint64_t mask = bits_of(&copy.sa_mask);
 
 	mask &= ~(lm_signal_bit(SIGKILL) | lm_signal_bit(SIGSTOP));
 	memcpy(&copy.sa_mask, &mask, sizeof(mask));
+	return copy;
+}
+
+/* As it would be read back. */
+static struct sigaction read_back(const struct sigaction *act, bool raw)
+{
+	struct sigaction copy = accepted(act), kernel;
+
 	if (raw) {
 		copy.sa_flags &= ~UNSUPPORTED;
 	} else if (!REAL(sigaction)(LM_STAND_IN, NULL, &kernel)) {
@@ -255,7 +262,7 @@ static bool kept(int sig, const struct sigaction *act, struct sigaction *old,
 	struct sigaction copy;
 
 	if (act && (sig == SIGSEGV || sig == LM_STAND_IN)) {
-		copy = accepted(act, raw);
+		copy = read_back(act, raw);
 		act = &copy;
 	}
 	if (sig == LM_STAND_IN)
@@ -275,10 +282,35 @@ static int tell(int sig, const struct sigaction *act, struct sigaction *old,
 	return REAL(sigaction)(sig, act, old) ? -errno : 0;
 }
 
+/* The kernel has what the program set, but for what lm_handler_kept() says: it
+ * is there before the kernel can enter by it. */
+static int exchange(int sig, const struct sigaction *act, struct sigaction *old,
+		    bool raw, bool child)
+{
+	struct sigaction kernel, before;
+	int ret = tell(sig, NULL, old, raw);
+
+	if (ret < 0)
+		return ret;
+	for_program(sig, old);
+	if (!act)
+		return 0;
+	kernel = for_kernel(act, child);
+	if (!lm_handler_entered(sig, &kernel))
+		return tell(sig, &kernel, NULL, raw);
+	before = lm_handler_kept(sig);
+	lm_handler_keep(sig, act);
+	ret = tell(sig, &kernel, NULL, raw);
+	if (ret < 0)
+		lm_handler_keep(sig, &before);
+	return ret;
+}
+
 int lm_signal_action(int sig, const struct sigaction *act,
 		     struct sigaction *old, bool raw)
 {
-	struct sigaction kernel;
+	struct sigaction copy;
+	uint64_t mask;
 	int ret, child;
 
 	if (sig < 1 || sig > 64)
@@ -291,15 +323,17 @@ int lm_signal_action(int sig, const struct sigaction *act,
 	}
 	if (kept(sig, act, old, raw))
 		return 0;
-	ret = tell(sig, NULL, old, raw);
-	if (ret < 0)
-		return ret;
-	for_program(sig, old);
-	if (!act)
-		return 0;
-	kernel = for_kernel(act);
-	ret = tell(sig, &kernel, NULL, raw);
-	if (!ret && !child)
+	/* It may be in lazy memory: touched outside the lock. */
+	if (act) {
+		copy = accepted(act);
+		act = &copy;
+	}
+	mask = lm_os_block_signals();
+	lm_lock_take(&lock);
+	ret = exchange(sig, act, old, raw, child);
+	lm_lock_drop(&lock);
+	lm_os_restore_signals(mask);
+	if (!ret && act && !child)
 		note(sig, act);
 	return ret;
 }
@@ -332,7 +366,7 @@ LM_EXPORT int __sigaction(int sig, const struct sigaction *act,
 /* Programs that ask for an alternate stack do so once, early. */
 void lm_signal_on_stack(bool there)
 {
-	uint64_t wanted = atomic_load(&wants_stack);
+	uint64_t wanted = LM_HANDLER_MOVES ? 0 : atomic_load(&wants_stack);
 	struct sigaction act;
 
 	for (int sig = 1; sig <= 64; sig++) {
@@ -361,8 +395,15 @@ void lm_signal_exec_failed(const struct lm_signal_exec *before)
 		lm_action_give_back(SIGSEGV, before->action);
 }
 
+/* Who held it is not here. */
+static void forked(void)
+{
+	lock = (struct lm_lock){ 0 };
+}
+
 void lm_signal_start(void)
 {
+	pthread_atfork(NULL, NULL, forked);
 	lm_trap_deliver(deliver);
 	set_stand_in();
 	lm_mask_start();

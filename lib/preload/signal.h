@@ -94,6 +94,10 @@ bool lm_stack_asked(void);
 /* The first has, or none has any more: handlers that want one get it, or not. */
 void lm_signal_on_stack(bool there);
 
+/* What of the program's is to be called for a signal that has come; it may be
+ * another one for the program: *sig. False: nothing. */
+bool lm_signal_program(int *sig, siginfo_t *info, struct sigaction *act);
+
 /* A signal that the program was to be told about as SIGSEGV: make *info say
  * so. Returns the signal's number for the program. */
 int lm_signal_unmask(siginfo_t *info);

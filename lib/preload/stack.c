@@ -3,15 +3,19 @@
  *
  * The kernel pushes a signal's frame without faulting lazy pages in. A program
  * may well run on lazy memory (coroutines on mmap'ed stacks), so every thread
- * has an alternate stack, on which lazymap's handler runs. The program does not
- * see it: handlers of its own run on it only when it has asked for an alternate
- * stack and the one it gave is so small that a fault inside a handler would
- * have no room. It reads back the one that it asked for. The hooks of system
- * calls run on it, too, where the thread's own stack may have no room for them.
+ * has an alternate stack, on which lazymap's handler runs, and where the kernel
+ * pushes the frames of the program's handlers (see handler.c). The program does
+ * not see it: it reads back the one that it asked for, and its handlers run on
+ * that; unless it is so small that what lazymap does for a system call of theirs
+ * would have no room.
+ *
+ * Below it lies another one, for the hooks of system calls, where the thread's
+ * own stack may have no room for them.
  *
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "handler.h"
 #include "preload.h"
 #include "signal.h"
 
@@ -24,9 +28,17 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define STACK_SIZE ((size_t)128 * 1024)
-/* One that is at least as large is taken as it is, if it is not lazy: beside
- * what the program wants of it there is room for a fault. */
+/* As many frames as signals can come at once. */
+#define STACK_SIZE ((size_t)256 * 1024)
+#define HOOK_STACK_SIZE ((size_t)64 * 1024)
+/* A program's own that is at least as large is taken as it is: beside the frame
+ * and what the program wants there has to be room for what lazymap does for a
+ * call of the program's, which is 1.8 KiB where the hooks do the most of it on
+ * their own stack (a first call through the dynamic linker wants as much), 5 KiB
+ * elsewhere; and for a fault and its frame where frames stay. 8 KiB are
+ * SIGSTKSZ. */
+#define STACK_ENOUGH_HOOKED ((size_t)8 * 1024)
+#define STACK_ENOUGH_MOVED ((size_t)16 * 1024)
 #define STACK_ENOUGH ((size_t)32 * 1024)
 #define STACK_LEAST ((size_t)2048)   /* MINSIGSTKSZ, as the kernel has it */
 #define AUTODISARM ((int)(1u << 31)) /* SS_AUTODISARM, Linux 4.7 */
@@ -45,10 +57,12 @@ static _Atomic int wishes;   /* threads that have one */
 static pthread_key_t key;    /* immutable after the start */
 
 #define TLS __thread __attribute__((tls_model("initial-exec")))
-static TLS void *ours;   /* this thread's stack, or NULL */
-static TLS stack_t wish; /* what the program asked for */
-static TLS int wished;   /* 0: nothing, or SS_DISABLE */
-static TLS int on_loan;  /* it was asked for on ours: see ask_from_ours() */
+static TLS void *ours;    /* this thread's stack, or NULL */
+static TLS stack_t wish;  /* what the program asked for */
+static TLS int wished;    /* 0: nothing, or SS_DISABLE */
+static TLS int counted;   /* among the wishes */
+static TLS int too_small; /* for more than the handler's own frames */
+static TLS int on_loan;   /* it was asked for on ours: see ask_from_ours() */
 
 static void *take(void)
 {
@@ -64,11 +78,14 @@ static void *take(void)
 	lm_os_restore_signals(mask);
 	if (stack)
 		return stack;
-	at = lm_os_mmap(0, STACK_SIZE + LM_PAGE, PROT_READ | PROT_WRITE,
+	at = lm_os_mmap(0, 2 * LM_PAGE + HOOK_STACK_SIZE + STACK_SIZE,
+			PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (lm_os_failed(at))
 		return NULL;
 	/* Without a guard it is a stack all the same. */
+	lm_os_mprotect(at, LM_PAGE, PROT_NONE);
+	at += LM_PAGE + HOOK_STACK_SIZE;
 	lm_os_mprotect(at, LM_PAGE, PROT_NONE);
 	return (void *)(at + LM_PAGE);
 }
@@ -90,12 +107,13 @@ static int kernel_stack(const stack_t *new, stack_t *old)
 	return (int)lm_sys(SYS_sigaltstack, new, old);
 }
 
-/* It is also what the hooks run on where the thread's own has no room. */
 static void take_ours(void)
 {
 	ours = take();
-	lm_hook_stack.start = (uintptr_t)ours;
-	lm_hook_stack.size = ours ? STACK_SIZE : 0;
+	if (!ours)
+		return;
+	lm_hook_stack.start = (uintptr_t)ours - LM_PAGE - HOOK_STACK_SIZE;
+	lm_hook_stack.size = HOOK_STACK_SIZE;
 }
 
 static int use_ours(int flags)
@@ -127,9 +145,9 @@ static void begin_stack(void)
  * handlers run on ours: the kernel keeps one set of flags.) */
 static void count_wish(int now)
 {
-	int before = wished;
+	int before = counted;
 
-	wished = now;
+	counted = now;
 	if (now && !before && !atomic_fetch_add(&wishes, 1))
 		lm_signal_on_stack(true);
 	else if (!now && before && atomic_fetch_sub(&wishes, 1) == 1)
@@ -154,6 +172,7 @@ static void end(void *stack)
 	ours = NULL;
 	lm_hook_stack = (struct lm_hook_stack){ 0 };
 	give(stack);
+	wished = 0;
 	count_wish(0);
 }
 
@@ -162,21 +181,113 @@ bool lm_stack_asked(void)
 	return atomic_load_explicit(&wishes, memory_order_relaxed) > 0;
 }
 
-/* Is the thread on the stack that the kernel has for it now? */
-static int on_it(void)
+static bool in_ours(uintptr_t at)
 {
-	stack_t now;
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-
-	return kernel_stack(NULL, &now) == 0 &&
-	       here - (uintptr_t)now.ss_sp < now.ss_size;
+	return ours && at - (uintptr_t)ours < STACK_SIZE;
 }
 
 static bool on_ours(void)
 {
-	return ours && (uintptr_t)__builtin_frame_address(0) - (uintptr_t)ours <
-			       STACK_SIZE;
+	return in_ours((uintptr_t)__builtin_frame_address(0));
 }
+
+/* As the kernel looks at it: one that disarms itself nobody is on. */
+static bool in_wish(uintptr_t at)
+{
+	return wished && !(wish.ss_flags & AUTODISARM) &&
+	       at > (uintptr_t)wish.ss_sp &&
+	       at - (uintptr_t)wish.ss_sp <= wish.ss_size;
+}
+
+/* In a call of the program's from its small alternate stack, or in a handler
+ * that interrupted one, and stays where it is: the next call would be made from
+ * the top again. */
+static bool on_hooks(uintptr_t at)
+{
+	return lm_hook_stack.small_size &&
+	       at - lm_hook_stack.start < lm_hook_stack.size;
+}
+
+/* Where the program's handlers run, the hooks have to know. */
+static void set_wish(const stack_t *new)
+{
+	size_t size = new->ss_size;
+	uintptr_t start = (uintptr_t) new->ss_sp;
+	bool none = new->ss_flags &SS_DISABLE;
+
+	wished = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	wish = *new;
+	/* Who disarms it may leave a handler's frames where they are, and come
+	 * back: only where nobody else runs. */
+	too_small = !none && !(wish.ss_flags & AUTODISARM) &&
+		    size < (!LM_HANDLER_MOVES ? STACK_ENOUGH
+			    : lm_hook_count() ? STACK_ENOUGH_HOOKED
+					      : STACK_ENOUGH_MOVED);
+	if (too_small) {
+		start = (uintptr_t)ours;
+		size = ours ? STACK_SIZE : 0;
+	}
+	lm_hook_stack.other_size = lm_hook_stack.small_size = 0;
+	lm_hook_stack.other = lm_hook_stack.small = start;
+	if (!none)
+		lm_hook_stack.other_size = size;
+	if (!none && LM_HANDLER_MOVES && size < STACK_ENOUGH)
+		lm_hook_stack.small_size = size;
+	atomic_signal_fence(memory_order_seq_cst);
+	wished = !none;
+}
+
+/* Is the thread on its alternate stack, as the program sees it? */
+static bool on_it(void)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	stack_t now;
+
+	if (LM_HANDLER_MOVES)
+		return in_wish(here) || in_ours(here) || on_hooks(here);
+	return kernel_stack(NULL, &now) == 0 &&
+	       here - (uintptr_t)now.ss_sp < now.ss_size;
+}
+
+/* -- The frames of handlers ------------------------------------------------------ */
+
+uintptr_t lm_stack_for(uintptr_t sp, uintptr_t red_zone, bool alternate,
+		       uintptr_t *bottom)
+{
+	/* The thread has none of ours, or the program is on it already. */
+	if (!on_ours() || in_ours(sp))
+		return 0;
+	*bottom = in_wish(sp) ? (uintptr_t)wish.ss_sp : 0;
+	if (!alternate || !wished || in_wish(sp) || on_hooks(sp))
+		return sp - red_zone;
+	if (too_small)
+		return 0;
+	*bottom = (uintptr_t)wish.ss_sp;
+	return *bottom + wish.ss_size;
+}
+
+bool lm_stack_show(stack_t *stack)
+{
+	if (!LM_HANDLER_MOVES || !ours || stack->ss_sp != ours)
+		return false;
+	*stack = (stack_t){ .ss_flags = SS_DISABLE };
+	if (!wished)
+		return true;
+	*stack = wish;
+	stack->ss_flags &= AUTODISARM;
+	if (wish.ss_flags & AUTODISARM)
+		wished = 0;
+	return true;
+}
+
+void lm_stack_back(stack_t *stack)
+{
+	set_wish(stack);
+	*stack = (stack_t){ .ss_sp = ours, .ss_size = STACK_SIZE };
+}
+
+/* -- The program's wish ---------------------------------------------------------- */
 
 /*
  * A handler that runs on ours, unasked, is on the thread's own stack for all
@@ -192,7 +303,7 @@ static int ask_from_ours(const stack_t *new)
 	if (mode != SS_DISABLE && new->ss_size < STACK_LEAST)
 		return -ENOMEM;
 	wish = *new;
-	on_loan = mode != SS_DISABLE;
+	wished = on_loan = mode != SS_DISABLE;
 	count_wish(on_loan);
 	return 0;
 }
@@ -203,7 +314,6 @@ static stack_t seen(void)
 
 	if (wished) {
 		stack = wish;
-		/* Disarmed while a handler runs, as the kernel shows it. */
 		stack.ss_flags &= AUTODISARM;
 		if (!on_loan && on_it())
 			stack.ss_flags |= SS_ONSTACK;
@@ -211,25 +321,42 @@ static stack_t seen(void)
 	return stack;
 }
 
+/* The kernel judges it. Signals that come meanwhile would find it there. */
+static int judged(const stack_t *new)
+{
+	uint64_t mask;
+	int ret;
+
+	if (LM_HANDLER_MOVES && wished && !(wish.ss_flags & AUTODISARM) &&
+	    on_it())
+		return -EPERM;
+	mask = lm_os_block_signals();
+	ret = kernel_stack(new, NULL);
+	if (LM_HANDLER_MOVES && !ret)
+		use_ours(0);
+	lm_os_restore_signals(mask);
+	return ret;
+}
+
 /* The kernel judges the program's own wish first; then it gets ours. */
 static int ask(const stack_t *new)
 {
-	int ret = kernel_stack(new, NULL);
+	int ret = judged(new);
 
-	if (ret == -EPERM && (!wished || on_loan) && on_ours())
+	if (ret == -EPERM && !LM_HANDLER_MOVES && (!wished || on_loan) &&
+	    on_ours())
 		return ask_from_ours(new);
 	if (ret < 0)
 		return ret;
-	wish = *new;
-	count_wish(!(new->ss_flags &SS_DISABLE));
-	lm_hook_stack.other = (uintptr_t) new->ss_sp;
-	lm_hook_stack.other_size =
-		wished && new->ss_size >= STACK_ENOUGH ? new->ss_size : 0;
+	set_wish(new);
+	count_wish(wished);
+	if (LM_HANDLER_MOVES)
+		return 0;
 	if (!wished) {
 		use_ours(0);
 		return 0;
 	}
-	if (new->ss_size < STACK_ENOUGH) {
+	if (too_small) {
 		if (!ours)
 			take_ours();
 		use_ours(new->ss_flags &AUTODISARM);
@@ -243,7 +370,7 @@ static int ask(const stack_t *new)
 int lm_stack_alternate(const stack_t *new, stack_t *old)
 {
 	if (on_loan && !on_ours()) {
-		on_loan = 0;
+		wished = on_loan = 0;
 		count_wish(0);
 	}
 	*old = seen();

@@ -9,6 +9,7 @@
 
 #include "../syscall/truncate.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 #undef fread_unlocked
@@ -106,10 +107,12 @@ LM_EXPORT void setbuffer(FILE *file, char *buf, size_t len)
 
 LM_EXPORT FILE *fopen(const char *path, const char *mode)
 {
+	lm_process_look(AT_FDCWD, path);
 	LM_PINNED(FILE *, lm_call_pin(pins, SYS_open, LM_LONGS(path)), opened(REAL(fopen)(path, mode), mode));
 }
 LM_EXPORT FILE *fopen64(const char *path, const char *mode)
 {
+	lm_process_look(AT_FDCWD, path);
 	LM_PINNED(FILE *, lm_call_pin(pins, SYS_open, LM_LONGS(path)), opened(REAL(fopen64)(path, mode), mode));
 }
 LM_EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)

@@ -32,18 +32,30 @@ __asm__(".text\n.balign 16\n"
 	"xor %eax, %eax\n"
 	"ret\n"
 	"lm_copy_failed:\n"
-	"mov $-14, %eax\n" /* -EFAULT */
+	"mov $-14, %eax\n" /* -EFAULT; of lm_copy_touch(), too */
 	"ret\n"
 	".cfi_endproc\n"
 	".size lm_copy_bytes, .-lm_copy_bytes\n");
 
 int lm_copy_fault(uintptr_t *pc)
 {
-	if (*pc != (uintptr_t)lm_copy_at)
+	if (*pc != (uintptr_t)lm_copy_at && *pc != (uintptr_t)lm_copy_touch)
 		return 0;
 	*pc = (uintptr_t)lm_copy_failed;
 	return 1;
 }
+
+/* Of no use to anybody else who may have something there: no change. */
+__asm__(".text\n.balign 16\n"
+	".hidden lm_copy_touch\n.globl lm_copy_touch\n"
+	".type lm_copy_touch,@function\n"
+	"lm_copy_touch:\n"
+	".cfi_startproc\n"
+	"lock orb $0, (%rdi)\n"
+	"xor %eax, %eax\n"
+	"ret\n"
+	".cfi_endproc\n"
+	".size lm_copy_touch, .-lm_copy_touch\n");
 
 static int by_instruction(void *to, uintptr_t from, size_t len)
 {
@@ -54,6 +66,12 @@ static int by_instruction(void *to, uintptr_t from, size_t len)
 int lm_copy_fault(uintptr_t *pc)
 {
 	(void)pc;
+	return 0;
+}
+
+int lm_copy_touch(uintptr_t at)
+{
+	(void)at;
 	return 0;
 }
 

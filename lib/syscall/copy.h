@@ -19,6 +19,10 @@ int lm_copy(void *to, uintptr_t from, size_t len);
  * -EFAULT, perhaps after a part. Async-signal-safe. */
 int lm_copy_out(uintptr_t to, const void *from, size_t len);
 
+/* Have the page at `at` there as for a write, which changes nothing. Where faults
+ * come to us, and SIGSEGV is not blocked. 0; or -EFAULT. Async-signal-safe. */
+int lm_copy_touch(uintptr_t at) __attribute__((visibility("hidden")));
+
 /* A SIGSEGV or SIGBUS that is nobody's, at instruction *pc: was it lm_copy()'s?
  * Then *pc is where to go on. 0 or 1. Async-signal-safe. */
 int lm_copy_fault(uintptr_t *pc);

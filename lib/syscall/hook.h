@@ -38,11 +38,12 @@ void lm_hook_enter_loaded(void) __attribute__((visibility("hidden")));
  * Where code goes on whose stack may have room for the system call and little
  * more: a stack of this thread's, from its top. Not while the thread is on it
  * already, or on the other one, where the program's handlers may have
- * interrupted a call that is there. Sizes are 0 where there is none. The
+ * interrupted a call that is there; unless that is small, and handlers that
+ * interrupt a call stay where it is. Sizes are 0 where there is none. The
  * assembly knows the offsets.
  */
 struct lm_hook_stack {
-	uintptr_t start, size, other, other_size;
+	uintptr_t start, size, other, other_size, small, small_size;
 };
 extern __thread struct lm_hook_stack lm_hook_stack
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));

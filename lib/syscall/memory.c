@@ -12,9 +12,13 @@
 #include "../lazymap.h"
 #include "../os.h"
 #include "../os_linux.h"
+#include "copy.h"
 
+#include <limits.h>
+#include <string.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
+#include <sys/uio.h>
 
 static long of(int ret)
 {
@@ -72,6 +76,72 @@ static long attach(const long args[6])
 	return lm_sys(SYS_shmat, args[0], args[1], args[2]);
 }
 
+/* -- Advice by way of a process ---------------------------------------------------- */
+
+/* Is it a descriptor of this very process? */
+static bool is_myself(int pidfd)
+{
+	char path[64] = "/proc/self/fdinfo/", text[512], *at = path;
+	long len, pid = 0;
+
+	if (pidfd == -10000 || pidfd == -10001) /* PIDFD_SELF of Linux 6.14 */
+		return true;
+	if (pidfd < 0)
+		return false;
+	at += strlen(path);
+	for (int unit = 1000000000; unit; unit /= 10)
+		if (at > path + strlen("/proc/self/fdinfo/") || unit == 1 ||
+		    pidfd / unit)
+			*at++ = (char)('0' + pidfd / unit % 10);
+	len = lm_os_read_file(path, text, sizeof(text));
+	at = len > 0 ? strstr(text, "\nPid:\t") : NULL;
+	for (at = at ? at + 6 : text + strlen(text); *at >= '0' && *at <= '9';)
+		pid = pid * 10 + (*at++ - '0');
+	return pid == lm_sys(SYS_getpid);
+}
+
+static bool any_lazy(uintptr_t iov, size_t count)
+{
+	struct iovec one;
+
+	for (size_t i = 0; i < lm_min(count, IOV_MAX); i++) {
+		if (lm_copy(&one, iov + i * sizeof(one), sizeof(one)) < 0)
+			return false;
+		if (lazy((const long[6]){ (long)one.iov_base,
+					  (long)one.iov_len }))
+			return true;
+	}
+	return false;
+}
+
+/* All of them have been read. */
+static long advise_each(const long args[6])
+{
+	/* Does the kernel take this advice, from us? */
+	long done = 0, ret = lm_sys(SYS_process_madvise, args[0], args[1], 0,
+				    args[3], args[4]);
+	struct iovec one;
+
+	for (long i = 0; !ret && i < args[2]; i++) {
+		lm_copy(&one, (uintptr_t)args[1] + (size_t)i * sizeof(one),
+			sizeof(one));
+		ret = of(lazymap_advise(one.iov_base, one.iov_len,
+					(int)args[3]));
+		if (!ret)
+			done += (long)one.iov_len;
+	}
+	return done ? done : ret;
+}
+
+static bool wants_advice(const long args[6])
+{
+	return (size_t)args[2] <= IOV_MAX &&
+	       any_lazy((uintptr_t)args[1], (size_t)args[2]) &&
+	       is_myself((int)args[0]);
+}
+
+/* -- All of them ------------------------------------------------------------------- */
+
 static long call(long nr, const long args[6])
 {
 	void *start = (void *)args[0];
@@ -107,6 +177,8 @@ static long call(long nr, const long args[6])
 					   (int)args[4]);
 	case SYS_shmat:
 		return attach(args);
+	case SYS_process_madvise:
+		return advise_each(args);
 	case SYS_mseal:
 		/* No page could come in any more. */
 		return -ENOSYS;
@@ -120,6 +192,8 @@ static bool replaces(long nr, const long args[6])
 	struct shmid_ds ds;
 
 	switch (nr) {
+	case SYS_process_madvise:
+		return wants_advice(args);
 	case SYS_mmap:
 		return (int)args[3] & MAP_FIXED && lazy(args);
 	case SYS_mremap:
@@ -150,6 +224,7 @@ bool lm_memory_wanted(long nr)
 	case SYS_mlock2:
 	case SYS_munlock:
 	case SYS_shmat:
+	case SYS_process_madvise:
 	case SYS_mseal:
 		return true;
 	}

@@ -572,6 +572,40 @@ static long status_of(const char *name)
 	return value;
 }
 
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+#define PAGE ((size_t)4096)
+
+/* What the program takes back from a private file is the file's again, also what
+ * has been written to swap meanwhile. */
+static void advice(void)
+{
+	int fd = open("advice", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	struct iovec iov;
+	char *at;
+
+	EXPECT(ftruncate(fd, (off_t)SIZE) == 0);
+	at = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	memset(at, 'x', SIZE);
+	iov = (struct iovec){ at + PAGE, SIZE / 2 };
+	if (syscall(SYS_process_madvise, self, &iov, 1, MADV_DONTNEED, 0) < 0) {
+		printf("no process_madvise of this advice here\n");
+	} else {
+		EXPECT(at[0] == 'x' && at[SIZE / 2 + PAGE] == 'x');
+		for (size_t i = PAGE; i < SIZE / 2 + PAGE; i += PAGE)
+			EXPECT(at[i] == 0);
+	}
+	iov.iov_base = at;
+	EXPECT(syscall(SYS_process_madvise, self, &iov, 1, MADV_PAGEOUT, 0) ==
+	       (long)SIZE / 2);
+	EXPECT(at[0] == 'x' && at[PAGE] == 0);
+	close(self);
+	close(fd);
+	munmap(at, SIZE);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -585,6 +619,7 @@ int main(void)
 	large_sends();
 	large_receives();
 	datagram();
+	advice();
 	/* What a setuid program would lose its privileges by, or a static one
 	 * be killed by: as without lazymap. */
 	printf("%d failed; no_new_privs %ld, seccomp %ld\n", failures,

@@ -125,6 +125,31 @@ static void handler_mask_reads_back(void)
 	show_mine("after");
 }
 
+static void fill(int sig, siginfo_t *info, void *context)
+{
+	sigset_t *set = &((ucontext_t *)context)->uc_sigmask;
+
+	(void)sig, (void)info;
+	printf("before %d %d\n", sigismember(set, SIGSEGV),
+	       sigismember(set, SIGSTKFLT));
+	for (int i = 1; i <= 64; i++)
+		if (i != 32 && i != 33)
+			sigaddset(set, i);
+}
+
+static void handler_changes_the_mask_that_it_returns_to(void)
+{
+	struct sigaction act = { .sa_sigaction = fill, .sa_flags = SA_SIGINFO };
+	sigset_t one = only(SIGSEGV);
+
+	sigaction(SIGUSR1, &act, NULL);
+	raise(SIGUSR1);
+	show_mine("after");
+	sigprocmask(SIG_SETMASK, &one, NULL);
+	raise(SIGUSR1);
+	show_mine("after");
+}
+
 static void saved_masks_come_back(void)
 {
 	sigset_t one = only(SIGSEGV), none;
@@ -399,6 +424,7 @@ int main(int argc, char **argv)
 		CASE(masks_read_back_as_they_were_set),
 		CASE(all_blocked_touches),
 		CASE(handler_mask_reads_back),
+		CASE(handler_changes_the_mask_that_it_returns_to),
 		CASE(saved_masks_come_back),
 		CASE(contexts_run_on_lazy_stacks),
 		CASE(calls_with_a_mask_for_their_time),

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,10 +95,13 @@ static size_t wrong(void)
 	return n;
 }
 
+/* By a path that lazymap does not know, so that its own thread is there. */
+#define SEEN "/proc/self/../self/task"
+
 /* Those of every thread there is, the C library's and others. */
 static void tell_users(const char *when)
 {
-	DIR *tasks = opendir("/proc/self/task");
+	DIR *tasks = opendir(SEEN);
 	struct dirent *task;
 	bool same = true;
 	char line[256], all[256] = "";
@@ -122,11 +126,78 @@ static void tell_users(const char *when)
 	       same ? "the same" : "not the same", all);
 }
 
+static int links(int fd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(fd, path, &st, 0) ? -1 : (int)st.st_nlink;
+}
+
+/* How many links a directory has, or entries: two more than threads. */
+enum { OPENDIR, SCANDIR, STAT, FSTATAT, BELOW, STATUS, NUMBER, SYSCALL, WAYS };
+
+static void count_threads(int way)
+{
+	char line[1024] = "", path[64] = "/proc/self/status", *at;
+	struct dirent **list;
+	struct stat st;
+	DIR *tasks;
+	FILE *file;
+	int n = 0, fd;
+
+	switch (way) {
+	case OPENDIR:
+		tasks = opendir("/proc/self/task");
+		while (readdir(tasks))
+			n++;
+		closedir(tasks);
+		break;
+	case SCANDIR:
+		n = scandir("/proc/self/task", &list, NULL, NULL);
+		break;
+	case STAT:
+		n = stat("/proc/self/task", &st) ? 0 : (int)st.st_nlink;
+		break;
+	case FSTATAT:
+		fd = open("/proc/self", O_RDONLY | O_DIRECTORY);
+		n = links(fd, "task");
+		close(fd);
+		break;
+	case BELOW:
+		fd = open("/proc", O_RDONLY | O_DIRECTORY);
+		n = links(fd, "self/task/");
+		close(fd);
+		break;
+	case NUMBER:
+		snprintf(path, sizeof(path), "/proc/%d/status", getpid());
+		__attribute__((fallthrough));
+	case STATUS:
+		file = fopen(path, "r");
+		while (file && fgets(line, sizeof(line), file))
+			sscanf(line, "Threads: %d", &n);
+		if (file)
+			fclose(file);
+		break;
+	case SYSCALL:
+		fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/stat",
+				  O_RDONLY);
+		if (read(fd, line, sizeof(line) - 1) > 0 &&
+		    (at = strrchr(line, ')')))
+			sscanf(at,
+			       ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+			       "%*u %*u %*u %*u %*d %*d %d",
+			       &n);
+		close(fd);
+		break;
+	}
+	printf("threads, or links: %d\n", n);
+}
+
 /* A signal that may be handled by any thread is handled by one of the
  * program's. */
 static void tell_masks(void)
 {
-	DIR *tasks = opendir("/proc/self/task");
+	DIR *tasks = opendir(SEEN);
 	struct dirent *task;
 	unsigned long long blocked;
 	int open_to_all = 0;
@@ -173,8 +244,10 @@ static void *rest(void *unused)
 	return unused;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	int way = argc > 1 ? atoi(argv[1]) : WAYS;
+
 	pthread_t thread;
 
 	fill();
@@ -185,6 +258,8 @@ int main(void)
 	printf("setgroups %d\n", getuid() ? 0 : setgroups(0, NULL));
 	printf("setuid %d\n", setuid(getuid() ? getuid() : 65534));
 	tell_users("then");
+	printf("%zu wrong\n", wrong());
+	count_threads(way);
 	printf("%zu wrong\n", wrong());
 	fflush(stdout);
 	/* The last thread that the program knows of ends the process. */

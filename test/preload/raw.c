@@ -448,6 +448,12 @@ static void signalfd_reads_what_was_sent(void)
 	printf("read %zd", read(fd, info, sizeof(info)));
 	printf(" %u %d %d\n", info[0].ssi_signo, info[0].ssi_code,
 	       info[0].ssi_errno);
+	raise(SIGSEGV);
+	/* An instruction's read nobody looks at. */
+	printf("read %ld", way == RAW_LIBC
+				   ? raw(SYS_read, fd, info, sizeof(info))
+				   : (long)read(fd, info, sizeof(info)));
+	printf(" %u %d\n", info[0].ssi_signo, info[0].ssi_errno);
 	all = BIT(SIGUSR2);
 	printf("%d\n", raw(SYS_signalfd4, fd, &all, 8, SFD_NONBLOCK) == fd);
 	raise(SIGUSR1);

@@ -7,6 +7,7 @@
 #include "cases.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -22,6 +23,7 @@ static char *more;
 static size_t used;
 static stack_t mine;
 static sigjmp_buf back;
+static ucontext_t main_context, contexts[4];
 
 static void touch_next(void)
 {
@@ -192,9 +194,227 @@ static void handlers_run_where_they_should(void)
 	use(lazy_stack, 64 * PAGE, 0);
 	raise(SIGUSR1);
 	printf("lazy: on it %d\n", inside(lazy_stack, 64 * PAGE));
+	for (int kib = 8; kib < 64; kib += 4) {
+		use(memory, (size_t)kib << 10, 0);
+		raise(SIGUSR1);
+		printf("%d KiB: on it %d\n", kib,
+		       inside(memory, (size_t)kib << 10));
+	}
 	use(NULL, 0, SS_DISABLE);
 	raise(SIGUSR1);
 	printf("without: on this stack %d\n", near(&here, size));
+}
+
+/* What the frame says is where the program's own alternate stack is, and not
+ * another one. */
+static void show_frame(int sig, siginfo_t *info, void *data)
+{
+	const ucontext_t *context = data;
+	char here;
+
+	printf("%s, on it %d, info %d, flags %x, before %d\n",
+	       context->uc_stack.ss_sp == mine.ss_sp ? "mine" : "another",
+	       (uintptr_t)&here - (uintptr_t)mine.ss_sp < mine.ss_size,
+	       info->si_signo == sig && info->si_pid == getpid(),
+	       (unsigned)context->uc_stack.ss_flags,
+	       sigismember(&context->uc_sigmask, SIGSEGV));
+	show("in it");
+	touch_next();
+}
+
+static void frames_show_the_stack_that_was_asked_for(void)
+{
+	struct sigaction act = { .sa_sigaction = show_frame,
+				 .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	char *memory = malloc(1 << 16);
+	sigset_t all;
+
+	sigaction(SIGUSR1, &act, NULL);
+	for (size_t size = 8192; size <= 65536; size *= 2) {
+		use(memory, size, size == 16384 ? (int)SS_AUTODISARM_ : 0);
+		raise(SIGUSR1);
+		show("after");
+	}
+	sigfillset(&all);
+	sigdelset(&all, SIGUSR1);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	raise(SIGUSR1);
+}
+
+static ucontext_t in_handler, out_of_it;
+
+/* One that disarms its stack may leave it by a context, and come back. */
+static void leave(int sig)
+{
+	char room[2000];
+	int same = 1;
+
+	memset(room, sig, sizeof(room));
+	show("in it");
+	swapcontext(&in_handler, &out_of_it);
+	touch_next();
+	for (size_t i = 0; i < sizeof(room); i++)
+		same &= room[i] == sig;
+	printf("same %d\n", same);
+}
+
+static void meanwhile(void)
+{
+	sigset_t none;
+
+	show("left");
+	touch_next();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	raise(SIGUSR2);
+	touch_next();
+}
+
+static void handlers_left_by_a_context_are_come_back_to(void)
+{
+	set(SIGUSR1, leave, SA_ONSTACK);
+	set(SIGUSR2, on_signal, SA_ONSTACK);
+	use(malloc(16384), 16384, (int)SS_AUTODISARM_);
+	getcontext(&out_of_it);
+	out_of_it.uc_stack.ss_sp = malloc(1 << 16);
+	out_of_it.uc_stack.ss_size = 1 << 16;
+	out_of_it.uc_link = &in_handler;
+	makecontext(&out_of_it, meanwhile, 0);
+	raise(SIGUSR1);
+	show("after");
+	raise(SIGUSR2);
+}
+
+static volatile int order[64], orders;
+
+static void note_order(int sig)
+{
+	char here;
+
+	order[orders] = sig;
+	orders = orders + 1;
+	where = (uintptr_t)&here;
+	touch_next();
+}
+
+/* Each interrupts the entering of the one before. */
+static void signals_that_come_at_once_are_all_handled(void)
+{
+	size_t size = 1 << 18;
+	char *memory = malloc(size), here;
+	sigset_t all, old;
+
+	use(memory, size, 0);
+	sigfillset(&all);
+	for (int flags = 0; flags < 2; flags++) {
+		orders = 0;
+		sigprocmask(SIG_SETMASK, &all, &old);
+		for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++) {
+			set(sig, note_order, flags ? SA_ONSTACK : 0);
+			raise(sig);
+		}
+		raise(SIGUSR1);
+		set(SIGUSR1, note_order, flags ? 0 : SA_ONSTACK);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		for (int i = 0; i < orders; i++)
+			printf("%d ", order[i]);
+		printf(": on it %d, here %d\n", inside(memory, size),
+		       near(&here, size));
+	}
+}
+
+static volatile sig_atomic_t handled;
+
+static void count_one(int sig)
+{
+	(void)sig;
+	handled++;
+}
+
+/* With the pages below absent, wherever in its page the stack pointer is. */
+static void interrupted(int depth)
+{
+	volatile char *room = __builtin_alloca((size_t)depth * 64);
+
+	room[0] = 1;
+	raise(depth % 2 ? SIGUSR1 : SIGUSR2);
+	touch_next();
+}
+
+static void on_lazy_stack(void (*run)(int), int argument)
+{
+	getcontext(&contexts[0]);
+	contexts[0].uc_stack.ss_sp = lazy(64);
+	contexts[0].uc_stack.ss_size = 64 * PAGE;
+	contexts[0].uc_link = &main_context;
+	makecontext(&contexts[0], (void (*)(void))run, 1, argument);
+	swapcontext(&main_context, &contexts[0]);
+}
+
+static void signals_come_on_lazy_stacks(void)
+{
+	static int i;
+
+	set(SIGUSR1, count_one, 0);
+	set(SIGUSR2, count_one, SA_ONSTACK);
+	for (i = 1; i < 65; i++)
+		on_lazy_stack(interrupted, i);
+	printf("handled %d\n", (int)handled);
+}
+
+static char *memory_of_call;
+
+/* Calls that are lazymap's to make, wherever in its page the stack pointer is. */
+static void calling(int depth)
+{
+	volatile char *room = __builtin_alloca((size_t)(depth / 8) * 64);
+	char *memory = memory_of_call;
+	struct sigaction act;
+	int ret = -1;
+
+	room[0] = 1;
+	switch (depth % 8) {
+	case 0:
+		ret = mprotect(memory, 16 * PAGE, PROT_READ);
+		break;
+	case 1:
+		ret = munmap(memory, 16 * PAGE);
+		break;
+	case 2:
+		ret = madvise(memory, 16 * PAGE, MADV_DONTNEED);
+		break;
+	case 3:
+		ret = msync(memory, 16 * PAGE, MS_SYNC);
+		break;
+	case 4:
+		memory = mremap(memory, 16 * PAGE, 32 * PAGE, MREMAP_MAYMOVE);
+		ret = memory == MAP_FAILED;
+		break;
+	case 5:
+		ret = mlock(memory, PAGE);
+		break;
+	case 6:
+		ret = sigaction(SIGUSR1, NULL, &act);
+		break;
+	case 7:
+		ret = read(open("/dev/zero", O_RDONLY), memory, 4 * PAGE) < 0;
+		break;
+	}
+	if (ret)
+		printf("wrong: %d at %d\n", ret, depth);
+}
+
+static void calls_are_made_on_lazy_stacks(void)
+{
+	static int i;
+
+	for (i = 8; i < 65 * 8; i++) {
+		memory_of_call = lazy(16);
+		touch(memory_of_call);
+		touch(memory_of_call + 5 * PAGE);
+		on_lazy_stack(calling, i);
+	}
+	printf("called\n");
 }
 
 static void jump(int sig)
@@ -323,8 +543,6 @@ static void cancelled_read_lets_go(void)
 	printf("%d\n", munmap(memory, 8 * PAGE));
 }
 
-static ucontext_t main_context, contexts[4];
-
 static void coroutine(int me)
 {
 	char room[6000];
@@ -362,6 +580,11 @@ int main(int argc, char **argv)
 		CASE(stacks_read_back_as_they_were_set),
 		CASE(stack_in_use_is_not_changed),
 		CASE(handlers_run_where_they_should),
+		CASE(frames_show_the_stack_that_was_asked_for),
+		CASE(handlers_left_by_a_context_are_come_back_to),
+		CASE(signals_that_come_at_once_are_all_handled),
+		CASE(signals_come_on_lazy_stacks),
+		CASE(calls_are_made_on_lazy_stacks),
 		CASE(stack_overflow_is_handled_on_the_alternate_stack),
 		CASE(threads_run_on_lazy_stacks),
 		CASE(threads_touch_as_they_begin_and_end),

@@ -16,6 +16,8 @@ for trap_name in native libsigsegv; do
 		--heap --heap-min 64K -- "$programs/stacks"
 	compare "signals in 1M, $trap_name" --trap $trap_name --resident 1M \
 		-- "$programs/signals"
+	compare "stacks by pages, $trap_name" --trap $trap_name --cluster 4K \
+		-- "$programs/stacks"
 	for program in signals masks stacks; do
 		compare "$program, $trap_name" --trap $trap_name -- \
 			"$programs/$program"
