@@ -10,6 +10,7 @@
 
 #include "ahead.h"
 #include "area.h"
+#include "beside.h"
 #include "resident.h"
 #include "start.h"
 #include "thread.h"
@@ -107,6 +108,8 @@ static int make_room(void)
 	if (!lm_resident_low())
 		return 0;
 	wait_for_quiet();
+	if (!called())
+		lm_beside_anywhere();
 	seen = lm_turn_count();
 	do
 		more = lm_resident_reserve();
@@ -124,6 +127,8 @@ static bool follow_stream(void)
 {
 	size_t pages = atomic_exchange(&stream_wants, 0);
 
+	if (pages)
+		lm_beside_away();
 	while (pages && lm_resident_room(pages) > 0 && !ending())
 		;
 	return pages;
@@ -136,6 +141,7 @@ static void work(void)
 	atomic_store(&state, RUNNING);
 	/* The fault that wakes it goes on, and does not make way for it. */
 	lm_sys(SYS_sched_setscheduler, 0, SCHED_BATCH, &none);
+	lm_beside_start();
 	while (!ending()) {
 		int more;
 
@@ -187,9 +193,10 @@ void lm_pager_call(void)
 		lm_os_wake(&state, 1);
 }
 
-void lm_pager_stream(size_t pages)
+void lm_pager_stream(const void *who, size_t pages)
 {
-	if (!lm_pager_runs() || lm_resident_has_room(pages))
+	if (!lm_pager_runs() || lm_resident_has_room(pages) ||
+	    !lm_beside_stream(who))
 		return;
 	atomic_store(&stream_wants, pages);
 	lm_pager_call();

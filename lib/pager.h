@@ -37,9 +37,9 @@ void lm_pager_wake(void);
  * seen by now. Async-signal-safe. */
 void lm_pager_call(void);
 
-/* A stream will want so many pages free. Async-signal-safe; costs two loads
- * where they are, or there is no pager. */
-void lm_pager_stream(size_t pages);
+/* A stream of the thread that `who` stands for will want so many pages free.
+ * Async-signal-safe; costs little where they are, or there is no pager. */
+void lm_pager_stream(const void *who, size_t pages);
 
 /* Is there one? */
 bool lm_pager_runs(void);

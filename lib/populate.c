@@ -53,7 +53,7 @@ static void go_on(const struct lm_claim *claim)
 
 	if ((claim->stream || claim->until) && size >= MUCH && !claim->quota &&
 	    (claim->huge || lm_guard_files()))
-		lm_pager_stream(2 * size >> LM_PAGE_SHIFT);
+		lm_pager_stream(claim->slot, 2 * size >> LM_PAGE_SHIFT);
 }
 
 void lm_populate(const struct lm_claim *claim)
