@@ -80,12 +80,15 @@ static bool neighbours_differ(const struct lm_area *area,
 /* How far around the page a claim may reach. */
 static void reach(struct lm_area *area, struct lm_claim *claim)
 {
-	uintptr_t cluster = claim->cluster, end;
+	uintptr_t cluster = claim->cluster, end, wide;
 
-	if (claim->adaptive)
-		cluster = lm_stream_cluster(&claim->slot->streams, claim->page,
-					    lm_resident_reach(area->quota),
-					    &claim->stream);
+	if (claim->follows) {
+		wide = lm_stream_cluster(&claim->slot->streams, claim->page,
+					 lm_resident_reach(area->quota),
+					 &claim->stream);
+		if (!claim->fixed)
+			cluster = wide;
+	}
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to ||
 	    claim->alone)
 		cluster = LM_PAGE;
@@ -207,7 +210,7 @@ static bool worth_opening(const struct lm_area *area,
 			  const struct lm_claim *claim)
 {
 	if (claim->opened || lm_page_resident(claim->from) || claim->guard ||
-	    claim->stream || claim->until ||
+	    (claim->stream && !claim->fixed) || claim->until ||
 	    claim->end - claim->start >= LM_BLOCK)
 		return false;
 	if (!lm_store_direct(area->store))
@@ -247,8 +250,9 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 	claim->quota = area->quota;
 	claim->cluster =
 		lm_min(area->cluster, lm_resident_cluster(area->quota));
-	claim->adaptive = area->flags & LM_AREA_ADAPTIVE && !claim->until &&
-			  !lm_page_resident(claim->from);
+	claim->fixed = !(area->flags & LM_AREA_ADAPTIVE);
+	claim->follows = (!claim->fixed || claim->cluster >= LM_STREAM_MIN) &&
+			 !claim->until && !lm_page_resident(claim->from);
 	claim->stream = LM_WAY_NONE;
 	reach(area, claim);
 	keep_to_batch(area, claim);
@@ -260,10 +264,12 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 	claim->come_start = claim->start;
 	claim->come_end = claim->end;
 	claim->ask = LM_WAY_NONE;
-	if (claim->adaptive)
+	if (claim->follows)
 		claim->ask =
 			lm_stream_claimed(&claim->slot->streams, claim->page,
 					  &claim->come_start, &claim->come_end);
+	if (claim->fixed)
+		claim->ask = LM_WAY_NONE;
 	remember(area, claim);
 	lm_gate_filling(claim->slot);
 	return LM_CLAIM_DONE;

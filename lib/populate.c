@@ -46,11 +46,14 @@ static void map_around(const struct lm_claim *claim, uintptr_t end)
 
 /* What will be wanted next is made room for while this is mapped: that much is
  * free then when the next fault comes, and as much is being made. Where it costs
- * few changes of the address space: clean pages of files, and blocks. */
+ * few changes of the address space: clean pages of files, and blocks; what comes
+ * in small clusters goes in blocks, too, some of which are to be free. */
 static void go_on(const struct lm_claim *claim)
 {
 	uintptr_t size = claim->end - claim->start;
 
+	if (claim->stream && claim->fixed)
+		size = LM_BLOCK;
 	if ((claim->stream || claim->until) && size >= MUCH && !claim->quota &&
 	    (claim->huge || lm_guard_files()))
 		lm_pager_stream(claim->slot, 2 * size >> LM_PAGE_SHIFT);
@@ -59,16 +62,17 @@ static void go_on(const struct lm_claim *claim)
 void lm_populate(const struct lm_claim *claim)
 {
 	bool zeros = claim->store->kind == LM_STORE_ZERO;
-	int how = claim->access == LM_WRITE ? MADV_POPULATE_WRITE
-					    : MADV_POPULATE_READ;
+	bool write = claim->access == LM_WRITE;
+	int how = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 
 	if (claim->until && (zeros || claim->to == LM_PAGE_DIRTY))
 		ask(claim->page, lm_min(claim->until, claim->end), how);
-	else if (claim->stream && claim->rest == LM_PAGE_DIRTY) {
-		if (claim->huge)
+	else if (claim->stream && claim->rest == LM_PAGE_DIRTY &&
+		 (zeros || write)) {
+		if (claim->huge || claim->fixed)
 			go_on(claim);
-		/* The writes that follow find their pages. */
-		ask(claim->start, claim->end, MADV_POPULATE_WRITE);
+		/* The touches that follow find their pages. */
+		ask(claim->start, claim->end, how);
 	} else if (claim->guard && zeros)
 		return; /* one exception for the touched page costs less */
 	else if (zeros || claim->to == LM_PAGE_DIRTY)

@@ -21,6 +21,10 @@
 
 #define LM_STREAMS 8
 
+/* Clusters that are fixed stay what they are. From this size on it is of use to
+ * know that they go on a stream. */
+#define LM_STREAM_MIN ((size_t)64 * 1024)
+
 struct lm_stream {
 	/* Of the last claim; or of what was asked for, when it was touched. */
 	_Atomic uintptr_t start, end;

@@ -163,6 +163,34 @@ START_TEST(first_touch_fills_exactly_its_cluster)
 }
 END_TEST
 
+/* A fixed cluster stays what it is on a stream; but the kernel is asked for all of
+ * it, and not once for each page. */
+START_TEST(stream_in_fixed_clusters_fills_exactly_one_a_fault_and_maps_it)
+{
+	size_t cluster = 16 * PAGE, n = 24;
+	bool write = _i % 2;
+	char *first;
+
+	start(cluster);
+	first = map_kind(ANONYMOUS, PAGES * PAGE, -1);
+	first += -(uintptr_t)first & (cluster - 1);
+	for (size_t i = 0; i < n; i++) {
+		char *at = first + i * cluster;
+
+		if (write)
+			*(volatile char *)at = 1;
+		else
+			ck_assert_int_eq(*(volatile char *)at, 0);
+		ck_assert_uint_eq(stats().pages_filled, 16 * (i + 1));
+		ck_assert_uint_eq(outside_count(at + cluster, cluster), 0);
+		if (i > 1 && program_trap_knows())
+			ck_assert_uint_eq(outside_count(at, cluster), 16);
+	}
+	for (size_t i = 0; i < n * cluster; i++)
+		ck_assert_int_eq(first[i], write && i % cluster == 0);
+}
+END_TEST
+
 /* -- Faults ------------------------------------------------------------------------- */
 
 static _Atomic unsigned faults;
@@ -360,6 +388,10 @@ int main(void)
 		lazy,
 		untouched_pages_are_absent_by_the_kernel_and_by_the_counters, 0,
 		KINDS);
+	tcase_add_loop_test(
+		lazy,
+		stream_in_fixed_clusters_fills_exactly_one_a_fault_and_maps_it,
+		0, 2);
 	tcase_add_loop_test(lazy, first_touch_fills_exactly_its_cluster, 0,
 			    KINDS * CLUSTERS);
 	tcase_add_loop_test(lazy,
