@@ -14,6 +14,7 @@
 #include "widen.h"
 
 #define WIDE ((uintptr_t)1 << 30)
+#define SMALL ((uintptr_t)64 * 1024)
 #define BATCH (LM_SWAP_BATCH * LM_PAGE)
 
 bool lm_claim_allowed(int prot, enum lm_access access)
@@ -77,6 +78,16 @@ static bool neighbours_differ(const struct lm_area *area,
 	       lm_resident_bounded(area->quota);
 }
 
+/* Zeros that are shown take no memory until they are touched: where nothing is
+ * limited, a small area is shown at once, whatever was guessed wrong before. */
+static bool is_small(const struct lm_area *area)
+{
+	return area->end - area->start <= SMALL &&
+	       area->store == &lm_store_zero &&
+	       !(area->flags & LM_AREA_SHARED) &&
+	       !lm_resident_bounded(area->quota);
+}
+
 /* How far around the page a claim may reach. */
 static void reach(struct lm_area *area, struct lm_claim *claim)
 {
@@ -87,7 +98,7 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 					 lm_resident_reach(area->quota),
 					 &claim->stream);
 		if (!claim->fixed)
-			cluster = wide;
+			cluster = is_small(area) ? lm_max(wide, SMALL) : wide;
 	}
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to ||
 	    claim->alone)
@@ -211,7 +222,8 @@ static bool worth_opening(const struct lm_area *area,
 {
 	if (claim->opened || lm_page_resident(claim->from) || claim->guard ||
 	    (claim->stream && !claim->fixed) || claim->until ||
-	    claim->end - claim->start >= LM_BLOCK)
+	    claim->end - claim->start >= LM_BLOCK ||
+	    (claim->start == area->start && claim->end == area->end))
 		return false;
 	if (!lm_store_direct(area->store))
 		return lm_guard_can(area) && claim->cluster <= BATCH &&

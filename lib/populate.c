@@ -73,9 +73,9 @@ void lm_populate(const struct lm_claim *claim)
 			go_on(claim);
 		/* The touches that follow find their pages. */
 		ask(claim->start, claim->end, how);
-	} else if (claim->guard && zeros)
-		return; /* one exception for the touched page costs less */
-	else if (zeros || claim->to == LM_PAGE_DIRTY)
+	} else if (zeros)
+		return; /* an exception for the touched page costs less */
+	else if (claim->to == LM_PAGE_DIRTY)
 		ask(claim->page, claim->page + LM_PAGE, how);
 	else {
 		go_on(claim);
