@@ -24,6 +24,10 @@
 #include "sync.h"
 #include "syscall/access.h"
 
+/* What goes out at once, as much as swap's pool makes room for before; and what
+ * is brought in. */
+#define PIECE ((uintptr_t)128 * 1024)
+
 /* -- madvise ----------------------------------------------------------------- */
 
 /* Inside a change, for the part of each area in [start, end). */
@@ -246,12 +250,51 @@ static int advise_dontneed(uintptr_t start, size_t len, int advice)
 	return ret;
 }
 
-static int make_present(uintptr_t start, uintptr_t end, enum lm_access access)
+uintptr_t lm_advise_piece(uintptr_t at, uintptr_t end, int *prot)
 {
-	int error;
+	uint64_t mask = lm_os_block_signals();
+	struct lm_slot *slot = lm_gate_enter();
+	struct lm_area *area = lm_area_at_or_after(at);
 
-	lm_fault_range(start, end, access, false, &error);
-	return error;
+	*prot = area && area->start <= at ? area->prot : -1;
+	if (area)
+		end = lm_min(end, *prot < 0 ? area->start : area->end);
+	lm_gate_leave(slot);
+	lm_os_restore_signals(mask);
+	return end;
+}
+
+/*
+ * As the kernel does it, from the start on up to what cannot be: a piece at a
+ * time, pinned until the kernel has brought it in, or under a limit the end of a
+ * range would drive out its beginning, and the kernel say that it may not be
+ * touched.
+ */
+static int populate(uintptr_t start, uintptr_t end, int advice)
+{
+	enum lm_access access =
+		advice == MADV_POPULATE_WRITE ? LM_WRITE : LM_READ;
+
+	while (start < end) {
+		uintptr_t reached, stop = lm_min(start + PIECE, end);
+		int ret = 0, prot, error;
+
+		stop = lm_advise_piece(start, stop, &prot);
+		/* Even where what can be written can be read. */
+		if (access == LM_READ && prot >= 0 && !(prot & PROT_READ))
+			return -EINVAL;
+		reached = lm_fault_range(start, stop, access, true, &error);
+		if (reached > start) {
+			ret = lm_os_madvise(start, reached - start, advice);
+			lm_fault_unpin(start, reached);
+		}
+		if (ret < 0)
+			return ret;
+		if (error)
+			return error == -EFAULT ? -EINVAL : -EFAULT;
+		start = stop;
+	}
+	return 0;
 }
 
 static void cool_part(struct lm_area *area, uintptr_t from, uintptr_t to,
@@ -272,15 +315,12 @@ static void cool(uintptr_t start, uintptr_t end)
 	lm_change_end(&change);
 }
 
-/* At once: as much as swap's pool makes room for before. */
-#define OUT_STEP ((uintptr_t)128 * 1024)
-
 static void page_out(uintptr_t start, uintptr_t end)
 {
 	uint64_t mask = lm_os_block_signals();
 
 	while (lm_resident_limited() && start < end) {
-		uintptr_t stop = lm_min((start | (OUT_STEP - 1)) + 1, end);
+		uintptr_t stop = lm_min((start | (PIECE - 1)) + 1, end);
 		size_t left;
 
 		lm_evict(start, stop, &left);
@@ -305,15 +345,17 @@ static int give_guards(uintptr_t start, uintptr_t end)
 	return ret;
 }
 
-/* A guard region of the program's has dropped what was there: of a copied page,
- * which the kernel does not bring again when the region is removed. */
-static void forget_copied(struct lm_area *area, uintptr_t from, uintptr_t to,
-			  int unused)
+/* A guard region of the program's has dropped what was there: what swap has of
+ * it, too, and of a copied page, which the kernel does not bring again when the
+ * region is removed, what is in place. */
+static void forget_guarded(struct lm_area *area, uintptr_t from, uintptr_t to,
+			   int unused)
 {
 	(void)unused;
+	if (lm_store_direct(area->store))
+		lm_page_forget_swap(from, to);
 	/* If they cannot be hidden, their markers do that. */
-	if (!lm_store_direct(area->store) &&
-	    !lm_os_mprotect(from, to - from, PROT_NONE))
+	else if (!lm_os_mprotect(from, to - from, PROT_NONE))
 		lm_change_forget(from, to);
 }
 
@@ -353,6 +395,29 @@ static bool any_copied(uintptr_t start, uintptr_t end)
 	return area && area->start < end;
 }
 
+/* What the kernel has done is noted. */
+static void note(uintptr_t start, uintptr_t end, int advice)
+{
+	if (advice == MADV_WIPEONFORK)
+		lm_advise_flags(start, end, LM_AREA_WIPEONFORK);
+	else if (advice == MADV_GUARD_INSTALL)
+		change_each(start, end, forget_guarded);
+}
+
+/* Where it has failed, it has done it up to there. */
+static void note_part(uintptr_t start, uintptr_t end, int advice)
+{
+	uintptr_t stop;
+	int prot, ret = 0;
+
+	for (; start < end && (!ret || ret == -ENOMEM); start = stop) {
+		stop = lm_advise_piece(start, end, &prot);
+		ret = lm_os_madvise(start, stop - start, advice);
+		if (!ret && prot >= 0)
+			note(start, stop, advice);
+	}
+}
+
 static int advise(uintptr_t start, size_t len, int advice)
 {
 	uintptr_t end = start + lm_page_up(len);
@@ -384,14 +449,18 @@ static int advise(uintptr_t start, size_t len, int advice)
 	case MADV_DONTNEED_LOCKED:
 		return advise_dontneed(start, len, advice);
 	case MADV_POPULATE_READ:
-		make_present(start, end, LM_READ);
-		break;
 	case MADV_POPULATE_WRITE:
-	case MADV_REMOVE: /* older kernels look for write permission */
-		make_present(start, end, LM_WRITE);
+		return populate(start, end, advice);
+	case MADV_REMOVE:
+		/* Older kernels look for write permission; newer say what is
+		 * wrong. */
+		lm_fault_range(start, end, LM_WRITE, false, &ret);
 		break;
 	}
 	ret = lm_os_madvise(start, len, advice);
+	if (ret < 0 && ret != -ENOMEM &&
+	    (advice == MADV_WIPEONFORK || advice == MADV_GUARD_INSTALL))
+		note_part(start, end, advice);
 	if (ret < 0 && ret != -ENOMEM)
 		return ret;
 	switch (advice) {
@@ -421,11 +490,8 @@ static int advise(uintptr_t start, size_t len, int advice)
 		lm_advise_flags(start, end, LM_AREA_HUGE_ADVISED);
 		break;
 	case MADV_WIPEONFORK:
-		lm_advise_flags(start, end, LM_AREA_WIPEONFORK);
-		break;
 	case MADV_GUARD_INSTALL:
-		if (any_copied(start, end))
-			change_each(start, end, forget_copied);
+		note(start, end, advice);
 		break;
 	case MADV_FREE:
 		change_each(start, end, forget_swap);

@@ -12,4 +12,8 @@
  * it (argument ~flag). For want of memory it is left undone. */
 void lm_advise_flags(uintptr_t start, uintptr_t end, int argument);
 
+/* Outside the gate: the end, up to `end`, of the area at `at`, and its
+ * protection; or of what is between two areas there, and -1. */
+uintptr_t lm_advise_piece(uintptr_t at, uintptr_t end, int *prot);
+
 #endif

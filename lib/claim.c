@@ -203,8 +203,12 @@ static void remember(struct lm_area *area, struct lm_claim *claim)
 	claim->prot = lm_area_prot(area, claim->to);
 	claim->rest_prot = lm_area_prot(area, claim->rest);
 	claim->store = area->store;
-	/* Never what others may be writing to. */
+	claim->follows = area->store == &lm_store_file &&
+			 !(area->flags & LM_AREA_SHARED);
+	/* Never what others may be writing to, nor what is only read and may
+	 * be written to in the file. */
 	claim->prime =
+		(claim->access == LM_WRITE || !claim->follows) &&
 		claim->from != LM_PAGE_DIRTY && claim->to == LM_PAGE_DIRTY &&
 		lm_store_direct(area->store) &&
 		!(area->flags & LM_AREA_SHARED) &&

@@ -41,6 +41,7 @@ struct lm_claim {
 	unsigned ahead;   /* of how many pages it is the marker: a logarithm */
 	bool here;        /* the store is read in this thread */
 	bool prime;       /* the first write to a private area */
+	bool follows;     /* what is not written is what the file is */
 	int prot, rest_prot; /* to reveal them with */
 	int area_prot;
 	/* What userfaultfd is to know with it: the area's part of the block; of

@@ -219,6 +219,21 @@ static bool among_open(uintptr_t at, uintptr_t end)
 	       (end & (LM_BLOCK - 1) && open_beside(end));
 }
 
+/* Pages that the kernel does not let go stay what they are, hidden. Of several
+ * it drops those before the one that it refuses, and they are not what they were
+ * any more: each goes by itself then, those that are gone once more. */
+static void drop_run(struct lm_prey *prey, uintptr_t at, uintptr_t end)
+{
+	int ret;
+
+	lm_turn_wait();
+	ret = lm_os_madvise(at, end - at, MADV_DONTNEED);
+	lm_turn_done();
+	for (; ret < 0 && at < end; at += LM_PAGE)
+		if (lm_os_madvise(at, LM_PAGE, MADV_DONTNEED) < 0)
+			lm_prey_keep(prey, at);
+}
+
 void lm_hide_drop(struct lm_prey *prey)
 {
 	uintptr_t end;
@@ -226,16 +241,9 @@ void lm_hide_drop(struct lm_prey *prey)
 	mark(prey);
 	for (uintptr_t at = prey->start; lm_prey_run(prey, &at, &end, to_drop);
 	     at = end) {
-		int ret;
-
 		if (prey->swaps && among_open(at, end) &&
 		    !put(prey, at, end, true))
 			continue;
-		lm_turn_wait();
-		ret = lm_os_madvise(at, end - at, MADV_DONTNEED);
-		lm_turn_done();
-		if (ret < 0)
-			for (uintptr_t page = at; page < end; page += LM_PAGE)
-				lm_prey_keep(prey, page);
+		drop_run(prey, at, end);
 	}
 }

@@ -24,6 +24,24 @@ static int kernel_lock(const void *start, size_t len, int flags)
 			   : lm_sys(SYS_mlock, start, len));
 }
 
+/* MS_INVALIDATE of private and of direct memory does nothing but this. */
+static bool is_locked(uintptr_t page)
+{
+	return lm_sys(SYS_msync, page, LM_PAGE, MS_INVALIDATE) == -EBUSY;
+}
+
+/* A lock that fails has locked what is before the hole that it came to. */
+static void note_part(uintptr_t first, uintptr_t end)
+{
+	uintptr_t stop;
+	int prot;
+
+	for (; first < end && is_locked(first); first = stop) {
+		stop = lm_advise_piece(first, end, &prot);
+		lm_advise_flags(first, stop, LM_AREA_LOCKED);
+	}
+}
+
 int lazymap_lock(const void *start, size_t len, int flags)
 {
 	uintptr_t first = lm_page_down((uintptr_t)start);
@@ -35,8 +53,10 @@ int lazymap_lock(const void *start, size_t len, int flags)
 	/* What comes must stay from then on: at a resident limit it would be
 	 * driven out by what comes after it, before the kernel can lock it. */
 	ret = kernel_lock(start, len, flags | MLOCK_ONFAULT);
-	if (ret < 0)
+	if (ret < 0) {
+		note_part(first, end);
 		return lm_return(ret);
+	}
 	lm_advise_flags(first, end, LM_AREA_LOCKED);
 	if (flags & MLOCK_ONFAULT)
 		return 0;

@@ -65,7 +65,14 @@ void lm_populate(const struct lm_claim *claim)
 	bool write = claim->access == LM_WRITE;
 	int how = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 
-	if (claim->until && (zeros || claim->to == LM_PAGE_DIRTY))
+	if (claim->follows && claim->to == LM_PAGE_DIRTY) {
+		/* A page is the file's until it is written, and who knows
+		 * how far the kernel will write. */
+		if (claim->access != LM_WRITE)
+			map_around(claim, claim->end);
+		else if (!claim->until)
+			ask(claim->page, claim->page + LM_PAGE, how);
+	} else if (claim->until && (zeros || claim->to == LM_PAGE_DIRTY))
 		ask(claim->page, lm_min(claim->until, claim->end), how);
 	else if (claim->stream && claim->rest == LM_PAGE_DIRTY &&
 		 (zeros || write)) {

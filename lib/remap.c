@@ -213,6 +213,82 @@ static uintptr_t duplicate(struct move *move)
 	return (uintptr_t)at;
 }
 
+static bool empty(uintptr_t at, size_t len)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	uintptr_t got = lm_os_mmap(at, len, PROT_NONE,
+				   flags | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (lm_os_failed(got))
+		/* No room to ask with, or something is there. */
+		return len == LM_PAGE && !mapped(at);
+	lm_os_munmap(at, len);
+	return true;
+}
+
+/* Where a hole ends. */
+static uintptr_t hole_end(uintptr_t at, uintptr_t end)
+{
+	size_t len = end - at;
+
+	while (at < end) {
+		len = lm_min(len, end - at);
+		if (empty(at, len))
+			at += len;
+		else if (len > LM_PAGE)
+			len = lm_page_up(len / 2);
+		else
+			break;
+	}
+	return at;
+}
+
+/* Where the next hole begins: msync, so, looks for holes and does nothing. */
+static uintptr_t hole_start(uintptr_t at, uintptr_t end)
+{
+	size_t len = end - at;
+
+	while (at < end) {
+		len = lm_min(len, end - at);
+		if (!lm_sys(SYS_msync, at, len, MS_ASYNC))
+			at += len;
+		else if (len > LM_PAGE)
+			len = lm_page_up(len / 2);
+		else
+			break;
+	}
+	return at;
+}
+
+/*
+ * Inside a change: no area is in it. What is mapped moves, and what lies at the
+ * place of a hole stays, so each stretch goes by itself (of two that were one
+ * VM area, or may move together, the kernel makes the same). A hole at the
+ * beginning is an error unless something has moved before.
+ */
+static uintptr_t move_kernel(const struct move *move, bool moved)
+{
+	uintptr_t at = move->old, end = at + move->old_len, to = move->new, ret;
+
+	while (at < end) {
+		uintptr_t start = moved ? hole_end(at, end) : at;
+		uintptr_t stop = hole_start(start, end);
+
+		to += start - at;
+		if (stop == start)
+			return moved ? move->new : (uintptr_t)-EFAULT;
+		ret = (uintptr_t)kernel_remap(start, stop - start, stop - start,
+					      move->flags, to);
+		if (lm_os_failed(ret))
+			return ret;
+		lm_change_clear(to, to + (stop - start));
+		moved = true;
+		to += stop - start;
+		at = stop;
+	}
+	return move->new;
+}
+
 /* Inside a change: the range begins in no area, or ends in another one. Each
  * area moves by itself, what is between them too, and holes stay holes (Linux
  * 6.17; a kernel before that moves no two of its own). */
@@ -235,13 +311,7 @@ static uintptr_t move_several(const struct move *all)
 			if (!ret)
 				ret = do_move(&move);
 		} else {
-			ret = (uintptr_t)kernel_remap(move.old, move.old_len,
-						      move.new_len, move.flags,
-						      move.new);
-			if (!lm_os_failed(ret))
-				lm_change_clear(ret, ret + move.new_len);
-			else if (ret == (uintptr_t)-EFAULT && moved)
-				ret = 0; /* a hole */
+			ret = move_kernel(&move, moved);
 		}
 		if (lm_os_failed(ret))
 			return ret;
@@ -288,7 +358,9 @@ static uintptr_t remap(struct move *move)
 			lm_change_clear(move->old + move->new_len, end);
 		return at;
 	}
-	if (area && end <= area->end)
+	/* What is cut off may be anything. */
+	if (area &&
+	    move->old + lm_min(move->old_len, move->new_len) <= area->end)
 		return stays ? grow(move, area) : do_move(move);
 	if (move->flags & MREMAP_FIXED && move->old_len == move->new_len)
 		return move_several(move);
@@ -351,6 +423,8 @@ void *lazymap_remap(void *start, size_t old_len, size_t new_len, int flags,
 		lm_change_also(move.new, new_end);
 	if (lazy) {
 		at = remap(&move);
+	} else if (new_end && move.old_len == move.new_len) {
+		at = move_kernel(&move, false);
 	} else {
 		at = (uintptr_t)kernel_remap(move.old, old_len, new_len, flags,
 					     move.new);

@@ -2,7 +2,8 @@
  * preload.c -- the shim's beginning and end.
  *
  * Its functions may be called before its constructor has run, by other
- * libraries' constructors: what it needs is made at the first use.
+ * libraries' constructors: what it needs is made at the first use, unless that
+ * would load a module.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -132,6 +133,17 @@ static void start(void)
 	atomic_store(&state, after);
 }
 
+/* What has to load a module allocates; and who calls before our constructor may
+ * be malloc, with its locks held. Then memory is the kernel's until there. */
+static bool loads_a_module(void)
+{
+	const char *trap = getenv("LAZYMAP_TRAP");
+	const char *encrypt = getenv("LAZYMAP_SWAP_ENCRYPT");
+
+	return (trap && !strcmp(trap, "libsigsegv")) ||
+	       (encrypt && *encrypt && strcmp(encrypt, "0") != 0);
+}
+
 int lm_shim_off(void)
 {
 	int now = atomic_load_explicit(&state, memory_order_relaxed);
@@ -140,7 +152,7 @@ int lm_shim_off(void)
 		return 0;
 	/* Until the C library has its environment (an IFUNC's resolver may
 	 * call), nothing can be started. */
-	if (now == NOT_YET && environ)
+	if (now == NOT_YET && environ && !loads_a_module())
 		start();
 	return atomic_load_explicit(&state, memory_order_relaxed) != ON;
 }

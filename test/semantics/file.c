@@ -55,6 +55,36 @@ CASE("MAP_PRIVATE", "a page that was not written follows the file")
 	see("not touched before", mem + 2 * PAGE);
 }
 
+/* How many of the pages are what the file has become. */
+static void change(const char *what, int fd, const char *mem, size_t from,
+		   size_t to)
+{
+	size_t follow = 0;
+
+	for (size_t page = from; page < to; page++)
+		file_put(fd, (off_t)(page * PAGE + 7), 210);
+	for (size_t page = from; page < to; page++)
+		follow += (unsigned char)mem[page * PAGE + 7] == 210;
+	note("%s: %zu of %zu", what, follow, to - from);
+}
+
+CASE("MAP_PRIVATE", "pages beside those that are written follow the file")
+{
+	int fd = file_of(1024 * PAGE), pipe_ends[2];
+	char *mem = map(NULL, 1024 * PAGE, RW, MAP_PRIVATE, fd, 0);
+
+	for (size_t page = 0; page < 96; page++)
+		mem[page * PAGE] = 1;
+	change("behind a stream", fd, mem, 96, 256);
+	for (size_t page = 256; page < 512; page += 32)
+		see("read", mem + page * PAGE);
+	change("read", fd, mem, 256, 512);
+	/* What the kernel could write to, and did not. */
+	need(pipe(pipe_ends) == 0 && write(pipe_ends[1], "x", 1) == 1);
+	ret("read", read(pipe_ends[0], mem + 600 * PAGE, 64 * PAGE));
+	change("behind what was read", fd, mem, 601, 664);
+}
+
 CASE("MAP_PRIVATE", "fork makes it two")
 {
 	char *mem = map(NULL, 4 * PAGE, RW, MAP_PRIVATE, file_of(4 * PAGE), 0);

@@ -261,6 +261,53 @@ CASE("mremap", "several areas move at once, where the kernel can")
 	see("old", at);
 }
 
+/* Executable memory is never lazy. */
+CASE("mremap", "a hole among what moves leaves what is at its place")
+{
+	char *at = room(32), *to = at + 16 * PAGE;
+
+	if (!kernel_is(6, 17))
+		skip("Linux 6.17");
+	map(at, 2 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
+	plain_map(at + 4 * PAGE, 2 * PAGE, RWX, ANON | MAP_FIXED, -1, 0);
+	plain_map(at + 7 * PAGE, PAGE, RWX, ANON | MAP_FIXED, -1, 0);
+	map(to, 9 * PAGE, RW, SHARED_ANON | MAP_FIXED, -1, 0);
+	memset(to, 't', 9 * PAGE);
+	put("first", at, 1);
+	put("behind the hole", at + 5 * PAGE, 2);
+	put("behind the next", at + 7 * PAGE, 3);
+	got("moved",
+	    mremap(at, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	for (size_t i = 0; i < 9; i++)
+		see("there", to + i * PAGE);
+	for (size_t i = 0; i < 8; i++)
+		see("old", at + i * PAGE);
+	/* The same, of such memory alone. */
+	plain_map(at, PAGE, RWX, ANON | MAP_FIXED, -1, 0);
+	plain_map(at + 3 * PAGE, PAGE, RWX, ANON | MAP_FIXED, -1, 0);
+	map(to, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
+	memset(to, 'u', 4 * PAGE);
+	put("last", at + 3 * PAGE, 4);
+	got("moved",
+	    mremap(at, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	for (size_t i = 0; i < 4; i++)
+		see("there", to + i * PAGE);
+}
+
+CASE("mremap", "what is cut off before a move may be anything")
+{
+	char *at = room(32), *to = at + 16 * PAGE;
+
+	map(at, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
+	map(at + 4 * PAGE, 2 * PAGE, PROT_READ, SHARED_ANON | MAP_FIXED, -1, 0);
+	put("before", at + 2 * PAGE, 5);
+	got("moved",
+	    mremap(at, 8 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	see("there", to + 2 * PAGE);
+	see("cut off", at + 3 * PAGE);
+	see("cut off", at + 4 * PAGE);
+}
+
 CASE("mremap", "to and fro, a hundred times")
 {
 	char *mem = letters(16), *other = room(16);

@@ -10,10 +10,12 @@
 #include "evict.h"
 #include "held.h"
 #include "known.h"
+#include "os_linux.h"
 #include "program.h"
 
 #include <lazymap.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,6 +50,16 @@ static pthread_t made(void *(*body)(void *))
 static void page_out(void)
 {
 	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_PAGEOUT), 0);
+}
+
+/* Where some are locked, of which the kernel says that they cannot go. */
+static void page_out_some(void)
+{
+	uint64_t mask = lm_os_block_signals();
+	size_t left;
+
+	lm_evict((uintptr_t)area, (uintptr_t)page_at(PAGES), &left);
+	lm_os_restore_signals(mask);
 }
 
 /* All pages are known, and in swap. */
@@ -104,6 +116,52 @@ static int child_finds_zeros(void)
 	}
 	return wrong != 0;
 }
+
+/* The kernel does what comes before the area that it refuses. */
+START_TEST(child_finds_zeros_for_what_was_wiped_before_a_failure)
+{
+	pid_t child;
+	int status;
+
+	begin(_i);
+	ck_assert_ptr_eq(lazymap_map(page_at(PAGES / 2), PAGES / 2 * PAGE,
+				     PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1,
+				     0),
+			 page_at(PAGES / 2));
+	for (size_t page = PAGES / 2; page < PAGES; page++)
+		known_fill(page_at(page), PAGE, page);
+	ck_assert_int_eq(lazymap_advise(area, PAGES * PAGE, MADV_WIPEONFORK),
+			 -1);
+	ck_assert_int_eq(errno, EINVAL);
+	child = fork();
+	if (!child)
+		_exit(child_finds_zeros());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	for (size_t page = 0; page < PAGES; page++)
+		ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+}
+END_TEST
+
+/* Whether it was in place or not. */
+START_TEST(guard_region_drops_what_swap_has)
+{
+	begin(_i);
+	ck_assert_uint_eq(known_wrong(page_at(10), 10), 0);
+	if (lazymap_advise(page_at(8), 8 * PAGE, MADV_GUARD_INSTALL) < 0) {
+		printf("skipped: MADV_GUARD_INSTALL is of Linux 6.13\n");
+		return;
+	}
+	ck_assert_int_eq(
+		lazymap_advise(page_at(8), 8 * PAGE, MADV_GUARD_REMOVE), 0);
+	for (size_t page = 0; page < PAGES; page++)
+		if (page >= 8 && page < 16)
+			ck_assert_uint_eq(known_not_zero(page_at(page)), 0);
+		else
+			ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+}
+END_TEST
 
 START_TEST(child_finds_zeros_for_what_is_wiped_wherever_it_was)
 {
@@ -429,6 +487,70 @@ START_TEST(page_that_was_hidden_and_went_is_there_for_the_kernel)
 }
 END_TEST
 
+/* -- What the kernel does not let go ----------------------------------------------- */
+
+/* It lets go what comes before that, and fails. */
+START_TEST(what_goes_beside_locked_pages_is_not_lost)
+{
+	begin(_i);
+	for (int round = 0; round < 2; round++) {
+		for (size_t page = 0; page < PAGES; page++)
+			known_fill(page_at(page), PAGE, page);
+		/* The kernel's lock, of which nobody was told. */
+		if (!round)
+			ck_assert_int_eq(lm_sys(SYS_mlock2, page_at(7),
+						2 * PAGE, MLOCK_ONFAULT),
+					 0);
+		page_out_some();
+		for (size_t page = 0; page < PAGES; page++)
+			ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+	}
+}
+END_TEST
+
+START_TEST(what_a_lock_that_failed_has_locked_stays)
+{
+	unsigned char present[PAGES];
+
+	begin(_i);
+	ck_assert_int_eq(lazymap_unmap(page_at(12), PAGE), 0);
+	ck_assert_int_eq(lazymap_lock(page_at(8), 16 * PAGE, 0), -1);
+	ck_assert_int_eq(errno, ENOMEM);
+	for (size_t page = 0; page < 12; page++)
+		ck_assert_uint_eq(known_wrong(page_at(page), page), 0);
+	page_out_some();
+	ck_assert_int_eq(lazymap_resident(area, 12 * PAGE, present), 0);
+	for (size_t page = 0; page < 12; page++)
+		ck_assert_int_eq(present[page], page >= 8);
+	ck_assert_int_eq(lazymap_resident(page_at(13), 11 * PAGE, present), 0);
+	for (size_t page = 0; page < 11; page++)
+		ck_assert_int_eq(present[page], 0);
+}
+END_TEST
+
+/* -- More than the limit ----------------------------------------------------------- */
+
+START_TEST(more_than_the_limit_can_be_populated)
+{
+	const size_t len = 4 * LIMIT;
+	char *mem;
+
+	begin(_i);
+	mem = lazymap_map(NULL, len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(mem, LAZYMAP_FAILED);
+	ck_assert_int_eq(lazymap_advise(mem, len, MADV_POPULATE_WRITE), 0);
+	for (size_t at = 0; at < len; at += PAGE)
+		known_fill(mem + at, PAGE, at / PAGE);
+	ck_assert_int_eq(lazymap_advise(mem, len, MADV_POPULATE_READ), 0);
+	for (size_t at = 0; at < len; at += PAGE)
+		ck_assert_uint_eq(known_wrong(mem + at, at / PAGE), 0);
+	ck_assert_int_eq(lazymap_protect(mem + LIMIT, PAGE, PROT_READ), 0);
+	ck_assert_int_eq(lazymap_advise(mem, len, MADV_POPULATE_WRITE), -1);
+	ck_assert_int_eq(errno, EINVAL);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("content");
@@ -446,6 +568,10 @@ int main(void)
 	tcase_add_loop_test(dropped,
 			    write_that_meets_a_map_of_its_place_stays_or_goes,
 			    0, 2);
+	tcase_add_loop_test(
+		dropped, child_finds_zeros_for_what_was_wiped_before_a_failure,
+		0, 2);
+	tcase_add_loop_test(dropped, guard_region_drops_what_swap_has, 0, 2);
 	suite_add_tcase(suite, dropped);
 	tcase_set_timeout(asked, 60);
 	tcase_add_loop_test(asked, page_in_swap_is_not_shown_by_mprotect, 0, 4);
@@ -459,6 +585,11 @@ int main(void)
 	tcase_add_test(others, pins_that_are_gone_are_taken_back_once);
 	tcase_add_test(others,
 		       page_that_was_hidden_and_went_is_there_for_the_kernel);
+	tcase_add_loop_test(others, what_goes_beside_locked_pages_is_not_lost,
+			    0, 2);
+	tcase_add_loop_test(others, what_a_lock_that_failed_has_locked_stays, 0,
+			    2);
+	tcase_add_loop_test(others, more_than_the_limit_can_be_populated, 0, 2);
 	suite_add_tcase(suite, others);
 	return program_run(suite);
 }
