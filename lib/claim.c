@@ -93,7 +93,7 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 {
 	uintptr_t cluster = claim->cluster, end, wide;
 
-	if (claim->follows) {
+	if (claim->may_stream) {
 		wide = lm_stream_cluster(&claim->slot->streams, claim->page,
 					 lm_resident_reach(area->quota),
 					 &claim->stream);
@@ -267,8 +267,10 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 	claim->cluster =
 		lm_min(area->cluster, lm_resident_cluster(area->quota));
 	claim->fixed = !(area->flags & LM_AREA_ADAPTIVE);
-	claim->follows = (!claim->fixed || claim->cluster >= LM_STREAM_MIN) &&
-			 !claim->until && !lm_page_resident(claim->from);
+	claim->may_stream =
+		(!claim->fixed || claim->cluster >= LM_STREAM_MIN) &&
+		!(area->flags & LM_AREA_RANDOM) && !claim->until &&
+		!lm_page_resident(claim->from);
 	claim->stream = LM_WAY_NONE;
 	reach(area, claim);
 	keep_to_batch(area, claim);
@@ -280,7 +282,7 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 	claim->come_start = claim->start;
 	claim->come_end = claim->end;
 	claim->ask = LM_WAY_NONE;
-	if (claim->follows)
+	if (claim->may_stream)
 		claim->ask =
 			lm_stream_claimed(&claim->slot->streams, claim->page,
 					  &claim->come_start, &claim->come_end);

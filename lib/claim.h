@@ -32,8 +32,8 @@ struct lm_claim {
 	enum lm_page_state back, back_rest;
 	size_t cluster; /* bytes: of the frames */
 	bool sequential;
-	bool follows;       /* it may go on a stream */
-	bool fixed;         /* the cluster is, whatever follows */
+	bool may_stream;    /* it may go on a stream */
+	bool fixed;         /* the cluster is, stream or not */
 	enum lm_way stream; /* it goes on one */
 	enum lm_way ask;    /* that way more may be wanted, beyond */
 	uintptr_t come_start, come_end;
