@@ -95,10 +95,13 @@ struct start {
 static int start_child(void *argument)
 {
 	struct start *start = argument;
+	int status;
 
 	lm_fork_done(true);
 	lm_call_unpin(&start->pins);
-	return start->fn(start->argument);
+	status = start->fn(start->argument);
+	lm_process_left();
+	return status;
 }
 
 LM_EXPORT int clone(int (*fn)(void *argument), void *stack, int flags,

@@ -42,6 +42,10 @@ void lm_process_start(void);
  * is not among them for a while. */
 void lm_process_look(int fd, const char *path);
 
+/* This thread is about to end by exit(2), and if it is the process's first may be
+ * the last of the program's: ours is not to keep the process. */
+void lm_process_left(void);
+
 /* This thread ends: its robust mutexes are there when the kernel looks. */
 void lm_robust_pin(void);
 

@@ -155,6 +155,13 @@ void lm_process_look(int fd, const char *path)
 		lm_pager_hide();
 }
 
+void lm_process_left(void)
+{
+	if (lm_pager_runs() && !lm_shim_vforked() &&
+	    lm_sys(SYS_getpid) == lm_sys(SYS_gettid))
+		lm_pager_hide();
+}
+
 LM_EXPORT __attribute__((noreturn)) void _exit(int status)
 {
 	lm_shim_end();

@@ -214,6 +214,9 @@ static bool make(long nr, const long args[6], long *result)
 	case SYS_creat:
 #endif
 		return lm_truncate_call(nr, args, result);
+	case SYS_exit:
+		lm_process_left();
+		return false;
 	case SYS_exit_group:
 		lm_shim_end();
 		return false;

@@ -417,6 +417,7 @@ bool lm_table_shims(long nr)
 	case SYS_io_pgetevents:
 	case SYS_execve:
 	case SYS_execveat:
+	case SYS_exit:
 	case SYS_exit_group:
 	case SYS_io_uring_setup:
 	case SYS_io_uring_enter:

@@ -200,6 +200,36 @@ static void raw_clone_is_a_fork(void)
 	ended("clone", (pid_t)child);
 }
 
+/* More than the limit is, and then the thread ends, by itself or by its maker. */
+static int end_thread(void *by_number)
+{
+	size_t len = 2048 * PAGE;
+	char *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(at, 1, len);
+	if (by_number)
+		syscall(SYS_exit, 5);
+	return 6;
+}
+
+static void child_ends_with_its_first_thread(void)
+{
+	static char stack[65536] __attribute__((aligned(64)));
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (!child)
+		_exit(end_thread(stack));
+	ended("exit by number", child);
+	for (int way = 0; way < 2; way++) {
+		child = clone(end_thread, stack + sizeof(stack), SIGCHLD,
+			      way ? stack : NULL);
+		ended("clone", child);
+	}
+}
+
 static void vfork_child_shares_memory(void)
 {
 	pid_t child = vfork();
@@ -464,6 +494,7 @@ int main(int argc, char **argv)
 		CASE(fork_while_threads_touch),
 		CASE(raw_clone_is_a_fork),
 		CASE(children_of_bare_forks_see_their_parent_s_memory),
+		CASE(child_ends_with_its_first_thread),
 		CASE(vfork_child_shares_memory),
 		CASE(exec_takes_lazy_arguments),
 		CASE(programs_start_in_every_way),
