@@ -11,7 +11,9 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
@@ -33,13 +35,30 @@
 		word_;                                                         \
 	})
 
+/* Who serves faults of a range is to be asked for what the program touches, and
+ * for nothing that is only guessed: our handler would wait for it. */
+static void serve_by_pages(const struct uffdio_register *served)
+{
+	int error = errno;
+
+	if (!lm_shim_off())
+		lazymap_advise((void *)(uintptr_t)served->range.start,
+			       served->range.len, MADV_RANDOM);
+	errno = error;
+}
+
 LM_EXPORT int ioctl(int fd, unsigned long request, ...)
 {
 	long word = WORD(request);
+	struct lm_call_pins pins;
+	int ret;
 
-	LM_PINNED(int,
-		  lm_call_pin(pins, SYS_ioctl, LM_LONGS(fd, request, word)),
-		  REAL(ioctl)(fd, request, word));
+	lm_call_pin(&pins, SYS_ioctl, LM_LONGS(fd, request, word));
+	ret = REAL(ioctl)(fd, request, word);
+	if (request == UFFDIO_REGISTER && ret == 0)
+		serve_by_pages((const struct uffdio_register *)word);
+	lm_call_unpin(&pins);
+	return ret;
 }
 
 /*

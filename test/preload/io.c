@@ -26,6 +26,7 @@
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/xattr.h>
+#include <linux/userfaultfd.h>
 #include <time.h>
 
 #define PAGES 64
@@ -681,6 +682,62 @@ static void what_is_around_stays(void)
 	printf(" %d %d\n", map[3999], map[4200]);
 }
 
+/* -- A program that serves faults itself --------------------------------------- */
+
+#define SERVED 1024 /* pages */
+
+static int served_by = -1;
+static _Atomic size_t asked;
+
+/* Each page that it is asked for, and no other. */
+static void *serve(void *unused)
+{
+	static uint64_t page[PAGE / 8];
+	struct uffd_msg msg;
+
+	(void)unused;
+	while (read(served_by, &msg, sizeof(msg)) == sizeof(msg)) {
+		uintptr_t at = msg.arg.pagefault.address & ~(PAGE - 1);
+		struct uffdio_copy copy = { .dst = at,
+					    .src = (uintptr_t)page,
+					    .len = PAGE };
+
+		page[0] = at / PAGE;
+		asked++;
+		ioctl(served_by, UFFDIO_COPY, &copy);
+	}
+	return NULL;
+}
+
+static void faults_are_served_by_the_program(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	size_t len = SERVED * PAGE, wrong = 0;
+	pthread_t thread;
+	char *at;
+
+	served_by = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (served_by < 0 || ioctl(served_by, UFFDIO_API, &api)) {
+		printf("no userfaultfd\n");
+		return;
+	}
+	at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (uintptr_t)at;
+	range.range.len = len;
+	printf("register %d\n", ioctl(served_by, UFFDIO_REGISTER, &range));
+	pthread_create(&thread, NULL, serve, NULL);
+	for (size_t i = 0; i < SERVED / 4 + 40; i++) {
+		*(volatile char *)(at + i * PAGE + 100) = 1;
+		wrong += *(volatile uint64_t *)(at + i * PAGE) !=
+			 (uintptr_t)at / PAGE + i;
+	}
+	printf("asked %zu, wrong %zu\n", (size_t)asked, wrong);
+	munmap(at, len);
+	/* The thread waits for what never comes. */
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -704,6 +761,7 @@ int main(int argc, char **argv)
 		CASE(aio_reads_and_writes),
 		CASE(calls_that_wait_hold_up_nobody),
 		CASE(what_is_around_stays),
+		CASE(faults_are_served_by_the_program),
 		{ NULL, NULL },
 	};
 	int status;
