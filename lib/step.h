@@ -24,14 +24,14 @@
 	X(READ)                                                                \
 	/* placed, and still hidden */                                         \
 	X(FILLED)                                                              \
-	/* the kernel refused it in part: some may be visible */               \
-	X(REFUSED)                                                             \
 	/* visible, and still BUSY */                                          \
 	X(REVEALED)                                                            \
 	/* settled, and about to return to the instruction */                  \
 	X(SETTLED)                                                             \
 	/* another thread has the page: going to sleep until it settles */     \
 	X(WAIT)                                                                \
+	/* the kernel refused its pages in part: some may be visible */        \
+	X(REFUSED)                                                             \
 	/* write-back: the dirty page is BUSY, and still writable */           \
 	X(WRITE_BACK)                                                          \
 	/* written to its store, and still BUSY */                             \
