@@ -161,7 +161,9 @@ static void *caller(void *call)
 		ret = lazymap_advise(page_at(LAST), 512 * PAGE, MADV_DONTNEED);
 		break;
 	case 1:
-		ret = lazymap_protect(page_at(LAST), 512 * PAGE, PROT_READ);
+		/* Never less than the thread needs, which may come between. */
+		ret = lazymap_protect(page_at(LAST), 512 * PAGE,
+				      area.prot | PROT_EXEC);
 		ret += lazymap_protect(page_at(LAST), 512 * PAGE, area.prot);
 		break;
 	case 2:
