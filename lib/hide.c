@@ -113,19 +113,35 @@ static bool tracked(const struct lm_prey *prey, uintptr_t at)
 		       LM_PAGE_TRACKED;
 }
 
-/* Since nobody can write any more: what was not written is clean. */
-static void find_unwritten(struct lm_prey *prey)
+/* What could be written, and only was perhaps: a page that a system call did not
+ * fill, or that was shown with others. */
+static bool perhaps_copied(const struct lm_prey *prey, uintptr_t at)
+{
+	return lm_prey_to_save(prey, at) && !prey->shared &&
+	       prey->store == &lm_store_file;
+}
+
+static void find_among(struct lm_prey *prey,
+		       bool (*wanted)(const struct lm_prey *prey, uintptr_t at),
+		       uint64_t (*find)(uintptr_t at, size_t n))
 {
 	uintptr_t at = prey->start, end;
 
-	while (lm_prey_run(prey, &at, &end, tracked)) {
+	while (lm_prey_run(prey, &at, &end, wanted)) {
 		size_t n = lm_min((end - at) >> LM_PAGE_SHIFT, 64);
-		uint64_t unwritten = lm_place_unwritten(at, n);
+		uint64_t unwritten = find(at, n);
 
 		for (size_t i = 0; i < n; i++, at += LM_PAGE)
 			if (unwritten >> i & 1)
 				lm_page_set_unwritten(lm_page_word_of(at));
 	}
+}
+
+/* Since nobody can write any more: what was not written is clean. */
+static void find_unwritten(struct lm_prey *prey)
+{
+	find_among(prey, tracked, lm_place_unwritten);
+	find_among(prey, perhaps_copied, lm_place_of_file);
 }
 
 static void say_marked(uintptr_t at, uintptr_t end, bool are)

@@ -82,6 +82,9 @@ int lm_place_tracked_probe(void);
  * page i was not since. 0 as well where it cannot be known; and, for the pages of
  * a forked child or those that mremap moved, because nobody noted it. */
 uint64_t lm_place_unwritten(uintptr_t at, size_t n);
+/* Which of n (at most 64) pages of a private mapping of a file, that nobody can
+ * write any more, are the file's? None where it cannot be known. */
+uint64_t lm_place_of_file(uintptr_t at, size_t n);
 /* May any of n (at most 64) pages without a frame have a guard marker? True where
  * it cannot be known. */
 bool lm_place_marked(uintptr_t at, size_t n);

@@ -1,6 +1,7 @@
 /*
  * written.c -- what /proc/self/pagemap tells: which of the pages that were placed
- * write-protected were written since, and what has a guard marker.
+ * write-protected were written since, which of a private mapping of a file are the
+ * file's, and what has a guard marker.
  *
  * The bit (57: "pte is uffd-wp write-protected", 5.13) is set by placing and
  * taken away by the first write, by fork in the child, by mremap (6.13), and by
@@ -26,6 +27,9 @@
 #define UNWRITTEN ((uint64_t)1 << 57)
 /* Bit 62: swapped, which is what a marker looks like. */
 #define SWAPPED ((uint64_t)1 << 62)
+/* Bit 61: of a file, or shared; in a private mapping: not written. Bit 63: there. */
+#define OF_FILE ((uint64_t)1 << 61)
+#define PRESENT ((uint64_t)1 << 63)
 #define PAGES_MAX 64
 
 static int pagemap_open(void)
@@ -56,6 +60,20 @@ uint64_t lm_place_unwritten(uintptr_t at, size_t n)
 	n = read_entries(at, n, entry);
 	for (size_t i = 0; i < n; i++)
 		which |= (uint64_t) !!(entry[i] & UNWRITTEN) << i;
+	return which;
+}
+
+uint64_t lm_place_of_file(uintptr_t at, size_t n)
+{
+	uint64_t entry[PAGES_MAX], which = 0;
+
+	n = read_entries(at, n, entry);
+	for (size_t i = 0; i < n; i++) {
+		bool own = entry[i] & SWAPPED ||
+			   (entry[i] & PRESENT && !(entry[i] & OF_FILE));
+
+		which |= (uint64_t)!own << i;
+	}
 	return which;
 }
 
