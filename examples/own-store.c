@@ -57,8 +57,8 @@ static int sieve(void *data, void *buf, size_t len, off_t offset)
 				(unsigned char)~(1 << (n - first) % 8);
 	}
 	if (first == 0)
-		bits[0] &= 0xfc; /* 0 and 1 */
-	++*(unsigned *)data;     /* reads may run at once; this is one thread */
+		bits[0] &= 0xfc;     /* 0 and 1 */
+	++*(_Atomic unsigned *)data; /* reads may run at once */
 	return 0;
 }
 
@@ -84,7 +84,8 @@ int main(void)
 		.read = sieve,
 	};
 	const size_t len = LIMIT / 8;
-	unsigned calls = 0, small, middle;
+	_Atomic unsigned calls = 0;
+	unsigned small, middle;
 	struct lazymap_stats stats;
 	unsigned char *table;
 	uint64_t n;

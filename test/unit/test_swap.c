@@ -408,7 +408,8 @@ START_TEST(pages_that_moved_go_from_the_pool_to_the_file)
 	for (uint32_t i = 512; i < PAGES; i++)
 		put(i);
 	ck_assert_int_eq(lazymap_unmap(area + 512, (PAGES - 512) * PAGE), 0);
-	ck_assert_uint_ge(stats().swap_file, 500 * PAGE);
+	/* But for the last few, if another thread put more in that much later. */
+	ck_assert_uint_ge(stats().swap_file, (512 - 4 * 16) * PAGE);
 	area = moved;
 	for (uint32_t i = 0; i < 512; i++)
 		look(i);
