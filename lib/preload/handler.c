@@ -27,21 +27,6 @@
 #include <string.h>
 #include <ucontext.h>
 
-/* The kernel's part of a mask; libc's has room for more, which the kernel's
- * frame has not. */
-static uint64_t bits_of(const void *set)
-{
-	uint64_t bits;
-
-	memcpy(&bits, set, sizeof(bits));
-	return bits;
-}
-
-static void put_bits(void *set, uint64_t bits)
-{
-	memcpy(set, &bits, sizeof(bits));
-}
-
 /* -- What the program set ------------------------------------------------------ */
 
 /* The last action with a function, of each signal. A writer fills the slot that
@@ -86,14 +71,16 @@ void lm_handler_keep(int sig, const struct sigaction *act)
 static void call(int sig, siginfo_t *info, ucontext_t *context, void *handler,
 		 uint64_t mask, bool ours)
 {
-	put_bits(&context->uc_sigmask,
-		 lm_mask_from_kernel(bits_of(&context->uc_sigmask)));
+	lm_signal_put_bits(
+		&context->uc_sigmask,
+		lm_mask_from_kernel(lm_signal_bits(&context->uc_sigmask)));
 	lm_os_restore_signals(mask);
 	/* One of one argument is passed the others, as the kernel does it. */
 	((void (*)(int, siginfo_t *, void *))handler)(sig, info, context);
 	/* As it may have changed them: they are the kernel's next. */
-	put_bits(&context->uc_sigmask,
-		 lm_mask_to_kernel(bits_of(&context->uc_sigmask)));
+	lm_signal_put_bits(
+		&context->uc_sigmask,
+		lm_mask_to_kernel(lm_signal_bits(&context->uc_sigmask)));
 	if (ours)
 		lm_stack_back(&context->uc_stack);
 }
@@ -224,7 +211,7 @@ static void prepare_first(const struct start *second)
 	first.info = (siginfo_t *)(frame +
 				   ((uintptr_t)second->info - second->stack));
 	first.sig = first.info->si_signo;
-	first.mask = bits_of(&second->context->uc_sigmask);
+	first.mask = lm_signal_bits(&second->context->uc_sigmask);
 	first.stack = frame;
 	prepare(&first);
 	if (!first.handler) {

@@ -28,20 +28,6 @@ static TLS uint64_t hidden, told;
 #define SEGV (lm_signal_bit(SIGSEGV))
 #define STAND_IN (lm_signal_bit(LM_STAND_IN))
 
-/* The kernel's part of a set; glibc's has room for more. */
-static uint64_t get(const sigset_t *set)
-{
-	uint64_t bits;
-
-	memcpy(&bits, set, sizeof(bits));
-	return bits;
-}
-
-static void put(sigset_t *set, uint64_t bits)
-{
-	memcpy(set, &bits, sizeof(bits));
-}
-
 uint64_t lm_mask_to_kernel(uint64_t bits)
 {
 	return (bits & ~(STAND_IN | SEGV)) | (bits & SEGV ? STAND_IN : 0);
@@ -76,13 +62,13 @@ sigset_t lm_mask_in(const sigset_t *set)
 {
 	sigset_t kernel = *set;
 
-	put(&kernel, lm_mask_to_kernel(get(set)));
+	lm_signal_put_bits(&kernel, lm_mask_to_kernel(lm_signal_bits(set)));
 	return kernel;
 }
 
 void lm_mask_out(sigset_t *set)
 {
-	put(set, lm_mask_from_kernel(get(set)));
+	lm_signal_put_bits(set, lm_mask_from_kernel(lm_signal_bits(set)));
 }
 
 static uint64_t changed(int how, uint64_t from, uint64_t bits)
@@ -119,11 +105,11 @@ int lm_mask_change(int how, const uint64_t *set, uint64_t *old)
  * as the kernel would, the old one last. */
 static int change(int how, const sigset_t *set, sigset_t *old)
 {
-	uint64_t bits = set ? get(set) & ~OF_LIBC : 0, before;
+	uint64_t bits = set ? lm_signal_bits(set) & ~OF_LIBC : 0, before;
 	int ret = lm_mask_change(how, set ? &bits : NULL, &before);
 
 	if (!ret && old)
-		put(old, before);
+		lm_signal_put_bits(old, before);
 	return -ret;
 }
 
@@ -254,10 +240,11 @@ LM_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int max,
  * wanted for itself. */
 static sigset_t awaited(const sigset_t *set)
 {
-	uint64_t bits = get(set);
+	uint64_t bits = lm_signal_bits(set);
 	sigset_t kernel = *set;
 
-	put(&kernel, (bits & ~SEGV) | (bits & SEGV ? STAND_IN : 0));
+	lm_signal_put_bits(&kernel,
+			   (bits & ~SEGV) | (bits & SEGV ? STAND_IN : 0));
 	return kernel;
 }
 
@@ -272,7 +259,7 @@ int lm_mask_wait(int (*wait)(const sigset_t *set, siginfo_t *info,
 	sigset_t in = awaited(set);
 	int ret = wait(&in, info, timeout);
 
-	if (ret == -EINTR && get(set) & SEGV) {
+	if (ret == -EINTR && lm_signal_bits(set) & SEGV) {
 		ret = wait(&in, info, &now);
 		if (ret < 0)
 			ret = -EINTR;
@@ -336,7 +323,7 @@ int lm_mask_descriptor(int (*descriptor)(int fd, const sigset_t *set,
 	sigset_t in = awaited(set);
 	int ret = descriptor(fd, &in, flags);
 
-	if (ret >= 0 && get(set) & SEGV)
+	if (ret >= 0 && lm_signal_bits(set) & SEGV)
 		atomic_store(&read_for_it, 1);
 	return ret;
 }
@@ -393,10 +380,10 @@ LM_EXPORT int pthread_attr_getsigmask_np(const pthread_attr_t *attr,
 static void sanitize(const ucontext_t *context)
 {
 	sigset_t *set = (sigset_t *)&context->uc_sigmask;
-	uint64_t bits = get(set);
+	uint64_t bits = lm_signal_bits(set);
 
 	if (bits & SEGV)
-		put(set, (bits & ~SEGV) | STAND_IN);
+		lm_signal_put_bits(set, (bits & ~SEGV) | STAND_IN);
 }
 
 LM_EXPORT int setcontext(const ucontext_t *context)

@@ -34,14 +34,6 @@ static struct lm_lock lock;
 /* A fault of this thread is on its way to the program's handler. */
 static __thread int under_way __attribute__((tls_model("initial-exec")));
 
-static uint64_t bits_of(const void *set)
-{
-	uint64_t bits;
-
-	memcpy(&bits, set, sizeof(bits));
-	return bits;
-}
-
 /* -- Delivery ------------------------------------------------------------------ */
 
 int lm_signal_unmask(siginfo_t *info)
@@ -127,7 +119,8 @@ static bool deliver(int sig, siginfo_t *info, void *context)
 	if (sig != SIGSEGV)
 		return false;
 	act = lm_trap_program(false);
-	blocked = bits_of(&machine->uc_sigmask) & lm_signal_bit(LM_STAND_IN);
+	blocked = lm_signal_bits(&machine->uc_sigmask) &
+		  lm_signal_bit(LM_STAND_IN);
 	if (info->si_code <= 0)
 		return deliver_sent(&act, info, blocked);
 	/* A fault while SIGSEGV is blocked or ignored kills; so does one that
@@ -174,7 +167,7 @@ static void note(int sig, const struct sigaction *act)
 {
 	note_bit(&wants_stack, sig, act->sa_flags & SA_ONSTACK);
 	note_bit(&masks_stand_in, sig,
-		 bits_of(&act->sa_mask) & lm_signal_bit(LM_STAND_IN));
+		 lm_signal_bits(&act->sa_mask) & lm_signal_bit(LM_STAND_IN));
 }
 
 #define OURS (SA_ONSTACK | SA_SIGINFO)
@@ -234,7 +227,7 @@ static void keep_stand_in(const struct sigaction *act, struct sigaction *old)
 static struct sigaction accepted(const struct sigaction *act)
 {
 	struct sigaction copy = *act;
-	uint64_t mask = bits_of(&copy.sa_mask);
+	uint64_t mask = lm_signal_bits(&copy.sa_mask);
 
 	mask &= ~(lm_signal_bit(SIGKILL) | lm_signal_bit(SIGSTOP));
 	memcpy(&copy.sa_mask, &mask, sizeof(mask));

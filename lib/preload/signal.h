@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -31,6 +32,21 @@
 static inline uint64_t lm_signal_bit(int sig)
 {
 	return (uint64_t)1 << (sig - 1);
+}
+
+/* The kernel's part of a set; the C library's has room for more, which the
+ * kernel's frame has not. */
+static inline uint64_t lm_signal_bits(const void *set)
+{
+	uint64_t bits;
+
+	memcpy(&bits, set, sizeof(bits));
+	return bits;
+}
+
+static inline void lm_signal_put_bits(void *set, uint64_t bits)
+{
+	memcpy(set, &bits, sizeof(bits));
 }
 
 /* The mask for the kernel in place of the program's, and back. */
