@@ -141,10 +141,18 @@ static void keep_to_batch(const struct lm_area *area, struct lm_claim *claim)
 	claim->end = lm_min(claim->end, start + BATCH);
 }
 
-static bool claim_one(const struct lm_claim *claim, uintptr_t addr)
+/* The words of a block lie one after the other: `word` is the one of the page
+ * beside the page at `border`. */
+static lm_page_word *next_word(lm_page_word *word, uintptr_t border, int step)
+{
+	if (border & (LM_BLOCK - 1))
+		return word + step;
+	return lm_page_make(step < 0 ? border - LM_PAGE : border);
+}
+
+static bool claim_one(const struct lm_claim *claim, lm_page_word *word)
 {
 	enum lm_page_state from = claim->from;
-	lm_page_word *word = lm_page_make(addr);
 	uint64_t seen;
 
 	if (!word)
@@ -160,13 +168,17 @@ static bool claim_one(const struct lm_claim *claim, uintptr_t addr)
 }
 
 /* The page itself is BUSY: claim the neighbours that are as it was. */
-static void claim_neighbours(struct lm_claim *claim)
+static void claim_neighbours(struct lm_claim *claim, lm_page_word *page)
 {
 	uintptr_t low = claim->page, high = claim->page + LM_PAGE;
+	lm_page_word *word = page;
 
-	while (low > claim->start && claim_one(claim, low - LM_PAGE))
+	while (low > claim->start &&
+	       claim_one(claim, word = next_word(word, low, -1)))
 		low -= LM_PAGE;
-	while (high < claim->end && claim_one(claim, high))
+	word = page;
+	while (high < claim->end &&
+	       claim_one(claim, word = next_word(word, high, 1)))
 		high += LM_PAGE;
 	claim->start = low;
 	claim->end = high;
@@ -278,7 +290,7 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 		lm_page_settle(*word, claim->from);
 		return LM_CLAIM_OPEN;
 	}
-	claim_neighbours(claim);
+	claim_neighbours(claim, *word);
 	claim->come_start = claim->start;
 	claim->come_end = claim->end;
 	claim->ask = LM_WAY_NONE;
@@ -388,13 +400,16 @@ void lm_claim_settle(const struct lm_claim *claim, enum lm_page_state page,
 		     enum lm_page_state rest)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
+	lm_page_word *word = NULL;
 
-	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE)
+	for (uintptr_t at = claim->start; at < claim->end; at += LM_PAGE) {
+		word = word && at & (LM_BLOCK - 1) ? word + 1
+						   : lm_page_word_of(at);
 		if (at == claim->marker && lm_page_resident(page))
-			settle_marker(lm_page_word_of(at), claim->ahead);
+			settle_marker(word, claim->ahead);
 		else
-			settle_one(lm_page_word_of(at),
-				   at == claim->page ? page : rest);
+			settle_one(word, at == claim->page ? page : rest);
+	}
 	if (!lm_page_resident(claim->from) && lm_page_resident(page))
 		count_in(claim, pages);
 	if (lm_page_resident(page) && claim->from != page)

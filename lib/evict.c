@@ -37,12 +37,13 @@ static _Atomic int last_error; /* why a page was not saved, -errno */
  * was saved before it turned out that it cannot be hidden is clean. */
 static void settle_shown(const struct lm_prey *prey, uintptr_t at)
 {
-	lm_page_word *word = lm_page_word_of(at);
-	enum lm_page_state state = lm_prey_was(at);
+	lm_page_word *word = &prey->word[lm_prey_index(prey, at)];
+	enum lm_page_state state = LM_PAGE_WAS(*word);
 	bool tracked = !(prey->shared && lm_store_direct(prey->store));
 
-	if (lm_prey_frozen(prey, at))
-		state = lm_prey_dirty(state) && !lm_page_swap(word)
+	if (lm_prey_is(prey, &prey->frozen, at))
+		state = lm_prey_is(prey, &prey->dirty, at) &&
+					!lm_page_swap(word)
 				? LM_PAGE_DIRTY
 				: LM_PAGE_CLEAN;
 	/* Where this fails, too, the next touch mends it. */
@@ -55,11 +56,11 @@ static void settle_shown(const struct lm_prey *prey, uintptr_t at)
 
 static void settle_kept(const struct lm_prey *prey, uintptr_t at)
 {
-	lm_page_word *word = lm_page_word_of(at);
+	lm_page_word *word = &prey->word[lm_prey_index(prey, at)];
 	uint64_t handle = lm_page_swap(word);
-	bool changed = lm_prey_dirty(lm_prey_was(at));
+	bool changed = lm_prey_is(prey, &prey->dirty, at);
 
-	if (lm_prey_is_set(prey->shown, lm_prey_index(prey, at))) {
+	if (lm_prey_is(prey, &prey->shown, at)) {
 		settle_shown(prey, at);
 		return;
 	}
@@ -71,26 +72,35 @@ static void settle_kept(const struct lm_prey *prey, uintptr_t at)
 		       changed ? LM_PAGE_HIDDEN_DIRTY : LM_PAGE_HIDDEN_CLEAN);
 }
 
+static void settle_all_kept(const struct lm_prey *prey,
+			    const struct lm_set *kept)
+{
+	uintptr_t end;
+
+	for (uintptr_t at = prey->start; lm_prey_run(prey, kept, &at, &end);
+	     at = end)
+		for (uintptr_t page = at; page < end; page += LM_PAGE)
+			settle_kept(prey, page);
+}
+
 static size_t settle(struct lm_prey *prey)
 {
-	size_t gone = 0;
+	struct lm_set kept = lm_set_and(prey->taken, prey->kept);
+	struct lm_set gone = lm_set_less(prey->taken, prey->kept);
+	size_t count = 0;
 
-	for (uintptr_t at = prey->start; at < prey->end; at += LM_PAGE) {
-		lm_page_word *word;
+	settle_all_kept(prey, &kept);
+	for (size_t i = lm_set_next(&gone, 0, true); i < LM_BLOCK_PAGES;
+	     i = lm_set_next(&gone, i + 1, true)) {
+		lm_page_word *word = &prey->word[i];
 
-		if (!lm_prey_taken(prey, at))
-			continue;
-		if (lm_prey_kept(prey, at)) {
-			settle_kept(prey, at);
-			continue;
-		}
-		word = lm_page_word_of(at);
 		lm_stats_add(LM_COUNT_pages_ahead_unused, lm_page_ahead(word));
-		lm_page_settle(word, lm_page_swap(word) ? LM_PAGE_SWAPPED
-							: LM_PAGE_ABSENT);
-		gone++;
+		lm_page_settle(word, lm_set_has(&prey->swapped, i)
+					     ? LM_PAGE_SWAPPED
+					     : LM_PAGE_ABSENT);
+		count++;
 	}
-	return gone;
+	return count;
 }
 
 int lm_evict_error(void)
@@ -148,9 +158,7 @@ size_t lm_evict_hide(uintptr_t start, uintptr_t end)
 			continue;
 		lm_huge_end(prey.start);
 		lm_hide_only(&prey);
-		for (uintptr_t at = prey.start; at < prey.end; at += LM_PAGE)
-			if (lm_prey_taken(&prey, at))
-				settle_kept(&prey, at);
+		settle_all_kept(&prey, &prey.taken);
 		lm_gate_filled(prey.slot);
 		hidden += prey.count;
 	}

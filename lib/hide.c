@@ -15,19 +15,15 @@
  * kernel copy each of them out. */
 #define FREEZE_MIN 16
 
-static bool marked(uintptr_t at)
+/* The kernel has their content, whatever becomes of the pages. */
+static struct lm_set plain(const struct lm_prey *prey)
 {
-	return atomic_load_explicit(lm_page_word_of(at), memory_order_relaxed) &
-	       LM_PAGE_GUARD;
-}
+	struct lm_set none = { { 0 } };
 
-/* The kernel has its content, whatever becomes of the page. */
-static bool plain(const struct lm_prey *prey, uintptr_t at)
-{
 	if (prey->shared)
-		return lm_store_direct(prey->store);
-	return !lm_prey_dirty(lm_prey_was(at)) &&
-	       !lm_page_swap(lm_page_word_of(at));
+		return lm_store_direct(prey->store) ? prey->taken : none;
+	return lm_set_less(lm_set_less(prey->taken, prey->dirty),
+			   prey->swapped);
 }
 
 /*
@@ -36,42 +32,43 @@ static bool plain(const struct lm_prey *prey, uintptr_t at)
  * (seen with Linux 6.18, at one of twenty that are read all the time). So only
  * where that page is what it was.
  */
-static bool to_mark(const struct lm_prey *prey, uintptr_t at)
+static struct lm_set to_mark(const struct lm_prey *prey)
 {
-	return lm_prey_taken(prey, at) && prey->guards &&
-	       lm_prey_was(at) >= LM_PAGE_CLEAN && plain(prey, at);
+	struct lm_set none = { { 0 } };
+
+	return prey->guards ? lm_set_and(plain(prey), prey->in_sight) : none;
 }
 
 /* -- Out of sight --------------------------------------------------------------- */
 
-static bool to_freeze(const struct lm_prey *prey, uintptr_t at)
+/* Without a marker, and to be without one. */
+static struct lm_set to_freeze(const struct lm_prey *prey)
 {
-	return lm_prey_taken(prey, at) && !to_mark(prey, at) && !marked(at);
+	return lm_set_less(lm_set_less(prey->taken, to_mark(prey)),
+			   prey->marked);
 }
 
-static bool to_hide(const struct lm_prey *prey, uintptr_t at)
+static struct lm_set to_hide(const struct lm_prey *prey)
 {
-	return to_freeze(prey, at) && lm_prey_was(at) >= LM_PAGE_CLEAN &&
-	       !lm_prey_frozen(prey, at);
+	return lm_set_less(lm_set_and(to_freeze(prey), prey->in_sight),
+			   prey->frozen);
 }
 
 static void say_frozen(struct lm_prey *prey, uintptr_t at, uintptr_t end)
 {
-	for (; at < end; at += LM_PAGE) {
-		size_t i = lm_prey_index(prey, at);
-
-		prey->frozen[i / 64] |= (uint64_t)1 << (i % 64);
-	}
+	for (; at < end; at += LM_PAGE)
+		lm_set_add(&prey->frozen, lm_prey_index(prey, at));
 }
 
 /* Nobody writes to many that lie together, whether they were in sight or hidden:
  * where that fails they are dealt with like few. */
 static void freeze(struct lm_prey *prey)
 {
+	struct lm_set set = to_freeze(prey);
 	uintptr_t end;
 
-	for (uintptr_t at = prey->start;
-	     lm_prey_run(prey, &at, &end, to_freeze); at = end) {
+	for (uintptr_t at = prey->start; lm_prey_run(prey, &set, &at, &end);
+	     at = end) {
 		int ret;
 
 		if (end - at < FREEZE_MIN * LM_PAGE)
@@ -89,13 +86,12 @@ static void freeze(struct lm_prey *prey)
 	}
 }
 
-static void hide_runs(struct lm_prey *prey,
-		      bool (*wanted)(const struct lm_prey *prey, uintptr_t at))
+static void hide_runs(struct lm_prey *prey, struct lm_set set)
 {
 	uintptr_t end;
 	int ret = 0;
 
-	for (uintptr_t at = prey->start; lm_prey_run(prey, &at, &end, wanted);
+	for (uintptr_t at = prey->start; lm_prey_run(prey, &set, &at, &end);
 	     at = end) {
 		lm_turn_wait();
 		if (!ret)
@@ -104,50 +100,33 @@ static void hide_runs(struct lm_prey *prey,
 		if (ret < 0)
 			lm_prey_leave_shown(prey, at, end);
 	}
+	prey->in_sight = lm_set_less(prey->in_sight, set);
 }
 
-static bool tracked(const struct lm_prey *prey, uintptr_t at)
-{
-	return lm_prey_to_save(prey, at) &&
-	       atomic_load_explicit(lm_page_word_of(at), memory_order_relaxed) &
-		       LM_PAGE_TRACKED;
-}
-
-/* What could be written, and only was perhaps: a page that a system call did not
- * fill, or that was shown with others. */
-static bool perhaps_copied(const struct lm_prey *prey, uintptr_t at)
-{
-	return lm_prey_to_save(prey, at) && !prey->shared &&
-	       prey->store == &lm_store_file;
-}
-
-static void find_among(struct lm_prey *prey,
-		       bool (*wanted)(const struct lm_prey *prey, uintptr_t at),
+static void find_among(struct lm_prey *prey, struct lm_set set,
 		       uint64_t (*find)(uintptr_t at, size_t n))
 {
 	uintptr_t at = prey->start, end;
 
-	while (lm_prey_run(prey, &at, &end, wanted)) {
+	while (lm_prey_run(prey, &set, &at, &end)) {
 		size_t n = lm_min((end - at) >> LM_PAGE_SHIFT, 64);
 		uint64_t unwritten = find(at, n);
 
 		for (size_t i = 0; i < n; i++, at += LM_PAGE)
 			if (unwritten >> i & 1)
-				lm_page_set_unwritten(lm_page_word_of(at));
+				lm_prey_set_unwritten(prey, at);
 	}
 }
 
 /* Since nobody can write any more: what was not written is clean. */
 static void find_unwritten(struct lm_prey *prey)
 {
-	find_among(prey, tracked, lm_place_unwritten);
-	find_among(prey, perhaps_copied, lm_place_of_file);
-}
-
-static void say_marked(uintptr_t at, uintptr_t end, bool are)
-{
-	for (; at < end; at += LM_PAGE)
-		lm_page_set_guard(lm_page_word_of(at), are);
+	find_among(prey, lm_set_and(lm_prey_to_save(prey), prey->tracked),
+		   lm_place_unwritten);
+	/* What could be written, and only was perhaps: a page that a system
+	 * call did not fill, or that was shown with others. */
+	if (!prey->shared && prey->store == &lm_store_file)
+		find_among(prey, lm_prey_to_save(prey), lm_place_of_file);
 }
 
 /*
@@ -156,13 +135,12 @@ static void say_marked(uintptr_t at, uintptr_t end, bool are)
  * would be in the way. 0; 1: they are hidden by protection instead; or -errno:
  * they could not be hidden.
  */
-static int put(const struct lm_prey *prey, uintptr_t at, uintptr_t end,
-	       bool prot)
+static int put(struct lm_prey *prey, uintptr_t at, uintptr_t end, bool prot)
 {
 	int ret;
 	bool there;
 
-	say_marked(at, end, true);
+	lm_prey_set_marked(prey, at, end, true);
 	lm_turn_wait();
 	ret = lm_guard_install(at, end);
 	there = !ret;
@@ -177,16 +155,17 @@ static int put(const struct lm_prey *prey, uintptr_t at, uintptr_t end,
 	}
 	lm_turn_done();
 	if (ret)
-		say_marked(at, end, false);
+		lm_prey_set_marked(prey, at, end, false);
 	return ret;
 }
 
 /* Hidden, and dropped: the kernel has what they were. */
 static void mark(struct lm_prey *prey)
 {
+	struct lm_set set = to_mark(prey);
 	uintptr_t end;
 
-	for (uintptr_t at = prey->start; lm_prey_run(prey, &at, &end, to_mark);
+	for (uintptr_t at = prey->start; lm_prey_run(prey, &set, &at, &end);
 	     at = end)
 		if (put(prey, at, end, false) < 0)
 			lm_prey_leave_shown(prey, at, end);
@@ -196,27 +175,26 @@ void lm_hide(struct lm_prey *prey)
 {
 	if (prey->freezes)
 		freeze(prey);
-	hide_runs(prey, to_hide);
+	hide_runs(prey, to_hide(prey));
 	find_unwritten(prey);
 }
 
 void lm_hide_frozen(struct lm_prey *prey)
 {
-	hide_runs(prey, lm_prey_frozen);
+	hide_runs(prey, prey->frozen);
 }
 
 void lm_hide_only(struct lm_prey *prey)
 {
 	mark(prey);
-	hide_runs(prey, to_hide);
+	hide_runs(prey, to_hide(prey));
 }
 
 /* -- Out of memory -------------------------------------------------------------- */
 
-static bool to_drop(const struct lm_prey *prey, uintptr_t at)
+static struct lm_set to_drop(const struct lm_prey *prey)
 {
-	return lm_prey_taken(prey, at) && !lm_prey_kept(prey, at) &&
-	       !marked(at);
+	return lm_set_less(lm_set_less(prey->taken, prey->kept), prey->marked);
 }
 
 /* Does a page beside them have the area's protection, that they would part? */
@@ -252,10 +230,12 @@ static void drop_run(struct lm_prey *prey, uintptr_t at, uintptr_t end)
 
 void lm_hide_drop(struct lm_prey *prey)
 {
+	struct lm_set set;
 	uintptr_t end;
 
 	mark(prey);
-	for (uintptr_t at = prey->start; lm_prey_run(prey, &at, &end, to_drop);
+	set = to_drop(prey);
+	for (uintptr_t at = prey->start; lm_prey_run(prey, &set, &at, &end);
 	     at = end) {
 		if (prey->swaps && among_open(at, end) &&
 		    !put(prey, at, end, true))

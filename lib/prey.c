@@ -13,32 +13,46 @@
 /* The program uses protection keys; set inside changes, read inside the gate. */
 static _Atomic bool keyed;
 
-static bool claim_one(uintptr_t at, enum lm_page_state least, size_t *left)
+/* What the word says of the page that is claimed. */
+static void enter(struct lm_prey *prey, size_t i, uint64_t seen)
 {
-	lm_page_word *word = lm_page_word_of(at);
-	uint64_t seen;
+	enum lm_page_state state = LM_PAGE_STATE(seen);
 
-	if (!word)
-		return false;
-	seen = atomic_load_explicit(word, memory_order_relaxed);
+	lm_set_add(&prey->taken, i);
+	if (lm_page_present(seen))
+		lm_set_add(&prey->in_sight, i);
+	if (state == LM_PAGE_DIRTY || state == LM_PAGE_HIDDEN_DIRTY)
+		lm_set_add(&prey->dirty, i);
+	if (LM_PAGE_SWAP(seen))
+		lm_set_add(&prey->swapped, i);
+	if (seen & LM_PAGE_GUARD)
+		lm_set_add(&prey->marked, i);
+	if (seen & LM_PAGE_TRACKED)
+		lm_set_add(&prey->tracked, i);
+	prey->count++;
+}
+
+static void claim_one(struct lm_prey *prey, size_t i, enum lm_page_state least)
+{
+	lm_page_word *word = &prey->word[i];
+	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+
 	while (LM_PAGE_STATE(seen) >= least && !LM_PAGE_PINS(seen))
-		if (lm_page_claim(word, &seen))
-			return true;
-	*left += lm_page_resident(LM_PAGE_STATE(seen)) ||
-		 LM_PAGE_STATE(seen) == LM_PAGE_BUSY;
-	return false;
+		if (lm_page_claim(word, &seen)) {
+			enter(prey, i, seen);
+			return;
+		}
+	prey->left += lm_page_resident(LM_PAGE_STATE(seen)) ||
+		      LM_PAGE_STATE(seen) == LM_PAGE_BUSY;
 }
 
 static void claim_all(struct lm_prey *prey, enum lm_page_state least)
 {
-	for (uintptr_t at = prey->start; at < prey->end; at += LM_PAGE) {
-		size_t i = lm_prey_index(prey, at);
+	size_t n = (prey->end - prey->start) >> LM_PAGE_SHIFT;
 
-		if (!claim_one(at, least, &prey->left))
-			continue;
-		prey->taken[i / 64] |= (uint64_t)1 << (i % 64);
-		prey->count++;
-	}
+	prey->word = lm_page_word_of(prey->start);
+	for (size_t i = 0; prey->word && i < n; i++)
+		claim_one(prey, i, least);
 }
 
 bool lm_prey_claim(struct lm_prey *prey, uintptr_t start, uintptr_t end,
@@ -52,6 +66,7 @@ bool lm_prey_claim(struct lm_prey *prey, uintptr_t start, uintptr_t end,
 	prey->start = prey->end = end;
 	if (area && area->start < end) {
 		prey->start = lm_max(start, area->start);
+		end = lm_min(end, (prey->start | (LM_BLOCK - 1)) + 1);
 		prey->end = lm_min(end, area->end);
 	}
 	if (prey->start < end && area->flags & LM_AREA_LOCKED) {
@@ -91,30 +106,63 @@ void lm_prey_keyed(void)
 
 void lm_prey_keep(struct lm_prey *prey, uintptr_t at)
 {
-	size_t i = lm_prey_index(prey, at);
-
-	prey->kept[i / 64] |= (uint64_t)1 << (i % 64);
+	lm_set_add(&prey->kept, lm_prey_index(prey, at));
 }
 
 void lm_prey_leave_shown(struct lm_prey *prey, uintptr_t at, uintptr_t end)
 {
 	for (; at < end; at += LM_PAGE) {
-		size_t i = lm_prey_index(prey, at);
-
 		lm_prey_keep(prey, at);
-		prey->shown[i / 64] |= (uint64_t)1 << (i % 64);
+		lm_set_add(&prey->shown, lm_prey_index(prey, at));
 	}
 }
 
-bool lm_prey_run(const struct lm_prey *prey, uintptr_t *at, uintptr_t *end,
-		 bool (*wanted)(const struct lm_prey *prey, uintptr_t at))
+void lm_prey_set_unwritten(struct lm_prey *prey, uintptr_t at)
 {
-	uintptr_t start = *at;
+	size_t i = lm_prey_index(prey, at);
 
-	while (start < prey->end && !wanted(prey, start))
-		start += LM_PAGE;
-	*at = *end = start;
-	while (*end < prey->end && wanted(prey, *end))
-		*end += LM_PAGE;
-	return start < prey->end;
+	lm_page_set_unwritten(&prey->word[i]);
+	lm_set_remove(&prey->dirty, i);
+}
+
+void lm_prey_set_swap(struct lm_prey *prey, uintptr_t at, uint64_t handle)
+{
+	size_t i = lm_prey_index(prey, at);
+
+	lm_page_set_swap(&prey->word[i], handle);
+	if (handle)
+		lm_set_add(&prey->swapped, i);
+	else
+		lm_set_remove(&prey->swapped, i);
+}
+
+void lm_prey_set_marked(struct lm_prey *prey, uintptr_t at, uintptr_t end,
+			bool marked)
+{
+	for (; at < end; at += LM_PAGE) {
+		size_t i = lm_prey_index(prey, at);
+
+		lm_page_set_guard(&prey->word[i], marked);
+		if (marked)
+			lm_set_add(&prey->marked, i);
+		else
+			lm_set_remove(&prey->marked, i);
+	}
+}
+
+struct lm_set lm_prey_to_save(const struct lm_prey *prey)
+{
+	return lm_set_less(lm_set_and(prey->taken, prey->dirty), prey->kept);
+}
+
+bool lm_prey_run(const struct lm_prey *prey, const struct lm_set *set,
+		 uintptr_t *at, uintptr_t *end)
+{
+	size_t from = lm_set_next(set, lm_prey_index(prey, *at), true);
+	size_t to = lm_set_next(set, from, false);
+
+	/* No page beyond the prey's end was taken. */
+	*at = prey->start + (from << LM_PAGE_SHIFT);
+	*end = prey->start + (to << LM_PAGE_SHIFT);
+	return from < to;
 }

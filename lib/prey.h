@@ -12,20 +12,28 @@
 #include "area.h"
 #include "gate.h"
 #include "page.h"
+#include "set.h"
 
-#define LM_PREY_WORDS (LM_BLOCK_PAGES / 64)
-
-/* The claimed pages, by their distance from start. */
+/* The claimed pages of at most one block, each set by the distance from start.
+ * Nobody else changes what the sets say of a BUSY page, and the words say the
+ * same. */
 struct lm_prey {
 	uintptr_t start, end;
-	size_t count, left;             /* claimed; not, though in place */
-	uint64_t taken[LM_PREY_WORDS];  /* claimed */
-	uint64_t kept[LM_PREY_WORDS];   /* of them: to stay */
-	uint64_t shown[LM_PREY_WORDS];  /* of these: in sight, as before */
-	uint64_t frozen[LM_PREY_WORDS]; /* they can be read, and not written */
-	struct lm_store *store;         /* stays while there are BUSY pages */
-	struct lm_quota *quota;         /* the same */
-	uint64_t offset;                /* of start, in the store */
+	lm_page_word *word;  /* of start; the others follow */
+	size_t count, left;  /* claimed; not, though in place */
+	struct lm_set taken; /* claimed */
+	struct lm_set kept;  /* of them: to stay */
+	struct lm_set shown; /* of these: in sight, as before */
+	/* Of what was claimed, as it came and has become since: */
+	struct lm_set in_sight; /* it can be touched, but for what is frozen */
+	struct lm_set dirty;
+	struct lm_set swapped;  /* it has a handle */
+	struct lm_set marked;   /* a marker hides it */
+	struct lm_set tracked;  /* the kernel knows whether it was written */
+	struct lm_set frozen;   /* it can be read, and not written */
+	struct lm_store *store; /* stays while there are BUSY pages */
+	struct lm_quota *quota; /* the same */
+	uint64_t offset;        /* of start, in the store */
 	bool shared, zero;
 	bool freezes; /* the pager can read them as the program does */
 	bool guards;  /* what is clean can have markers */
@@ -34,9 +42,9 @@ struct lm_prey {
 	struct lm_slot *slot;
 };
 
-/* Claim pages of [start, end), of its first area: those that are neither BUSY
- * nor pinned, in this state or a later one of enum lm_page_state. False: none;
- * `start`, `end` and `left` are set then, too. */
+/* Claim pages of [start, end), of its first block and area: those that are
+ * neither BUSY nor pinned, in this state or a later one of enum lm_page_state.
+ * False: none; `start`, `end` and `left` are set then, too. */
 bool lm_prey_claim(struct lm_prey *prey, uintptr_t start, uintptr_t end,
 		   enum lm_page_state least);
 
@@ -48,53 +56,29 @@ void lm_prey_keyed(void);
 void lm_prey_keep(struct lm_prey *prey, uintptr_t at);
 void lm_prey_leave_shown(struct lm_prey *prey, uintptr_t at, uintptr_t end);
 
-/* The next run of pages for which `wanted` holds, from *at on. */
-bool lm_prey_run(const struct lm_prey *prey, uintptr_t *at, uintptr_t *end,
-		 bool (*wanted)(const struct lm_prey *prey, uintptr_t at));
+/* The word and the sets say so of the page from here on: it was not written;
+ * swap has it, under that handle (0: no more); a marker hides those. */
+void lm_prey_set_unwritten(struct lm_prey *prey, uintptr_t at);
+void lm_prey_set_swap(struct lm_prey *prey, uintptr_t at, uint64_t handle);
+void lm_prey_set_marked(struct lm_prey *prey, uintptr_t at, uintptr_t end,
+			bool marked);
 
-/* -- A page of it --------------------------------------------------------------- */
+/* Those whose content is to be put somewhere before they go. */
+struct lm_set lm_prey_to_save(const struct lm_prey *prey);
 
-static inline bool lm_prey_is_set(const uint64_t *map, size_t i)
-{
-	return map[i / 64] >> (i % 64) & 1;
-}
+/* The next run of pages that are in the set, from *at on. */
+bool lm_prey_run(const struct lm_prey *prey, const struct lm_set *set,
+		 uintptr_t *at, uintptr_t *end);
 
 static inline size_t lm_prey_index(const struct lm_prey *prey, uintptr_t at)
 {
 	return (at - prey->start) >> LM_PAGE_SHIFT;
 }
 
-static inline bool lm_prey_taken(const struct lm_prey *prey, uintptr_t at)
+static inline bool lm_prey_is(const struct lm_prey *prey,
+			      const struct lm_set *set, uintptr_t at)
 {
-	return lm_prey_is_set(prey->taken, lm_prey_index(prey, at));
-}
-
-static inline bool lm_prey_kept(const struct lm_prey *prey, uintptr_t at)
-{
-	return lm_prey_is_set(prey->kept, lm_prey_index(prey, at));
-}
-
-static inline bool lm_prey_frozen(const struct lm_prey *prey, uintptr_t at)
-{
-	return lm_prey_is_set(prey->frozen, lm_prey_index(prey, at));
-}
-
-static inline enum lm_page_state lm_prey_was(uintptr_t at)
-{
-	return LM_PAGE_WAS(atomic_load_explicit(lm_page_word_of(at),
-						memory_order_relaxed));
-}
-
-static inline bool lm_prey_dirty(enum lm_page_state state)
-{
-	return state == LM_PAGE_DIRTY || state == LM_PAGE_HIDDEN_DIRTY;
-}
-
-/* Its content is to be put somewhere before it goes. */
-static inline bool lm_prey_to_save(const struct lm_prey *prey, uintptr_t at)
-{
-	return lm_prey_taken(prey, at) && !lm_prey_kept(prey, at) &&
-	       lm_prey_dirty(lm_prey_was(at));
+	return lm_set_has(set, lm_prey_index(prey, at));
 }
 
 #endif

@@ -46,7 +46,7 @@ static int save_to_swap(struct lm_prey *prey, uintptr_t at, char *buffer,
 		/* Zeros over nothing are nothing. */
 		if (prey->zero && handles[i] == LM_SWAP_ZEROS)
 			handles[i] = 0;
-		lm_page_set_swap(lm_page_word_of(at), handles[i]);
+		lm_prey_set_swap(prey, at, handles[i]);
 		out++;
 	}
 	lm_stats_add(LM_COUNT_pages_swapped_out, out);
@@ -59,7 +59,7 @@ static int read_out(const struct lm_prey *prey, uintptr_t at, char *buffer,
 	if (!lm_store_direct(prey->store))
 		return lm_place->read(buffer, at, len);
 	for (uintptr_t page = at; page < at + len; page += LM_PAGE) {
-		if (!lm_prey_frozen(prey, page))
+		if (!lm_prey_is(prey, &prey->frozen, page))
 			return lm_place_direct_read(buffer, at, len,
 						    !prey->zero);
 	}
@@ -84,7 +84,7 @@ static int save_run(struct lm_prey *prey, uintptr_t at, uintptr_t end,
 			first = ret;
 		/* Swap keeps by the page itself. */
 		for (size_t i = 0; ret < 0 && i < n; i++)
-			if (!lm_page_swap(lm_page_word_of(at + i * LM_PAGE)))
+			if (!lm_prey_is(prey, &prey->swapped, at + i * LM_PAGE))
 				lm_prey_keep(prey, at + i * LM_PAGE);
 		at += n << LM_PAGE_SHIFT;
 	}
@@ -93,6 +93,7 @@ static int save_run(struct lm_prey *prey, uintptr_t at, uintptr_t end,
 
 int lm_save(struct lm_prey *prey)
 {
+	struct lm_set set = lm_prey_to_save(prey);
 	uintptr_t end;
 	size_t size;
 	char *buffer = NULL;
@@ -100,8 +101,8 @@ int lm_save(struct lm_prey *prey)
 
 	if (prey->shared && lm_store_direct(prey->store))
 		return 0; /* the kernel has it all */
-	for (uintptr_t at = prey->start;
-	     lm_prey_run(prey, &at, &end, lm_prey_to_save); at = end) {
+	for (uintptr_t at = prey->start; lm_prey_run(prey, &set, &at, &end);
+	     at = end) {
 		if (!buffer)
 			buffer = lm_bounce_take(&size);
 		ret = buffer ? save_run(prey, at, end, buffer) : -ENOMEM;
