@@ -16,6 +16,11 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#if __has_include(<sys/single_threaded.h>) /* glibc 2.32 */
+#include <sys/single_threaded.h>
+#else
+#define __libc_single_threaded 0
+#endif
 
 /* Only these, that the table can be told of them by name. */
 #define LM_IN LM_ARG_IN
@@ -27,8 +32,9 @@ static inline void lm_shim_unpin(void *pins)
 	lm_call_unpin(pins);
 }
 
-/* Make `call` with what `pinning` adds to `pins`; a cancelled one lets go, too.
- * For a function's last statement. */
+/* Make `call` with what `pinning` adds to `pins`; a cancelled one lets go, too,
+ * where there is another thread that could cancel it. For a function's last
+ * statement. */
 #define LM_PINNED(type, pinning, call)                                         \
 	do {                                                                   \
 		struct lm_call_pins pins_;                                     \
@@ -41,6 +47,11 @@ static inline void lm_shim_unpin(void *pins)
 		pinning;                                                       \
 		if (!pins->count)                                              \
 			return call;                                           \
+		if (__libc_single_threaded) {                                  \
+			ret_ = call;                                           \
+			lm_call_unpin(pins);                                   \
+			return ret_;                                           \
+		}                                                              \
 		pthread_cleanup_push(lm_shim_unpin, pins);                     \
 		ret_ = call;                                                   \
 		pthread_cleanup_pop(1);                                        \
