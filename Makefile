@@ -56,7 +56,8 @@ CORE_SRC := $(filter-out lib/trap/libsigsegv.c lib/swap/sodium.c,\
 	$(sort $(wildcard $(addsuffix /*.c,$(CORE_DIRS)))))
 HEAP_SRC := $(sort $(wildcard lib/heap/*.c))
 PRELOAD_SRC := $(sort $(wildcard lib/preload/*.c))
-TOOL_SRC := $(sort $(wildcard tools/*.c))
+# What a program's file says is asked by the command and by the shim.
+TOOL_SRC := $(sort $(wildcard tools/*.c)) lib/preload/program.c
 EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
 BENCH_SRC := $(sort $(wildcard bench/*.c))
 BENCH_SUPPORT_SRC := $(sort $(wildcard bench/support/*.c))

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "program.h"
+#include "../lib/preload/program.h"
 #include "tool.h"
 
 #define CLUSTER_MAX (2UL << 20)
@@ -423,7 +423,7 @@ int lm_run_main(int argc, char **argv)
 	if (err)
 		return err;
 
-	err = lm_program_look(argv[0], &program);
+	err = lm_program_look(argv[0], 1, &program);
 	if (err == 0 && program.why)
 		lm_tool_say("warning: %s %s: it runs untouched", program.path,
 			    program.why);

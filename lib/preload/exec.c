@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include "call.h"
+#include "program.h"
 #include "signal.h"
 
 #include "../os.h"
@@ -111,9 +112,23 @@ struct environment {
 	size_t count;  /* variables it has */
 	size_t length; /* of the new LD_PRELOAD=... */
 	int complete;
+	int without; /* the shim */
 };
 
-static struct environment look(char *const *env)
+/* Would the next program's loader end over the shim, or complain of it? What
+ * cannot be looked at is taken to be as others are. */
+static int refuses(const char *file, int search)
+{
+	struct lm_program program;
+	int error = errno, ret;
+
+	ret = file && lm_program_look(file, search, &program) == 0 &&
+	      program.refuses;
+	errno = error;
+	return ret;
+}
+
+static struct environment look(char *const *env, const char *file, int search)
 {
 	struct environment is = { .complete = 1 };
 	char *const *preload;
@@ -121,14 +136,56 @@ static struct environment look(char *const *env)
 	if (!*preloads || lm_shim_off())
 		return is;
 	preload = find(env, PRELOAD);
-	is.complete = preload && names_shim(*preload);
 	is.length = strlen(PRELOAD) + strlen(preloads) + 2 +
 		    (preload ? strlen(*preload) : 0);
-	for (size_t i = 0; i < variable_count; i++)
-		is.complete &= find(env, variables[i]) != NULL;
+	is.without = refuses(file, search);
+	if (is.without) {
+		is.complete = !preload || !strstr(*preload, LIBRARIES);
+	} else {
+		is.complete = preload && names_shim(*preload);
+		for (size_t i = 0; i < variable_count; i++)
+			is.complete &= find(env, variables[i]) != NULL;
+	}
 	while (env[is.count])
 		is.count++;
 	return is;
+}
+
+/* LD_PRELOAD's list less what is lazymap's. Is anything left? */
+static int leave_out(const char *list, char *left)
+{
+	const char *end;
+	char *at = left;
+
+	for (;; list = end + 1) {
+		size_t len = strcspn(list, ": ");
+		const char *ours = strstr(list, LIBRARIES);
+
+		end = list + len;
+		if (len && (!ours || ours >= end)) {
+			if (at != left)
+				*at++ = ':';
+			at = (char *)memcpy(at, list, len) + len;
+		}
+		if (!*end)
+			break;
+	}
+	*at = '\0';
+	return at != left;
+}
+
+/* Without the shim: `new` has LD_PRELOAD, or has it no more. */
+static void reduce(const struct environment *is, char **new, char *list)
+{
+	char **preload = (char **)find(new, PRELOAD);
+	size_t len = strlen(PRELOAD);
+
+	memcpy(list, PRELOAD, len);
+	if (leave_out(*preload + len, list + len))
+		*preload = list;
+	else
+		memmove(preload, preload + 1,
+			(size_t)(new + is->count - preload) * sizeof(*new));
 }
 
 static void complete(char *const *env, const struct environment *is, char **new,
@@ -138,6 +195,11 @@ static void complete(char *const *env, const struct environment *is, char **new,
 	size_t n = is->count;
 
 	memcpy(new, env, n * sizeof(*new));
+	if (is->without) {
+		new[n] = NULL;
+		reduce(is, new, list);
+		return;
+	}
 	for (size_t i = 0; i < variable_count; i++)
 		if (!find(env, variables[i]))
 			new[n++] = variables[i];
@@ -152,12 +214,13 @@ static void complete(char *const *env, const struct environment *is, char **new,
 	new[n] = NULL;
 }
 
-/* `env`, or what it is to be, in this function's frame. */
-#define ENVIRONMENT(env)                                                       \
+/* `env`, or what it is to be for the program in `file`, in this function's
+ * frame. */
+#define ENVIRONMENT(env, file, search)                                         \
 	({                                                                     \
 		static char *none_[] = { NULL };                               \
 		char *const *env_ = (env) ? (env) : none_;                     \
-		struct environment is_ = look(env_);                           \
+		struct environment is_ = look(env_, file, search);             \
 		char **new_ = (char **)env_;                                   \
                                                                                \
 		if (!is_.complete) {                                           \
@@ -208,7 +271,7 @@ bool lm_exec_raw(long nr, const long args[6], long *result)
 	return *result != -EFAULT;
 }
 
-#define EXEC(env, call)                                                        \
+#define EXEC(env, file, search, call)                                          \
 	do {                                                                   \
 		struct lm_signal_exec signals_;                                \
 		char **next;                                                   \
@@ -218,7 +281,7 @@ bool lm_exec_raw(long nr, const long args[6], long *result)
 			next = (char **)(env);                                 \
 			return call;                                           \
 		}                                                              \
-		next = ENVIRONMENT(env);                                       \
+		next = ENVIRONMENT(env, file, search);                         \
 		for (int tries_ = 0; tries_ < 3; tries_++) {                   \
 			present(argv, tries_);                                 \
 			present(next, tries_);                                 \
@@ -233,23 +296,23 @@ bool lm_exec_raw(long nr, const long args[6], long *result)
 
 LM_EXPORT int execve(const char *path, char *const argv[], char *const env[])
 {
-	EXEC(env, REAL(execve)(path, argv, next));
+	EXEC(env, path, 0, REAL(execve)(path, argv, next));
 }
 
 LM_EXPORT int execveat(int fd, const char *path, char *const argv[],
 		       char *const env[], int flags)
 {
-	EXEC(env, REAL(execveat)(fd, path, argv, next, flags));
+	EXEC(env, NULL, 0, REAL(execveat)(fd, path, argv, next, flags));
 }
 
 LM_EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 {
-	EXEC(env, REAL(fexecve)(fd, argv, next));
+	EXEC(env, NULL, 0, REAL(fexecve)(fd, argv, next));
 }
 
 LM_EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
 {
-	EXEC(env, REAL(execvpe)(file, argv, next));
+	EXEC(env, file, 1, REAL(execvpe)(file, argv, next));
 }
 
 LM_EXPORT int execv(const char *path, char *const argv[])
@@ -378,7 +441,7 @@ static bool hands_down(const posix_spawnattr_t *attr)
 
 /* glibc blocks all signals for the time, and gives the child this thread's
  * mask, unless an attribute has one. */
-#define SPAWN(file, env, call)                                                 \
+#define SPAWN(file, search, env, call)                                         \
 	do {                                                                   \
 		uint64_t mask_;                                                \
 		struct lm_call_pins pins_;                                     \
@@ -389,7 +452,7 @@ static bool hands_down(const posix_spawnattr_t *attr)
 			next = (char **)(env);                                 \
 			return call;                                           \
 		}                                                              \
-		next = ENVIRONMENT(env);                                       \
+		next = ENVIRONMENT(env, file, search);                         \
 		pin_spawn(&pins_, file, argv, actions, attr);                  \
 		for (int tries_ = 0; tries_ < 3; tries_++) {                   \
 			present(argv, tries_);                                 \
@@ -411,7 +474,7 @@ LM_EXPORT int posix_spawn(pid_t *child, const char *path,
 			  const posix_spawnattr_t *attr, char *const argv[],
 			  char *const env[])
 {
-	SPAWN(path, env,
+	SPAWN(path, 0, env,
 	      REAL(posix_spawn)(child, path, actions, attr, argv, next));
 }
 
@@ -420,7 +483,7 @@ LM_EXPORT int posix_spawnp(pid_t *child, const char *file,
 			   const posix_spawnattr_t *attr, char *const argv[],
 			   char *const env[])
 {
-	SPAWN(file, env,
+	SPAWN(file, 1, env,
 	      REAL(posix_spawnp)(child, file, actions, attr, argv, next));
 }
 
@@ -433,7 +496,7 @@ LM_EXPORT int posix_spawnp(pid_t *child, const char *file,
                                                                                \
 		if (lm_shim_off())                                             \
 			return call;                                           \
-		environ = ENVIRONMENT(environ);                                \
+		environ = ENVIRONMENT(environ, "/bin/sh", 0);                  \
 		spawns_ignored = hands_down(NULL);                             \
 		ret_ = call;                                                   \
 		spawns_ignored = false;                                        \

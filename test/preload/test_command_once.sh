@@ -202,6 +202,74 @@ what_the_shim_cannot_reach_is_said_and_runs() {
 	ends 3 "" "$lazymap" run ./script
 }
 
+# The loader of another C library would end over the shim: such a child has an
+# LD_PRELOAD without it, however it is started, and a child after it has it again.
+a_child_of_another_c_library_runs_untouched() {
+	local loader
+	loader=$(readelf -l /bin/sh | sed -n 's/.*interpreter: \(.*\)].*/\1/p')
+	cat >other.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+	char line[4096];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	int shim = 0;
+
+	while (maps && fgets(line, sizeof(line), maps))
+		for (char *at = line; *at; at++)
+			shim |= !__builtin_strncmp(at, "liblazymap", 10);
+	printf("%s,%s\n", shim ? "shim" : "no shim",
+	       getenv("LD_PRELOAD") ? getenv("LD_PRELOAD") : "nothing");
+	return 0;
+}
+END
+	cat >starts.c <<'END'
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern char **environ;
+int main(int argc, char **argv)
+{
+	char *child[] = { argv[1], NULL };
+	pid_t pid;
+
+	(void)argc;
+	if (posix_spawnp(&pid, argv[1], NULL, NULL, child, environ) ||
+	    waitpid(pid, NULL, 0) != pid ||
+	    posix_spawn(&pid, argv[1], NULL, NULL, child, environ) ||
+	    waitpid(pid, NULL, 0) != pid)
+		return 1;
+	pid = vfork();
+	if (!pid) {
+		execv(argv[1], child);
+		_exit(1);
+	}
+	return waitpid(pid, NULL, 0) != pid;
+}
+END
+	ln -s "$loader" ld-musl-like.so.1
+	if ! ${CC:-cc} -o same other.c || ! ${CC:-cc} -o starts starts.c ||
+		! ${CC:-cc} -o other other.c \
+			-Wl,--dynamic-linker="$PWD/ld-musl-like.so.1"; then
+		fail "the programs cannot be built"
+		return
+	fi
+	ends 0 "" "$lazymap" run ./starts ./other
+	printf 'no shim,nothing\n%.0s' 1 2 3 | cmp -s - out || fail "$(cat out)"
+	ends 0 "" "$lazymap" run sh -c './other; ./same'
+	{ read -r first && read -r second; } <out
+	[ "$first" = "no shim,nothing" ] || fail "from sh: $first"
+	[[ $second == shim,* ]] || fail "the next one: $second"
+	printf '#! %s/other\n' "$PWD" >script
+	chmod +x script
+	ends 0 "" "$lazymap" run env ./script
+	[ "$(cat out)" = "no shim,nothing" ] || fail "a script: $(cat out)"
+	ends 0 "" env LD_PRELOAD=libc.so.6 "$lazymap" run sh -c ./other
+	[ "$(cat out)" = "no shim,libc.so.6" ] || fail "others': $(cat out)"
+}
+
 a_missing_shim_is_a_clear_error() {
 	mkdir alone
 	cp "$lazymap" alone

@@ -29,12 +29,12 @@ static int is_program(const char *path)
 }
 
 /* execvp's search: an empty element is the current directory. */
-static int find(const char *name, char *path)
+static int find(const char *name, int search, char *path)
 {
 	const char *dirs = getenv("PATH"), *end;
 	int n;
 
-	if (strchr(name, '/')) {
+	if (!search || strchr(name, '/')) {
 		n = snprintf(path, PATH_MAX, "%s", name);
 		return n < PATH_MAX && is_program(path) ? 0 : -ENOENT;
 	}
@@ -129,6 +129,7 @@ static void look_elf(int fd, const ElfW(Ehdr) * eh, struct lm_program *program)
 	if (eh->e_ident[EI_CLASS] != bits ||
 	    (own != EM_NONE && eh->e_machine != own)) {
 		program->why = "is built for another machine";
+		program->refuses = 1;
 		return;
 	}
 	has = interpreter(fd, eh, interp, sizeof(interp));
@@ -155,7 +156,7 @@ static int look_one(struct lm_program *program)
 
 	if (stat(program->path, &st))
 		return -errno;
-	fd = open(program->path, O_RDONLY | O_CLOEXEC);
+	fd = open(program->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		err = -errno;
 		if (raises(&st, program->path)) /* sudo may not be read */
@@ -177,12 +178,12 @@ static int look_one(struct lm_program *program)
 	return err;
 }
 
-int lm_program_look(const char *name, struct lm_program *program)
+int lm_program_look(const char *name, int search, struct lm_program *program)
 {
 	int depth, err;
 
 	memset(program, 0, sizeof(*program));
-	err = find(name, program->path);
+	err = find(name, search, program->path);
 	program->found = !err;
 	for (depth = 0; !err && depth < SCRIPTS_MAX; depth++) {
 		err = look_one(program);
