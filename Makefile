@@ -269,7 +269,8 @@ $(BUILD)/test/semantics/semantics-library: $(LIBRARY_OBJ) $(LIB_A)
 	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS)
 
 # It reads the table that it is a test of.
-$(BUILD)/test/syscalls/syscalls: $(call obj,$(SYSCALLS_SRC) lib/syscall/table.c)
+$(BUILD)/test/syscalls/syscalls: $(call obj,$(SYSCALLS_SRC) \
+	lib/syscall/table.c lib/syscall/commands.c)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS)
 

@@ -20,7 +20,16 @@ void lm_pins_strings(struct lm_call_pins *pins, uintptr_t list);
 void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 		     int i);
 
-/* Those with commands of their own: command.c. */
+/* What argument i points to, by the rows of commands.h; false: there is none.
+ * What the struct of `len` bytes at `at` names, by its rows. */
+bool lm_pins_command(struct lm_call_pins *pins, long nr, const long args[6],
+		     int i);
+void lm_pins_nested(struct lm_call_pins *pins, long nr, uint32_t command,
+		    uintptr_t at, size_t len);
+
+/* Calls that are more than that: ioctl.c, bpf.c, command.c. */
+void lm_pins_ioctl(struct lm_call_pins *pins, const long args[6]);
+void lm_pins_bpf(struct lm_call_pins *pins, const long args[6]);
 void lm_pins_prctl(struct lm_call_pins *pins, const long args[6], int i);
 void lm_pins_key(struct lm_call_pins *pins, const long args[6], int i);
 void lm_pins_trace(struct lm_call_pins *pins, const long args[6], int i);

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "commands.h"
 #include "pins.h"
 
 #include "../os.h"
@@ -13,127 +14,13 @@
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <linux/sockios.h>
 
 #define IN LM_ARG_IN
 #define OUT LM_ARG_OUT
 #define INOUT LM_ARG_INOUT
-
-/* A command, and the size and direction of the memory at its argument. */
-struct command {
-	uint32_t command, size;
-	int dir;
-};
-
-static const struct command fcntl_commands[] = {
-	{ F_GETLK, 32, INOUT },
-	{ F_SETLK, 32, IN },
-	{ F_SETLKW, 32, IN },
-	{ 36 /* F_OFD_GETLK */, 32, INOUT },
-	{ 37 /* F_OFD_SETLK */, 32, IN },
-	{ 38 /* F_OFD_SETLKW */, 32, IN },
-	{ 15 /* F_SETOWN_EX */, 8, IN },
-	{ 16 /* F_GETOWN_EX */, 8, OUT },
-	{ 17 /* F_GETOWNER_UIDS */, 8, OUT },
-	{ 1035 /* F_GET_RW_HINT */, 8, OUT },
-	{ 1036 /* F_SET_RW_HINT */, 8, IN },
-	{ 1037 /* F_GET_FILE_RW_HINT */, 8, OUT },
-	{ 1038 /* F_SET_FILE_RW_HINT */, 8, IN },
-};
-
-/* Those from before sizes were part of the number: kernel structs. */
-static const struct command ioctl_commands[] = {
-	{ TCGETS, 60, OUT },        { TCSETS, 60, IN },
-	{ TCSETSW, 60, IN },        { TCSETSF, 60, IN },
-	{ TIOCGWINSZ, 8, OUT },     { TIOCSWINSZ, 8, IN },
-	{ TIOCGPGRP, 4, OUT },      { TIOCSPGRP, 4, IN },
-	{ TIOCGSID, 4, OUT },       { TIOCOUTQ, 4, OUT },
-	{ TIOCSTI, 1, IN },         { TIOCMGET, 4, OUT },
-	{ TIOCMBIS, 4, IN },        { TIOCMBIC, 4, IN },
-	{ TIOCMSET, 4, IN },        { TIOCGETD, 4, OUT },
-	{ TIOCSETD, 4, IN },        { TIOCPKT, 4, IN },
-	{ FIONREAD, 4, OUT },       { FIONBIO, 4, IN },
-	{ FIOASYNC, 4, IN },        { TIOCGSERIAL, 72, OUT },
-	{ FIOQSIZE, 8, OUT },       { SIOCATMARK, 4, OUT },
-	{ SIOCGIFCONF, 16, INOUT },
-};
-
-#define ROWS(table) table, sizeof(table) / sizeof(table[0])
-
-static const struct command *find(const struct command *table, size_t rows,
-				  uint32_t command)
-{
-	for (size_t i = 0; i < rows; i++)
-		if (table[i].command == command)
-			return &table[i];
-	return NULL;
-}
-
-static void pin_command(struct lm_call_pins *pins,
-			const struct command *command, uintptr_t at)
-{
-	if (command)
-		lm_call_add(pins, at, command->size, command->dir);
-}
-
-/* Structs with an array behind them, that their number does not count. */
-static void pin_array(struct lm_call_pins *pins, uint32_t request, uintptr_t at)
-{
-	union {
-		struct {
-			uint64_t start, len;
-			uint32_t flags, mapped, count;
-		} map;
-		struct {
-			uint64_t start, len;
-			uint16_t count;
-		} range;
-	} head;
-
-	if (request == 0xc020660b /* FS_IOC_FIEMAP */ &&
-	    lm_pins_read(pins, &head, at, sizeof(head.map), INOUT) == 0)
-		lm_call_add(pins, at, 32 + (size_t)head.map.count * 56, INOUT);
-	if (request == 0xc0189436 /* FIDEDUPERANGE */ &&
-	    lm_pins_read(pins, &head, at, sizeof(head.range), INOUT) == 0)
-		lm_call_add(pins, at, 24 + (size_t)head.range.count * 32,
-			    INOUT);
-}
-
-static void pin_ioctl(struct lm_call_pins *pins, uint32_t request, uintptr_t at)
-{
-	const struct command *known = find(ROWS(ioctl_commands), request);
-	int dir = 0;
-
-	if (known) {
-		struct ifconf list;
-
-		pin_command(pins, known, at);
-		if (request == SIOCGIFCONF &&
-		    lm_pins_read(pins, &list, at, sizeof(list), INOUT) == 0 &&
-		    list.ifc_len > 0)
-			lm_call_add(pins, (uintptr_t)list.ifc_buf,
-				    (size_t)list.ifc_len, OUT);
-		return;
-	}
-	/* A terminal's or an interface's, or one without a size: no struct of
-	 * these is larger. */
-	if (_IOC_SIZE(request) == 0 || _IOC_TYPE(request) == 0x89) {
-		lm_call_add(pins, at, 256, INOUT);
-		return;
-	}
-	/* The kernel's point of view: _IOC_READ is what the program reads. */
-	if (_IOC_DIR(request) & _IOC_READ)
-		dir |= OUT;
-	if (_IOC_DIR(request) & _IOC_WRITE)
-		dir |= IN;
-	lm_call_add(pins, at, _IOC_SIZE(request), dir ? dir : INOUT);
-	pin_array(pins, request, at);
-}
 
 static void pin_futex(struct lm_call_pins *pins, const long args[6])
 {
@@ -268,29 +155,31 @@ static void pin_xattr(struct lm_call_pins *pins, uintptr_t at, int dir)
 		lm_call_add(pins, (uintptr_t)attr.value, attr.size, dir);
 }
 
-#define SO_REUSEPORT_CBPF 51 /* SO_ATTACH_REUSEPORT_CBPF, 4.5 */
-
 static void pin_setsockopt(struct lm_call_pins *pins, const long args[6])
 {
 	uintptr_t at = (uintptr_t)args[3];
+	size_t len = (size_t)(uint32_t)args[4];
 
-	lm_call_add(pins, at, (size_t)(uint32_t)args[4], IN);
-	if ((int)args[1] == SOL_SOCKET && ((int)args[2] == SO_ATTACH_FILTER ||
-					   (int)args[2] == SO_REUSEPORT_CBPF))
-		lm_pins_filter(pins, at);
+	lm_call_add(pins, at, len, IN);
+	lm_pins_nested(pins, SYS_setsockopt,
+		       lm_commands_number(SYS_setsockopt, args), at, len);
 }
 
 static void pin_getsockopt(struct lm_call_pins *pins, const long args[6])
 {
+	uintptr_t at = (uintptr_t)args[3];
 	size_t unit = 1;
 	uint32_t len;
 
 	/* Of instructions. */
 	if ((int)args[1] == SOL_SOCKET && (int)args[2] == SO_GET_FILTER)
 		unit = sizeof(struct sock_filter);
-	if (lm_pins_read(pins, &len, (uintptr_t)args[4], sizeof(len), INOUT) ==
+	if (lm_pins_read(pins, &len, (uintptr_t)args[4], sizeof(len), INOUT) <
 	    0)
-		lm_call_add(pins, (uintptr_t)args[3], len * unit, INOUT);
+		return;
+	lm_call_add(pins, at, len * unit, INOUT);
+	lm_pins_nested(pins, SYS_getsockopt,
+		       lm_commands_number(SYS_getsockopt, args), at, len);
 }
 
 /* The other process's memory; this one's where that is the other one. */
@@ -345,11 +234,13 @@ void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 
 	switch (nr) {
 	case SYS_fcntl:
-		pin_command(pins, find(ROWS(fcntl_commands), (uint32_t)args[1]),
-			    at);
+		lm_pins_command(pins, nr, args, i);
 		break;
 	case SYS_ioctl:
-		pin_ioctl(pins, (uint32_t)args[1], at);
+		lm_pins_ioctl(pins, args);
+		break;
+	case SYS_bpf:
+		lm_pins_bpf(pins, args);
 		break;
 	case SYS_prctl:
 		lm_pins_prctl(pins, args, i);

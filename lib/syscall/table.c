@@ -212,7 +212,7 @@ static const struct lm_row rows[] = {
 	ROW(kexec_load, V, V, X),
 	ROW(kexec_file_load, V, V, V, B(IN, 2)),
 	ROW(delete_module, STR(64)),
-	ROW(bpf, V, B(INOUT, 2)),
+	ROW(bpf, V, X),
 	ROW(perf_event_open, P(INOUT, 144)),
 	ROW(seccomp, V, V, X),
 	ROW(landlock_create_ruleset, B(IN, 1)),
@@ -367,6 +367,8 @@ static bool names_more(long nr)
 	case SYS_prctl:
 	case SYS_ioctl:
 	case SYS_setsockopt:
+	case SYS_getsockopt:
+	case SYS_bpf:
 	case SYS_setxattrat:
 	case SYS_getxattrat:
 	case SYS_futex_waitv:

@@ -7,14 +7,18 @@
  * may. So a case that the kernel refuses before it looks covers nothing, unless
  * this kernel does not have the call, or this user may not make it.
  *
- * What is not covered has to be in not_run[], with a reason; and what is there
- * must not be covered.
+ * So it is with each command of the calls that are many calls: the rows of
+ * lib/syscall/commands.c.
+ *
+ * What is not covered has to be in not_run[] or not_commanded[], with a reason;
+ * and what is there must not be covered.
  *
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
 #include "syscalls.h"
 
+#include "syscall/commands.h"
 #include "syscall/table.h"
 
 #include "os_linux.h"
@@ -46,14 +50,39 @@ static const struct {
 	{ SYS_io_cancel, 1 << 2, "the kernel does not write it" },
 };
 
+/* Commands of a call, from one number to another. */
+static const struct {
+	int nr;
+	uint32_t from, to;
+	const char *why;
+} not_commanded[] = {
+	{ SYS_fcntl, 1037, 1038, "not in Linux since 5.17" },
+	{ SYS_prctl, 5, 11, "not of x86-64" },
+	{ SYS_prctl, 19, 19, "not of x86-64" },
+	{ SYS_prctl, 74, 74, "not of x86-64, which has arch_prctl for it" },
+	{ SYS_ioctl, 0x5415, 0x5418, "for a serial line" },
+	{ SYS_ioctl, 0x541e, 0x541e, "for a serial line" },
+	{ SYS_ioctl, 0x030d, 0x030d, "for a disk of its own kind" },
+	{ SYS_ioctl, 0x4b48, 0x4bfb, "for a console" },
+	{ SYS_ioctl, 0x4c0a, 0x4c0a, "it takes a device of all" },
+	{ SYS_ioctl, 0x530c, 0x5390, "for a disc" },
+};
+/* As many as commands.c has calls, and any of them rows. */
+#define COMMANDED 16
+#define COMMANDS 64
+
 /* Of what children do, too. */
 static struct shared {
 	/* By call: masks of arguments. */
 	uint8_t used[CALLS], refused[CALLS];
+	/* By call and row of commands.c. */
+	bool command_used[COMMANDED][COMMANDS];
+	bool command_refused[COMMANDED][COMMANDS];
 	/* The run that was last. */
 	int made;
 	struct {
 		long nr;
+		uint32_t command;
 		int8_t piece[LM_ARGS]; /* -1: none */
 	} calls[MADE];
 } * shared;
@@ -93,6 +122,7 @@ void cover_call(long nr, const long args[6])
 	if (n == MADE)
 		abort();
 	shared->calls[n].nr = nr;
+	shared->calls[n].command = lm_commands_number(nr, args);
 	for (int i = 0; i < LM_ARGS; i++)
 		shared->calls[n].piece[i] =
 			(int8_t)piece_of((uintptr_t)args[i]);
@@ -108,6 +138,26 @@ static bool kept(long nr, int arg)
 		       row->arg[arg].dir == LM_ARG_KEEP);
 }
 
+/* The rows of a call's command, of one argument. */
+static void cover_command(int n, int arg, bool used, bool refused)
+{
+	const struct lm_commands *of;
+
+	for (size_t i = 0; (of = lm_commands_at(i)); i++)
+		for (size_t k = 0; k < of->commands; k++) {
+			if (of->nr != shared->calls[n].nr ||
+			    of->command[k].command !=
+				    shared->calls[n].command ||
+			    of->command[k].arg != arg)
+				continue;
+			if (i >= COMMANDED || k >= COMMANDS)
+				abort();
+			shared->command_used[i][k] |=
+				used || of->command[k].dir == LM_ARG_KEEP;
+			shared->command_refused[i][k] |= refused;
+		}
+}
+
 void cover_piece(int piece, bool used, bool refused)
 {
 	for (int n = 0; n < shared->made; n++) {
@@ -118,6 +168,7 @@ void cover_piece(int piece, bool used, bool refused)
 		for (int i = 0; i < LM_ARGS; i++) {
 			if (shared->calls[n].piece[i] != piece)
 				continue;
+			cover_command(n, i, used, refused);
 			if (used || kept(nr, i))
 				shared->used[nr] |= (uint8_t)(1 << i);
 			else if (refused)
@@ -161,6 +212,43 @@ static int report_row(long nr, const struct lm_row *row, bool *listed)
 	return missing || (*listed && wanted & used & excuse);
 }
 
+static const char *no_command(long nr, uint32_t command)
+{
+	for (size_t i = 0; i < sizeof(not_commanded) / sizeof(not_commanded[0]);
+	     i++)
+		if (not_commanded[i].nr == nr &&
+		    command >= not_commanded[i].from &&
+		    command <= not_commanded[i].to)
+			return not_commanded[i].why;
+	return NULL;
+}
+
+static int report_commands(void)
+{
+	int failures = 0, rows = 0, excuses = 0;
+	const struct lm_commands *of;
+
+	for (size_t i = 0; (of = lm_commands_at(i)); i++)
+		for (size_t k = 0; k < of->commands; k++) {
+			const struct lm_command *row = &of->command[k];
+			const char *why = no_command(of->nr, row->command);
+			bool used = shared->command_used[i][k];
+
+			rows++;
+			excuses += why != NULL;
+			if (!used && shared->command_refused[i][k])
+				printf("refused here: %s\n", row->name);
+			else if (used == (why != NULL)) {
+				printf("FAILED: %s: %s\n", row->name,
+				       used ? "is run, and listed" : "no case");
+				failures++;
+			}
+		}
+	printf("%d rows of commands, %d of them not run, with a reason\n", rows,
+	       excuses);
+	return failures;
+}
+
 int cover_report(void)
 {
 	int failures = 0, rows = 0, excuses = 0;
@@ -177,5 +265,5 @@ int cover_report(void)
 	}
 	printf("%d rows of the table, %d of them not run, with a reason\n",
 	       rows, excuses);
-	return failures;
+	return failures + report_commands();
 }

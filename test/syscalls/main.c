@@ -282,7 +282,8 @@ static void cover(const struct test *test)
 
 	run(test, true, kinds, MAP_STACK, &usual);
 	refused = usual.error == ENOSYS || usual.error == EPERM ||
-		  usual.error == EACCES || usual.error == EOPNOTSUPP;
+		  usual.error == EACCES || usual.error == EOPNOTSUPP ||
+		  usual.error == ENODEV;
 	for (int i = 0; i < PARAMS && test->param[i].len; i++) {
 		kinds[i] = NONE;
 		run(test, true, kinds, MAP_STACK, &other);
@@ -361,6 +362,7 @@ static const struct test *const groups[] = {
 	transfer_tests, sockets_tests,  waiting_tests,  files_tests,
 	process_tests,  time_tests,     signals_tests,  ipc_tests,
 	memory_tests,   security_tests, programs_tests, library_tests,
+	commands_tests, trace_tests,    bpf_tests,
 };
 
 /* All of a group's, or the one of this name. How many. */

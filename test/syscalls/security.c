@@ -9,7 +9,9 @@
 #include "os_linux.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define RING (-2) /* KEY_SPEC_PROCESS_KEYRING */
 
@@ -57,7 +59,42 @@ CASE_KEY(key_capabilities, 31, p[0], 2)
 /* Not a key's: refused when the names have been read. */
 CASE_KEY(key_restrict, 29, id, p[0], p[1])
 CASE_KEY(key_dh, 23, p[0], NULL, 0, p[1])
+CASE_KEY(key_dh_buffer, 23, p[0], p[1], 100, NULL)
 CASE_KEY(key_query, 24, id, 0, p[0], p[1])
+/* These are not for this kind of key; which is seen when all has been read. */
+CASE_KEY(key_encrypt, 25, p[0], p[1], p[2], p[3])
+CASE_KEY(key_decrypt, 26, p[0], p[1], p[2], p[3])
+CASE_KEY(key_sign, 27, p[0], p[1], p[2], p[3])
+CASE_KEY(key_verify, 28, p[0], p[1], p[2], p[3])
+
+static void prepare_pkey(char *c[PARAMS], char *p[PARAMS])
+{
+	int32_t params[3] = { (int32_t)key("content"), 100, 100 };
+
+	(void)p;
+	memset(c[0], 0, 32);
+	memcpy(c[0], params, sizeof(params));
+}
+
+/* Nobody has asked for one. */
+CASE_KEY(key_instantiate, 12, id, p[0], 20, RING)
+
+/* In a child, of which it is. */
+static long c_key_session(char *p[PARAMS], bool raw)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	(void)raw;
+	if (pid == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		_exit(RAW(SYS_keyctl, 1, p[0]) < 0 ? errno : 0);
+	}
+	waitpid(pid, &status, 0);
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	return errno ? -1 : 0;
+}
+
 static const int no_keys[3] = { -1, -1, -1 };
 
 /* struct keyctl_kdf_params: a hash that there is none of. */
@@ -128,6 +165,12 @@ const struct test security_tests[] = {
 	TR(key_capabilities, OUT(2)),
 	TR(key_restrict, NAME("user"), NAME("none")),
 	T_(key_dh, prepare_derivation, RAW_ONLY, STRUCT(no_keys), POINTERS(64), NAME("none")),
+	T_(key_encrypt, prepare_pkey, RAW_ONLY, OUT(32), NAME("enc=none"), OUT(100), OUT(100)),
+	T_(key_decrypt, prepare_pkey, RAW_ONLY, OUT(32), NAME("enc=none"), OUT(100), OUT(100)),
+	T_(key_sign, prepare_pkey, RAW_ONLY, OUT(32), NAME("enc=none"), OUT(100), OUT(100)),
+	T_(key_verify, prepare_pkey, RAW_ONLY, OUT(32), NAME("enc=none"), OUT(100), OUT(100)),
+	TR(key_instantiate, OUT(20)), TR(key_session, NAME("lazymap-session")),
+	TR(key_dh_buffer, STRUCT(no_keys), OUT(100)),
 	TR(key_query, NAME("enc=none"), OUT(48)),
 	TR(seccomp_action, STRUCT(kill_action)), TR(seccomp_sizes, OUT(6)),
 	T_(seccomp_filter, prepare_program, RAW_ONLY, POINTERS(16), STRUCT(bad_instruction)),

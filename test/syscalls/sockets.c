@@ -13,6 +13,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <linux/filter.h>
+#include <linux/if_xdp.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
 
 /* One datagram waits, and another one behind it: which is left? */
 static void two_datagrams(int fds[2])
@@ -328,6 +332,75 @@ static long c_get_filter(char *p[PARAMS], bool raw)
 		    p[1]);
 }
 
+/* By the loopback device, where there is one: what comes is small enough to be
+ * copied. p: the struct, its length, where it is copied to. */
+static void prepare_copied(char *c[PARAMS], char *p[PARAMS])
+{
+	struct tcp_zerocopy_receive how = { 0 };
+
+	how.length = 4096;
+	how.copybuf_address = (uintptr_t)p[2];
+	how.copybuf_len = 5000;
+	memcpy(c[0], &how, sizeof(how));
+}
+
+static int tcp_with_5_bytes(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	int to = socket(AF_INET, SOCK_STREAM, 0);
+	int from = socket(AF_INET, SOCK_STREAM, 0);
+	struct pollfd come = { .events = POLLIN };
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (to < 0 || bind(to, (struct sockaddr *)&in, len) < 0 ||
+	    listen(to, 1) < 0 ||
+	    getsockname(to, (struct sockaddr *)&in, &len) < 0 ||
+	    connect(from, (struct sockaddr *)&in, len) < 0 ||
+	    write(from, "hello", 5) != 5)
+		return -1;
+	come.fd = accept(to, NULL, NULL);
+	poll(&come, 1, 1000);
+	return come.fd;
+}
+
+static long c_tcp_copied(char *p[PARAMS], bool raw)
+{
+	int fd = tcp_with_5_bytes();
+	long ret = CALL(getsockopt(fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, p[0],
+				   (socklen_t *)p[1]),
+			SYS_getsockopt, fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE,
+			p[0], p[1]);
+
+	if (fd < 0)
+		errno = EPERM;
+	return ret;
+}
+static const socklen_t copied_len = sizeof(struct tcp_zerocopy_receive);
+
+/* The kernel receives to it. p: the struct, two pages. */
+static void prepare_umem(char *c[PARAMS], char *p[PARAMS])
+{
+	struct xdp_umem_reg reg = { .addr = (uintptr_t)page_of(p[1]),
+				    .len = 8192,
+				    .chunk_size = 4096 };
+
+	memcpy(c[0], &reg, sizeof(reg));
+}
+
+static long c_umem(char *p[PARAMS], bool raw)
+{
+	int fd = socket(AF_XDP, SOCK_RAW, 0);
+	long ret = CALL(setsockopt(fd, SOL_XDP, XDP_UMEM_REG, p[0],
+				   sizeof(struct xdp_umem_reg)),
+			SYS_setsockopt, fd, SOL_XDP, XDP_UMEM_REG, p[0],
+			sizeof(struct xdp_umem_reg));
+
+	if (fd < 0)
+		errno = EPERM;
+	return ret;
+}
+
 /* Two come, a third does not: it is waited for. p[4]: how long. */
 static void prepare_mmsg_moment(char *c[PARAMS], char *p[PARAMS])
 {
@@ -366,6 +439,8 @@ const struct test sockets_tests[] = {
 	T(getpeername, OUT(128), STRUCT(name_len)),
 	TP(attach_filter, filter, POINTERS(16), STRUCT(pass)),
 	T(get_filter, OUT(16), STRUCT(two)),
+	TP(tcp_copied, copied, POINTERS(sizeof(struct tcp_zerocopy_receive)), STRUCT(copied_len), OUT(5000)),
+	TP(umem, umem, POINTERS(sizeof(struct xdp_umem_reg)), OUT(8192)),
 	TP(recvmmsg_moment, mmsg_moment, POINTERS(128), POINTERS(32), OUT(9000), OUT(4000), TIME(16)),
 	END_OF_TESTS,
 };

@@ -52,7 +52,7 @@ struct test {
 extern const struct test transfer_tests[], sockets_tests[], waiting_tests[],
 	files_tests[], process_tests[], time_tests[], signals_tests[],
 	ipc_tests[], memory_tests[], security_tests[], programs_tests[],
-	library_tests[];
+	library_tests[], commands_tests[], trace_tests[], bpf_tests[];
 
 /* What else a case found out, compared exactly. */
 extern long extra[4];

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "syscall/commands.h"
 #include "syscall/table.h"
 
 static const char head[] =
@@ -21,8 +22,8 @@ static const char head[] =
 	"whole: its result is the one it has on ordinary memory. Where a page\n"
 	"forbids the access, or is not mapped, the kernel says EFAULT as ever.\n"
 	"\n"
-	"This page is made from `lib/syscall/table.c` (`LAZYMAP_WRITE=1 make\n"
-	"check T=test_table`); a test compares the two.\n"
+	"This page is made from `lib/syscall/table.c` and `commands.c`\n"
+	"(`LAZYMAP_WRITE=1 make check T=test_table`); a test compares them.\n"
 	"\n"
 	"## How a call is seen\n"
 	"1. **Interposed** (`lib/preload/`): the functions of the C library\n"
@@ -92,10 +93,13 @@ static const char head[] =
 	"  (`lazymap_pin`). What `set_robust_list`, `set_tid_address` and `rseq`\n"
 	"  name stays pinned by itself, and so does a robust mutex while it is\n"
 	"  held.\n"
-	"- `clone` and `clone3` made past the C library, `ptrace`,\n"
-	"  `process_vm_readv` of this process by another one, core dumps.\n"
-	"- Pointers inside an ioctl's struct (but for SIOCGIFCONF), in a socket\n"
-	"  option (but for filters), in what `bpf` takes.\n"
+	"- `clone` and `clone3` made past the C library.\n"
+	"- `ptrace` and `process_vm_readv` of this process by another one,\n"
+	"  core dumps.\n"
+	"- Pointers in an ioctl's struct or a socket option that has no row\n"
+	"  below: graphics, frames of sound, planes of video, SCTP, ...; and\n"
+	"  what a device or a virtual machine uses later (usbdevfs' URBs,\n"
+	"  VFIO's mappings, KVM's memory slots). Pin it.\n"
 	"- `mseal`, which would keep pages from coming in: ENOSYS.\n"
 	"\n"
 	"With a resident limit, a read, write, send or receive (vectored or by\n"
@@ -186,6 +190,68 @@ static void say_row(FILE *page, const struct lm_row *row)
 	fprintf(page, " |\n");
 }
 
+static const char *const directions[] = { "", "in", "out", "in, out", "kept" };
+
+static void say_commands(FILE *page, const struct lm_commands *of,
+			 const char *call)
+{
+	for (size_t i = 0; i < of->commands; i++) {
+		const struct lm_command *row = &of->command[i];
+
+		fprintf(page, "| %s | %s | %d %s: ", call, row->name, row->arg,
+			directions[row->dir]);
+		if (row->size)
+			fprintf(page, "%u bytes |\n", row->size);
+		else
+			fprintf(page, "[%d] bytes |\n", row->n);
+	}
+}
+
+static void say_nested(FILE *page, const struct lm_commands *of,
+		       const char *call)
+{
+	for (size_t i = 0; i < of->nesteds; i++) {
+		const struct lm_nested *row = &of->nested[i];
+
+		fprintf(page, "| %s | %s | %s byte %u %s: ", call, row->name,
+			row->kind == LM_NESTED_BEHIND ? "from" : "address at",
+			row->at, directions[row->dir]);
+		if (row->width)
+			fprintf(page, "number at byte %u, times ", row->count);
+		if (row->times)
+			fprintf(page, "number at byte %u |\n", row->times);
+		else
+			fprintf(page, "%u bytes |\n", row->unit);
+	}
+}
+
+static const char commands_head[] =
+	"\n"
+	"## Commands\n"
+	"Of the calls above that depend on a command. An ioctl whose number\n"
+	"carries a size and a direction needs no row for its struct; one\n"
+	"without is taken to be of 256 bytes. `address at byte n`: what the\n"
+	"struct names there; `from byte n`: what goes on behind it, or is\n"
+	"longer than its number says. What takes code is in special.c,\n"
+	"command.c, ioctl.c (interfaces, buses' messages, controls of video)\n"
+	"and bpf.c (keys and values of maps, what is told of an object).\n"
+	"\n"
+	"| call | command | memory |\n"
+	"|---|---|---|\n";
+
+static void say_all_commands(FILE *page)
+{
+	const struct lm_commands *of;
+
+	fputs(commands_head, page);
+	for (size_t i = 0; (of = lm_commands_at(i)); i++) {
+		const char *call = lm_table_row(of->nr)->name;
+
+		say_commands(page, of, call);
+		say_nested(page, of, call);
+	}
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp((*(const struct lm_row *const *)a)->name,
@@ -206,6 +272,7 @@ static char *make_page(void)
 	qsort(rows, n, sizeof(rows[0]), by_name);
 	for (size_t i = 0; i < n; i++)
 		say_row(page, rows[i]);
+	say_all_commands(page);
 	fclose(page);
 	return text;
 }
@@ -264,6 +331,148 @@ START_TEST(lengths_are_numbers)
 }
 END_TEST
 
+/* Of x86-64's numbers, those without memory: numbers and descriptors, or not
+ * there any more. Whoever adds to the table's end adds what lies between. */
+#if defined(__x86_64__)
+static const int without_memory[] = {
+	SYS_close,
+	SYS_lseek,
+	SYS_brk,
+	SYS_rt_sigreturn,
+	SYS_sched_yield,
+	SYS_shmget,
+	SYS_dup,
+	SYS_dup2,
+	SYS_pause,
+	SYS_alarm,
+	SYS_getpid,
+	SYS_socket,
+	SYS_shutdown,
+	SYS_listen,
+	SYS_fork,
+	SYS_vfork,
+	SYS_exit,
+	SYS_kill,
+	SYS_semget,
+	SYS_msgget,
+	SYS_flock,
+	SYS_fsync,
+	SYS_fdatasync,
+	SYS_ftruncate,
+	SYS_fchdir,
+	SYS_fchmod,
+	SYS_fchown,
+	SYS_umask,
+	SYS_getuid,
+	SYS_getgid,
+	SYS_setuid,
+	SYS_setgid,
+	SYS_geteuid,
+	SYS_getegid,
+	SYS_setpgid,
+	SYS_getppid,
+	SYS_getpgrp,
+	SYS_setsid,
+	SYS_setreuid,
+	SYS_setregid,
+	SYS_setresuid,
+	SYS_setresgid,
+	SYS_getpgid,
+	SYS_setfsuid,
+	SYS_setfsgid,
+	SYS_getsid,
+	SYS_personality,
+	SYS_getpriority,
+	SYS_setpriority,
+	SYS_sched_getscheduler,
+	SYS_sched_get_priority_max,
+	SYS_sched_get_priority_min,
+	SYS_mlockall,
+	SYS_munlockall,
+	SYS_vhangup,
+	SYS_sync,
+	SYS_iopl,
+	SYS_ioperm,
+	SYS_gettid,
+	SYS_readahead,
+	SYS_tkill,
+	SYS_io_destroy,
+	SYS_timer_getoverrun,
+	SYS_timer_delete,
+	SYS_exit_group,
+	SYS_tgkill,
+	SYS_ioprio_set,
+	SYS_ioprio_get,
+	SYS_inotify_init,
+	SYS_inotify_rm_watch,
+	SYS_unshare,
+	SYS_tee,
+	SYS_sync_file_range,
+	SYS_timerfd_create,
+	SYS_eventfd,
+	SYS_fallocate,
+	SYS_eventfd2,
+	SYS_epoll_create,
+	SYS_epoll_create1,
+	SYS_dup3,
+	SYS_inotify_init1,
+	SYS_fanotify_init,
+	SYS_syncfs,
+	SYS_setns,
+	SYS_userfaultfd,
+	SYS_membarrier,
+	SYS_fadvise64,
+	SYS_restart_syscall,
+	SYS_pkey_alloc,
+	SYS_pkey_free,
+	SYS_pidfd_open,
+	SYS_close_range,
+	SYS_pidfd_getfd,
+	SYS_landlock_restrict_self,
+	SYS_memfd_secret,
+	SYS_process_mrelease,
+	SYS_fsmount,
+	/* ENOSYS, or the kernel's own. */
+	SYS__sysctl,
+	SYS_create_module,
+	SYS_get_kernel_syms,
+	SYS_query_module,
+	SYS_nfsservctl,
+	SYS_getpmsg,
+	SYS_putpmsg,
+	SYS_afs_syscall,
+	SYS_tuxcall,
+	SYS_security,
+	SYS_set_thread_area,
+	SYS_get_thread_area,
+	SYS_epoll_ctl_old,
+	SYS_epoll_wait_old,
+	SYS_vserver,
+	335 /* uretprobe */,
+	336 /* uprobe */,
+};
+
+static bool listed(long nr)
+{
+	for (size_t i = 0;
+	     i < sizeof(without_memory) / sizeof(without_memory[0]); i++)
+		if (without_memory[i] == nr)
+			return true;
+	return false;
+}
+
+START_TEST(every_number_has_a_row_or_no_memory)
+{
+	/* Numbers from 337 to 423 are other architectures'. */
+	for (long nr = 0; nr < lm_table_end(); nr++)
+		if (nr < 337 || nr > 423)
+			ck_assert_msg(!lm_table_row(nr) == listed(nr),
+				      "call %ld", nr);
+	ck_assert_int_ge(lm_table_end(), 470);
+}
+END_TEST
+#endif
+
 START_TEST(unknown_numbers_have_no_row)
 {
 	ck_assert_ptr_null(lm_table_row(-1));
@@ -283,6 +492,9 @@ int main(void)
 
 	tcase_add_test(tcase, page_is_what_the_table_says);
 	tcase_add_test(tcase, lengths_are_numbers);
+#if defined(__x86_64__)
+	tcase_add_test(tcase, every_number_has_a_row_or_no_memory);
+#endif
 	tcase_add_test(tcase, unknown_numbers_have_no_row);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
