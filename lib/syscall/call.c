@@ -294,6 +294,18 @@ static void pin_length(struct lm_call_pins *pins, const struct lm_arg *arg,
 		lm_call_add(pins, at, len, arg->dir);
 }
 
+/* A struct that says itself how long it is: up to a page, the kernel takes. */
+void lm_pins_own(struct lm_call_pins *pins, uintptr_t at, size_t least,
+		 size_t where, int dir)
+{
+	uint32_t len;
+
+	lm_call_add(pins, at, least, dir);
+	if (lm_copy(&len, at + where, sizeof(len)) == 0 && len > least)
+		lm_call_add(pins, at + least,
+			    lm_min((size_t)len, LM_PAGE) - least, dir);
+}
+
 static void pin_argument(struct lm_call_pins *pins, long nr,
 			 const struct lm_arg *arg, const long args[6], int i)
 {
@@ -318,6 +330,9 @@ static void pin_argument(struct lm_call_pins *pins, long nr,
 		break;
 	case LM_ARG_LENGTH:
 		pin_length(pins, arg, args, at);
+		break;
+	case LM_ARG_OWN:
+		lm_pins_own(pins, at, arg->size, arg->n, arg->dir);
 		break;
 	case LM_ARG_STRING:
 		lm_pins_string(pins, at, arg->size);

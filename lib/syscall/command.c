@@ -165,13 +165,14 @@ static void pin_tagged(struct lm_call_pins *pins, const long args[6],
 {
 	uint32_t what = (uint32_t)args[1] & 0x7fffffff;
 
-	lm_call_add(pins, array, count * (what == 15 || what == 16 ? 16 : 4),
-		    IN);
+	if (what == 15 || what == 16)
+		lm_pins_iovec(pins, array, count, LM_ARG_KEEP);
+	else
+		lm_call_add(pins, array, count * 4, IN);
 	lm_call_add(pins, tags, count * 8, IN);
 }
 
-/* The arrays behind it: of buffers, whose own memory the kernel goes on using
- * after the call, and is the program's to pin. */
+/* The arrays behind it; and buffers, which the kernel goes on using. */
 static void pin_registered(struct lm_call_pins *pins, const long args[6])
 {
 	uintptr_t at = (uintptr_t)args[2];
@@ -179,6 +180,9 @@ static void pin_registered(struct lm_call_pins *pins, const long args[6])
 	uint64_t more[4];
 
 	switch ((uint32_t)args[1] & 0x7fffffff) {
+	case 0: /* BUFFERS */
+		lm_pins_iovec(pins, at, count, LM_ARG_KEEP);
+		break;
 	case 6: /* FILES_UPDATE: an offset, the array */
 		if (lm_pins_read(pins, more, at, 16, IN) == 0)
 			lm_call_add(pins, (uintptr_t)more[1], count * 4, IN);

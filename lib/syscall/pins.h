@@ -16,6 +16,10 @@ void lm_pins_msg(struct lm_call_pins *pins, uintptr_t msg, int dir);
 void lm_pins_string(struct lm_call_pins *pins, uintptr_t string, size_t most);
 void lm_pins_strings(struct lm_call_pins *pins, uintptr_t list);
 
+/* A struct of `least` bytes or more: 32 bits in it say how many. */
+void lm_pins_own(struct lm_call_pins *pins, uintptr_t at, size_t least,
+		 size_t where, int dir);
+
 /* Argument i of a call whose memory depends on more than the table. */
 void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 		     int i);

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "commands.h"
+#include "copy.h"
 #include "pins.h"
 
 #include "../os.h"
@@ -219,10 +220,30 @@ static void pin_mq_notify(struct lm_call_pins *pins, uintptr_t at)
 		lm_call_add(pins, event.value, 32, IN);
 }
 
+/* Of the events that are places in programs or the kernel, whose type is known
+ * at run time only, two numbers of the attributes are names. */
+static void pin_event(struct lm_call_pins *pins, uintptr_t at)
+{
+	uintptr_t name;
+
+	/* PERF_ATTR_SIZE_VER0. It is told how long it might be. */
+	lm_pins_own(pins, at, 64, 4, INOUT);
+	for (size_t i = 56; i < 72; i += sizeof(name))
+		if (lm_copy(&name, at + i, sizeof(name)) == 0)
+			lm_pins_string(pins, name, 4096);
+}
+
+/* On which node the page is that an address is in: MPOL_F_NODE | _ADDR. */
+static void pin_where(struct lm_call_pins *pins, const long args[6])
+{
+	if ((args[4] & 3) == 3)
+		lm_call_add(pins, (uintptr_t)args[3], 1, IN);
+}
+
 static void pin_sysfs(struct lm_call_pins *pins, const long args[6], int i)
 {
 	if (args[0] == 1 && i == 1)
-		lm_pins_string(pins, (uintptr_t)args[1], 256);
+		lm_pins_string(pins, (uintptr_t)args[1], 4096);
 	else if (args[0] == 2 && i == 2)
 		lm_call_add(pins, (uintptr_t)args[2], 256, OUT);
 }
@@ -250,6 +271,12 @@ void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 		break;
 	case SYS_seccomp:
 		pin_seccomp(pins, args[0], at);
+		break;
+	case SYS_perf_event_open:
+		pin_event(pins, at);
+		break;
+	case SYS_get_mempolicy:
+		pin_where(pins, args);
 		break;
 	case SYS_setsockopt:
 		pin_setsockopt(pins, args);

@@ -37,6 +37,7 @@
 #define STR(most) ARG(STRING, IN, 0, most)
 #define PATH STR(4096)
 #define STRV ARG(STRINGS, IN, 0, 0)
+#define OWN(dir, least, at) ARG(OWN, dir, at, least)
 #define BITS(dir, n) ARG(BITS, dir, n, 0)
 #define IOV(dir, n) ARG(IOVEC, dir, n, 0)
 #define MSG(dir) ARG(MSG, dir, 0, 0)
@@ -121,17 +122,17 @@ static const struct lm_row rows[] = {
 	ROW(swapon, PATH),
 	ROW(swapoff, PATH),
 	ROW(acct, PATH),
-	ROW(quotactl, V, PATH, V, P(INOUT, 112)),
-	ROW(quotactl_fd, V, V, V, P(INOUT, 112)),
-	ROW(fsopen, STR(256)),
+	ROW(quotactl, V, PATH, V, P(INOUT, 160)),
+	ROW(quotactl_fd, V, V, V, P(INOUT, 160)),
+	ROW(fsopen, PATH),
 	ROW(fsconfig, V, V, STR(256), X),
 	ROW(fspick, V, PATH),
 	ROW(open_tree, V, PATH),
 	ROW(open_tree_attr, V, PATH, V, B(IN, 4)),
 	ROW(move_mount, V, PATH, V, PATH),
 	ROW(mount_setattr, V, PATH, V, B(IN, 4)),
-	ROW(statmount, P(IN, 64), B(OUT, 2)),
-	ROW(listmount, P(IN, 64), N(OUT, 8, 2)),
+	ROW(statmount, OWN(IN, 24, 0), B(OUT, 2)),
+	ROW(listmount, OWN(IN, 24, 0), N(OUT, 8, 2)),
 	ROW(inotify_add_watch, V, PATH),
 	ROW(fanotify_mark, V, V, V, V, PATH),
 
@@ -179,7 +180,7 @@ static const struct lm_row rows[] = {
 	ROW(set_tid_address, P(KEEP, 4)),
 	ROW(set_robust_list, P(KEEP, 24)),
 	ROW(get_robust_list, V, P(OUT, 8), P(OUT, 8)),
-	ROW(rseq, P(KEEP, 32)),
+	ROW(rseq, B(KEEP, 1)),
 	ROW(prlimit64, V, V, P(IN, 16), P(OUT, 16)),
 	ROW(getrlimit, V, P(OUT, 16)),
 	ROW(setrlimit, V, P(IN, 16)),
@@ -198,7 +199,7 @@ static const struct lm_row rows[] = {
 	ROW(sched_setparam, V, P(IN, 4)),
 	ROW(sched_getparam, V, P(OUT, 4)),
 	ROW(sched_setscheduler, V, V, P(IN, 4)),
-	ROW(sched_setattr, V, P(INOUT, 128)),
+	ROW(sched_setattr, V, OWN(INOUT, 48, 0)),
 	ROW(sched_getattr, V, B(OUT, 2)),
 	ROW(sched_setaffinity, V, V, B(IN, 1)),
 	ROW(sched_getaffinity, V, V, B(OUT, 1)),
@@ -213,7 +214,7 @@ static const struct lm_row rows[] = {
 	ROW(kexec_file_load, V, V, V, B(IN, 2)),
 	ROW(delete_module, STR(64)),
 	ROW(bpf, V, X),
-	ROW(perf_event_open, P(INOUT, 144)),
+	ROW(perf_event_open, X),
 	ROW(seccomp, V, V, X),
 	ROW(landlock_create_ruleset, B(IN, 1)),
 	ROW(landlock_add_rule, V, V, P(IN, 16)),
@@ -228,7 +229,7 @@ static const struct lm_row rows[] = {
 	ROW(process_vm_readv, V, IOV(OUT, 2), V, X),
 	ROW(process_vm_writev, V, IOV(IN, 2), V, X),
 	ROW(process_madvise, V, N(IN, 16, 2)),
-	ROW(get_mempolicy, P(OUT, 4), BITS(OUT, 2)),
+	ROW(get_mempolicy, P(OUT, 4), BITS(OUT, 2), V, X),
 	ROW(set_mempolicy, V, BITS(IN, 2)),
 	ROW(mbind, R, V, V, BITS(IN, 4)),
 	ROW(migrate_pages, V, V, BITS(IN, 1), BITS(IN, 1)),
@@ -278,8 +279,8 @@ static const struct lm_row rows[] = {
 	ROW(shmat, V, R),
 	ROW(shmdt, R),
 	ROW(shmctl, V, V, P(INOUT, 112)),
-	ROW(mq_open, STR(256), V, V, P(IN, 64)),
-	ROW(mq_unlink, STR(256)),
+	ROW(mq_open, PATH, V, V, P(IN, 64)),
+	ROW(mq_unlink, PATH),
 	ROW(mq_timedsend, V, B(IN, 2), V, V, T(IN, struct timespec)),
 	ROW(mq_timedreceive, V, B(OUT, 2), V, P(OUT, 4), T(IN, struct timespec)),
 	ROW(mq_notify, V, X),
@@ -369,6 +370,7 @@ static bool names_more(long nr)
 	case SYS_setsockopt:
 	case SYS_getsockopt:
 	case SYS_bpf:
+	case SYS_perf_event_open:
 	case SYS_setxattrat:
 	case SYS_getxattrat:
 	case SYS_futex_waitv:

@@ -22,6 +22,8 @@ enum lm_arg_kind {
 	LM_ARG_ARRAY,     /* as many times `size` as argument n says */
 	LM_ARG_LENGTH,    /* as many bytes as the int at argument n says, which
 			   * is read before the call and written by it */
+	LM_ARG_OWN,       /* as many bytes as the 32 bits at byte n of it say;
+			   * `size` at least */
 	LM_ARG_STRING,    /* up to its zero byte; `size` is the most */
 	LM_ARG_STRINGS,   /* pointers to strings, up to a null pointer */
 	LM_ARG_BITS,      /* as many bits as argument n says, in whole longs */
@@ -41,7 +43,7 @@ enum lm_arg_dir {
 struct lm_arg {
 	uint8_t kind; /* enum lm_arg_kind */
 	uint8_t dir;  /* enum lm_arg_dir */
-	uint8_t n;    /* the argument that has the length or count */
+	uint8_t n; /* the argument that has the length or count; OWN's byte */
 	uint8_t unused;
 	uint32_t size;
 };

@@ -392,6 +392,17 @@ static void prepare_root_id(char *c[PARAMS], char *p[PARAMS])
 	memcpy(c[0], req, sizeof(req));
 }
 
+/* The same, in a struct that says that it is longer. */
+static void prepare_mount_longer(char *c[PARAMS], char *p[PARAMS])
+{
+	uint32_t size = 1000;
+
+	memset(c[0], 0, size);
+	prepare_mount_id(c, p);
+	memcpy(c[0], &size, sizeof(size));
+}
+
+CASE_RAW(statmount_longer, SYS_statmount, p[0], p[1], 4096, 0)
 CASE_RAW(statmount, SYS_statmount, p[0], p[1], 4096, 0)
 CASE_RAW(listmount, SYS_listmount, p[0], p[1], 2, 0)
 CASE_RAW(sysfs_index, SYS_sysfs, 1, p[0])
@@ -521,6 +532,7 @@ const struct test files_tests[] = {
 	TR(fsconfig, NAME("size"), NAME("1M")),
 	TR(fsconfig_binary, NAME("size"), OUT(9000)),
 	T_(statmount, prepare_mount_id, RAW_ONLY, OUT(64), OUT(4096)),
+	T_(statmount_longer, prepare_mount_longer, RAW_ONLY, OUT(1000), OUT(4096)),
 	T_(listmount, prepare_root_id, RAW_ONLY, OUT(64), OUT(16)),
 	TR(sysfs_index, NAME("proc")), TR(sysfs_name, OUT(64)),
 	TR(uselib, MISSING),

@@ -130,6 +130,9 @@ static long c_process_madvise(char *p[PARAMS], bool raw)
 static const uint64_t node_0[2] = { 1, 0 };
 CASE_RAW(get_mempolicy, SYS_get_mempolicy, p[0], p[1], 1024, NULL, 0)
 
+/* MPOL_F_NODE | MPOL_F_ADDR: of the page that this is in. */
+CASE_RAW(node_of, SYS_get_mempolicy, p[0], NULL, 0, p[1], 3)
+
 static long c_set_mempolicy(char *p[PARAMS], bool raw)
 {
 	long ret;
@@ -172,7 +175,8 @@ const struct test memory_tests[] = {
 	T(remap_file_pages, PAGES), TR(shadow_stack, PAGES),
 	TR(home_node, PAGES), T(mincore, PAGES, TIME(2)), T(shmat, PAGES),
 	TP(process_madvise, where, PAGES, POINTERS(16)),
-	TR(get_mempolicy, OUT(4), OUT(128)), TR(set_mempolicy, STRUCT(node_0)),
+	TR(get_mempolicy, OUT(4), OUT(128)), TR(node_of, OUT(4), OUT(8)),
+	TR(set_mempolicy, STRUCT(node_0)),
 	TR(mbind, PAGES, STRUCT(node_0)),
 	TR(migrate_pages, STRUCT(node_0), STRUCT(node_0)),
 	T_(move_pages, prepare_pages, RAW_ONLY, POINTERS(8), OUT(4), OUT(4)),

@@ -252,6 +252,9 @@ CASE(sched_rr, sched_rr_get_interval(0, (struct timespec *)p[0]),
      SYS_sched_rr_get_interval, 0, p[0])
 static const uint32_t sched_attr[12] = { 48 };
 CASE_RAW(sched_setattr, SYS_sched_setattr, 0, p[0], 0)
+/* One that says that it is longer. */
+static const uint32_t sched_longer[200] = { 800 };
+CASE_RAW(sched_setattr_longer, SYS_sched_setattr, 0, p[0], 0)
 CASE_RAW(sched_getattr, SYS_sched_getattr, 0, p[0], 48, 0)
 
 static void prepare_affinity(char *c[PARAMS], char *p[PARAMS])
@@ -338,7 +341,7 @@ const struct test process_tests[] = {
 	T(sched_setscheduler, STRUCT(priority)),
 	TP(sched_setaffinity, affinity, OUT(128)), T(sched_rr, TIME(16)),
 	TR(sched_setattr, STRUCT(sched_attr)),
-	TR(sched_getattr, OUT(48)),
+	TR(sched_setattr_longer, STRUCT(sched_longer)), TR(sched_getattr, OUT(48)),
 	T(syslog, TIME(4000)), TR(arch_prctl, OUT(8)), TR(modify_ldt, OUT(64)),
 	TR(vma_name, NAME("a name")), TR(core_cookie, OUT(8)),
 	TR(auxv, OUT(64)), TR(mm_map_size, OUT(4)), TR(mm_map, OUT(104)),

@@ -149,6 +149,9 @@ static const uint32_t bpf_map[16] = { 2, 4, 4, 1 };
 CASE_RAW(bpf, SYS_bpf, 0, p[0], 64)
 /* A software event that counts nothing. */
 static const uint64_t perf_attr[16] = { 1 | (uint64_t)112 << 32, 9 };
+/* One that says that it is longer. */
+static const uint64_t perf_long[100] = { 1 | (uint64_t)800 << 32, 9 };
+CASE_RAW(perf_longer, SYS_perf_event_open, p[0], 0, -1, -1, 0)
 CASE_RAW(perf, SYS_perf_event_open, p[0], 0, -1, -1, 0)
 
 CASE_RAW(init_module, SYS_init_module, p[0], 100, p[1])
@@ -179,6 +182,7 @@ const struct test security_tests[] = {
 	TR(lsm_get, OUT(512), STRUCT(size_512)), TR(lsm_set, STRUCT(lsm_context)),
 	TR(lsm_modules, OUT(512), STRUCT(size_512)),
 	TR(bpf, STRUCT(bpf_map)), TR(perf, STRUCT(perf_attr)),
+	TR(perf_longer, STRUCT(perf_long)),
 	TR(init_module, OUT(100), OUT(8)), TR(delete_module, MISSING),
 	TR(lookup_dcookie, OUT(64)),
 	END_OF_TESTS,

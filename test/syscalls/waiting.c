@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 
 static void prepare_poll(char *c[PARAMS], char *p[PARAMS])
 {
@@ -296,6 +297,15 @@ CASE_RAW(ring_event, SYS_io_uring_register, a_ring(), 4, p[0], 1)
 CASE_RAW(ring_probe, SYS_io_uring_register, a_ring(), 8, p[0], 40)
 static const int no_files[3] = { -1, -1, -1 };
 
+/* Buffers to be, for good; p: {where, how much} twice, two buffers. */
+static void prepare_buffers(char *c[PARAMS], char *p[PARAMS])
+{
+	struct iovec iov[2] = { { p[1], 5000 }, { p[2], 100 } };
+
+	memcpy(c[0], iov, sizeof(iov));
+}
+CASE_RAW(ring_buffers, SYS_io_uring_register, a_ring(), 0, p[0], 2)
+
 static long c_ring_update(char *p[PARAMS], bool raw)
 {
 	int ring = a_ring();
@@ -346,6 +356,7 @@ const struct test waiting_tests[] = {
 	TR(ring_files, STRUCT(no_files)),
 	T_(ring_event, prepare_event_fd, RAW_ONLY, OUT(4)),
 	T_(ring_probe, prepare_probe, RAW_ONLY, OUT(336)),
+	T_(ring_buffers, prepare_buffers, RAW_ONLY, POINTERS(32), OUT(5000), OUT(100)),
 	T_(ring_update, prepare_ring_update, RAW_ONLY, POINTERS(16), STRUCT(no_files)),
 	END_OF_TESTS,
 };

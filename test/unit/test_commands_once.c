@@ -26,6 +26,7 @@
 #include <linux/btrfs.h>
 #include <linux/cdrom.h>
 #include <linux/fb.h>
+#include <linux/dqblk_xfs.h>
 #include <linux/fiemap.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
@@ -46,6 +47,7 @@
 #include <linux/nvme_ioctl.h>
 #include <linux/perf_event.h>
 #include <linux/ppp-ioctl.h>
+#include <linux/quota.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sockios.h>
@@ -271,12 +273,14 @@ static const struct case_ cases[] = {
 };
 /* clang-format on */
 
+/* That comes a page at a time. */
 static char *lazy_memory(void)
 {
 	char *at = lazymap_map(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ck_assert(at != LAZYMAP_FAILED);
+	ck_assert_int_eq(lazymap_advise(at, PAGES * PAGE, MADV_RANDOM), 0);
 	return at;
 }
 
@@ -361,8 +365,8 @@ START_TEST(what_a_struct_names_is_present_for_the_call)
 	for (size_t i = 0; i < len; i += 64)
 		ck_assert_msg(present(from + i), "%s: byte %zu", c->name, i);
 	ck_assert_msg(present(from + len - 1), "%s: the last byte", c->name);
-	/* No more than that, but for the cluster that came in with it. */
-	ck_assert_msg(!present(lazy + (PAGES - 1) * PAGE), "%s", c->name);
+	/* No more than that, but for what ends with a struct of 256 bytes. */
+	ck_assert_msg(!present(from + len + PAGE), "%s: too much", c->name);
 	lm_call_unpin(&pins);
 	lazymap_unmap(lazy, PAGES * PAGE);
 }
@@ -406,7 +410,6 @@ static void pin_and_look(uint32_t request, void *head, const char *const at[],
 	lm_call_unpin(&pins);
 }
 
-/* Far from each other, since a fault brings its neighbours. */
 #define FAR(i) (lazy[i] + 5 * PAGE)
 static char *lazy[3];
 
@@ -505,6 +508,58 @@ START_TEST(an_unknown_request_is_as_large_as_its_number_says)
 }
 END_TEST
 
+/* -- Of calls, not of commands ----------------------------------------------------- */
+
+static void call_and_look(long nr, const long args[6], const char *at)
+{
+	struct lm_call_pins pins;
+
+	ck_assert_msg(!present(at), "call %ld", nr);
+	lm_call_pin(&pins, nr, args);
+	ck_assert_msg(present(at), "call %ld", nr);
+	lm_call_unpin(&pins);
+}
+
+START_TEST(quotas_are_told_in_the_largest_struct)
+{
+	char *at = FAR(0) - sizeof(struct fs_quota_statv) + 1;
+	const long args[6] = { QCMD(Q_XGETQSTATV, USRQUOTA), 0, 0, (long)at };
+
+	call_and_look(SYS_quotactl, args, FAR(0));
+}
+END_TEST
+
+START_TEST(an_event_may_be_a_place_that_has_a_name)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr),
+					.config1 = (uintptr_t)FAR(0) };
+	const long args[6] = { (long)&attr, 0, -1, -1, 0 };
+
+	call_and_look(SYS_perf_event_open, args, FAR(0));
+	attr.config1 = 0;
+	attr.config2 = (uintptr_t)FAR(1);
+	call_and_look(SYS_perf_event_open, args, FAR(1));
+}
+END_TEST
+
+START_TEST(a_restartable_sequence_is_as_long_as_is_said)
+{
+	const long args[6] = { (long)(FAR(0) - 64), 65, 0, 0 };
+
+	call_and_look(SYS_rseq, args, FAR(0));
+}
+END_TEST
+
+START_TEST(names_are_read_to_their_end)
+{
+	const long args[6] = { (long)(FAR(0) - 300), 0 };
+	const long session[6] = { 1, (long)(FAR(1) - 300) };
+
+	call_and_look(SYS_mq_unlink, args, FAR(0));
+	call_and_look(SYS_keyctl, session, FAR(1));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("commands");
@@ -524,6 +579,10 @@ int main(void)
 	tcase_add_test(tcase, interfaces_are_listed);
 	tcase_add_test(tcase,
 		       an_unknown_request_is_as_large_as_its_number_says);
+	tcase_add_test(tcase, quotas_are_told_in_the_largest_struct);
+	tcase_add_test(tcase, an_event_may_be_a_place_that_has_a_name);
+	tcase_add_test(tcase, a_restartable_sequence_is_as_long_as_is_said);
+	tcase_add_test(tcase, names_are_read_to_their_end);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -68,8 +68,9 @@ static const char head[] =
 	"ENOSYS, as in kernels and containers without it, and programs do\n"
 	"without; by `syscall()` always, by an instruction if it is hooked. With\n"
 	"`--io-uring` (LAZYMAP_IO_URING=1) they go to the kernel, and what they\n"
-	"use during the call is present, but the program pins what it submits\n"
-	"(`lazymap_pin`). The library alone, without the shim, refuses nothing.\n"
+	"use during the call is present, buffers that are registered stay\n"
+	"pinned, but the program pins what it submits (`lazymap_pin`). The\n"
+	"library alone, without the shim, refuses nothing.\n"
 	"\n"
 	"## What is not seen\n"
 	"- `syscall` instructions that cannot be given way to: less than five\n"
@@ -143,6 +144,9 @@ static void say_size(FILE *page, const struct lm_arg *arg)
 		break;
 	case LM_ARG_LENGTH:
 		fprintf(page, "as many bytes as the int behind [%u]", n);
+		break;
+	case LM_ARG_OWN:
+		fprintf(page, "as many bytes as it says at byte %u", n);
 		break;
 	case LM_ARG_STRING:
 		fprintf(page, "a string");
