@@ -12,6 +12,7 @@
 
 #include "../os.h"
 #include "../start.h"
+#include "../syscall/copy.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -31,7 +32,7 @@ struct clone_args_head {
 static bool forks(long nr, const long args[6])
 {
 	unsigned long flags = (unsigned long)args[0];
-	const struct clone_args_head *head;
+	struct clone_args_head head;
 
 	switch (nr) {
 #ifdef SYS_fork
@@ -42,9 +43,9 @@ static bool forks(long nr, const long args[6])
 		return !(flags & CLONE_VM) && !args[1];
 #ifdef SYS_clone3
 	case SYS_clone3:
-		head = (const struct clone_args_head *)args[0];
-		return (size_t)args[1] >= sizeof(*head) &&
-		       !(head->flags & CLONE_VM) && !head->stack;
+		return (size_t)args[1] >= sizeof(head) &&
+		       lm_copy(&head, (uintptr_t)args[0], sizeof(head)) == 0 &&
+		       !(head.flags & CLONE_VM) && !head.stack;
 #endif
 	}
 	return false;

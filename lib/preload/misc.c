@@ -145,6 +145,8 @@ LM_EXPORT long syscall(long nr, ...)
 		return ret;
 	if (lm_raw_call(nr, args, &ret))
 		return result(ret);
+	if (untouchable(nr))
+		lm_call_present(nr, args);
 	if (untouchable(nr) || !lm_call_any())
 		ret = REAL(syscall)(nr, args[0], args[1], args[2], args[3],
 				    args[4], args[5]);

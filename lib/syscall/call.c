@@ -169,9 +169,11 @@ void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
 		at = lm_max(at, reach(at, end, false));
 	if (at <= start)
 		return;
+	if (dir & LM_ARG_KEEP)
+		return;
 	if (pins->present_only)
 		lm_page_unpin(start, at);
-	else if (!(dir & LM_ARG_KEEP))
+	else
 		record(pins, start, at - start);
 }
 
@@ -388,6 +390,17 @@ void lm_call_pin(struct lm_call_pins *pins, long nr, const long args[6])
 	pin_row(pins, nr, row, args);
 	if (pins->count && lm_hook_count())
 		note_pinned(pins, nr, args);
+}
+
+void lm_call_present(long nr, const long args[6])
+{
+	const struct lm_row *row = lm_call_any() ? lm_table_row(nr) : NULL;
+	struct lm_call_pins pins;
+
+	lm_call_begin(&pins);
+	pins.present_only = true;
+	if (row)
+		pin_row(&pins, nr, row, args);
 }
 
 static long raw(long nr, const long args[6])

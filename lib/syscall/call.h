@@ -56,6 +56,10 @@ bool lm_call_any(void);
 void lm_call_pin(struct lm_call_pins *pins, long nr, const long args[6]);
 void lm_call_unpin(struct lm_call_pins *pins);
 
+/* For one that may not come back to unpin: what it uses is present, and only what
+ * the kernel goes on using is pinned. */
+void lm_call_present(long nr, const long args[6]);
+
 /* For a function that is no single system call: begin with count and more 0,
  * then a range at a time. dir is LM_ARG_IN, LM_ARG_OUT or LM_ARG_INOUT. */
 void lm_call_begin(struct lm_call_pins *pins);

@@ -315,6 +315,14 @@ static const struct lm_nested bpf_nested[] = {
 	A(20, "BPF_TASK_FD_QUERY", 16, OUT, 1, 12, 4),
 };
 
+/* One struct, whatever the flags. */
+static const struct lm_nested clone_nested[] = {
+	A1(0, "clone_args", 8, OUT, 4), /* pidfd */
+	A1(0, "clone_args", 16, KEEP, 4), /* child_tid */
+	A1(0, "clone_args", 24, OUT, 4), /* parent_tid */
+	A(0, "clone_args", 64, IN, 4, 72, 8), /* set_tid, 5.5 */
+};
+
 #define ROWS(table) table, sizeof(table) / sizeof(table[0])
 static const struct lm_commands all[] = {
 	{ SYS_ioctl, 1, ROWS(ioctl_commands), ROWS(ioctl_nested) },
@@ -325,6 +333,7 @@ static const struct lm_commands all[] = {
 	{ SYS_keyctl, 0, ROWS(key_commands), NULL, 0 },
 	{ SYS_ptrace, 0, ROWS(trace_commands), NULL, 0 },
 	{ SYS_bpf, 0, NULL, 0, ROWS(bpf_nested) },
+	{ SYS_clone3, -1, NULL, 0, ROWS(clone_nested) },
 };
 /* clang-format on */
 

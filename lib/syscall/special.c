@@ -278,6 +278,10 @@ void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 	case SYS_get_mempolicy:
 		pin_where(pins, args);
 		break;
+	case SYS_clone3:
+		lm_call_add(pins, at, (size_t)args[1], IN);
+		lm_pins_nested(pins, nr, 0, at, (size_t)args[1]);
+		break;
 	case SYS_setsockopt:
 		pin_setsockopt(pins, args);
 		break;

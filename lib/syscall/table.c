@@ -305,7 +305,7 @@ static const struct lm_row rows[] = {
 
 	/* New processes and threads */
 	ROW(clone, V, V, P(KEEP, 4), P(KEEP, 4)),
-	ROW(clone3, B(IN, 1)),
+	ROW(clone3, X),
 
 #ifdef SYS_arch_prctl
 	ROW(arch_prctl, V, X),
@@ -371,6 +371,7 @@ static bool names_more(long nr)
 	case SYS_getsockopt:
 	case SYS_bpf:
 	case SYS_perf_event_open:
+	case SYS_clone3:
 	case SYS_setxattrat:
 	case SYS_getxattrat:
 	case SYS_futex_waitv:

@@ -124,6 +124,53 @@ static void prepare_robust(char *c[PARAMS], char *p[PARAMS])
 	memcpy(c[0], head, sizeof(head));
 }
 
+/* p: struct clone_args, where the child's descriptor and number go, and where the
+ * child finds its own. */
+static void prepare_clone(char *c[PARAMS], char *p[PARAMS])
+{
+	uint64_t args[8] = {
+		CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID,
+		(uintptr_t)p[1],
+		(uintptr_t)p[3],
+		(uintptr_t)p[2],
+		SIGCHLD,
+	};
+
+	memcpy(c[0], args, sizeof(args));
+}
+
+static long c_clone3(char *p[PARAMS], bool raw)
+{
+	int status = 0;
+	pid_t pid;
+
+	(void)raw;
+	pid = (pid_t)RAW(SYS_clone3, p[0], 64);
+	if (pid == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		away(p[3]);
+		_exit(*(pid_t *)p[3] == getpid() ? 7 : 1);
+	}
+	if (pid < 0)
+		return -1;
+	waitpid(pid, &status, 0);
+	extra[0] = status;
+	return 0;
+}
+
+/* Numbers that are not free: EEXIST, or that one may not ask for: EPERM, when
+ * they were read. */
+static void prepare_numbers(char *c[PARAMS], char *p[PARAMS])
+{
+	uint64_t args[11] = { [4] = SIGCHLD, [8] = (uintptr_t)p[1], [9] = 1 };
+	int self = getpid();
+
+	memcpy(c[0], args, sizeof(args));
+	memcpy(c[1], &self, sizeof(self));
+}
+
+CASE_RAW(clone3_numbers, SYS_clone3, p[0], 88)
+
 /* Where glibc has its own. */
 static void end_rseq(void)
 {
@@ -144,6 +191,8 @@ const struct test programs_tests[] = {
 	{ "execve", c_execve, { NAME(program), POINTERS(32), POINTERS(16), NAME("one argument"), NAME("two"), NAME("VARIABLE=value") }, prepare_exec, BOTH, true },
 	{ "spawn", c_spawn, { NAME(program), POINTERS(32), POINTERS(16), NAME("one argument"), NAME("two"), NAME("VARIABLE=value") }, prepare_exec, LIBC_ONLY, true },
 	{ "execveat", c_execveat, { NAME(program), POINTERS(32), POINTERS(16), NAME("one argument"), NAME("two"), NAME("VARIABLE=value") }, prepare_exec, RAW_ONLY, true },
+	T_(clone3, prepare_clone, BY_NUMBER_ONLY, POINTERS(64), TIME(4), TIME(4), { 4, NULL, IGNORED }),
+	T_(clone3_numbers, prepare_numbers, BY_NUMBER_ONLY, POINTERS(88), OUT(4)),
 	TR(set_tid_address, OUT(4)),
 	T_(set_robust_list, prepare_robust, RAW_ONLY, POINTERS(24)),
 	TR(get_robust_list, TIME(8), OUT(8)),

@@ -44,7 +44,8 @@ struct test {
 	struct param param[PARAMS];
 	/* Put addresses p[] into the contents c[]. */
 	void (*prepare)(char *c[PARAMS], char *p[PARAMS]);
-	enum { BOTH, LIBC_ONLY, RAW_ONLY } ways;
+	/* BY_NUMBER_ONLY: by syscall(), and not by an instruction. */
+	enum { BOTH, LIBC_ONLY, RAW_ONLY, BY_NUMBER_ONLY } ways;
 	bool slow; /* it starts a program: not for every piece */
 };
 

@@ -270,6 +270,11 @@ static const struct case_ cases[] = {
 	BPF(BPF_BTF_LOAD, btf_log_buf, btf_log_size, 1),
 	BPF(BPF_TASK_FD_QUERY, task_fd_query.buf, task_fd_query.buf_len, 1),
 
+
+	{ "clone_args.pidfd", SYS_clone3, 0, sizeof(struct clone_args), offsetof(struct clone_args, pidfd), 0, 0, 0, 4, false },
+	{ "clone_args.child_tid", SYS_clone3, 0, sizeof(struct clone_args), offsetof(struct clone_args, child_tid), 0, 0, 0, 4, false },
+	{ "clone_args.parent_tid", SYS_clone3, 0, sizeof(struct clone_args), offsetof(struct clone_args, parent_tid), 0, 0, 0, 4, false },
+	NAMES_(SYS_clone3, 0, struct clone_args, set_tid, set_tid_size, 4),
 };
 /* clang-format on */
 
@@ -326,6 +331,10 @@ static void arguments(const struct case_ *c, char *head, uint32_t *option_len,
 		args[0] = c->command;
 		args[1] = (long)head;
 		args[2] = (long)c->size;
+		break;
+	case SYS_clone3:
+		args[0] = (long)head;
+		args[1] = (long)c->size;
 		break;
 	default:
 		args[1] = c->command >> 16;

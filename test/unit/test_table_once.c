@@ -94,7 +94,7 @@ static const char head[] =
 	"  (`lazymap_pin`). What `set_robust_list`, `set_tid_address` and `rseq`\n"
 	"  name stays pinned by itself, and so does a robust mutex while it is\n"
 	"  held.\n"
-	"- `clone` and `clone3` made past the C library.\n"
+	"- `clone` and `clone3` by an instruction of the program's own.\n"
 	"- `ptrace` and `process_vm_readv` of this process by another one,\n"
 	"  core dumps.\n"
 	"- Pointers in an ioctl's struct or a socket option that has no row\n"
