@@ -9,6 +9,7 @@
 #include "signal.h"
 
 #include "../os.h"
+#include "../syscall/copy.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -139,20 +140,32 @@ LM_EXPORT int sigpending(sigset_t *set)
 
 /* -- For the time of a call ---------------------------------------------------- */
 
-/* The mask for the kernel, or NULL. */
+/* As much of a set as the kernel reads, where it can be read: 0 or -EFAULT. */
+static int read_set(sigset_t *to, const sigset_t *set)
+{
+	uint64_t bits;
+
+	if (lm_copy(&bits, (uintptr_t)set, sizeof(bits)) < 0)
+		return -EFAULT;
+	sigemptyset(to);
+	lm_signal_put_bits(to, bits);
+	return 0;
+}
+
+/* The mask for the kernel, or NULL; or one of which it says EFAULT. */
 static const sigset_t *given(const sigset_t *set, sigset_t *room)
 {
-	if (!set)
-		return NULL;
-	*room = lm_mask_in(set);
+	if (!set || read_set(room, set) < 0)
+		return set;
+	*room = lm_mask_in(room);
 	return room;
 }
 
 LM_EXPORT int sigsuspend(const sigset_t *set)
 {
-	sigset_t in = lm_mask_in(set);
+	sigset_t room;
 
-	return REAL(sigsuspend)(&in);
+	return REAL(sigsuspend)(given(set, &room));
 }
 
 static int poll_with(struct pollfd *fds, nfds_t count,
@@ -280,17 +293,22 @@ LM_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info,
 {
 	struct timespec copy;
 	siginfo_t mine;
-	int ret;
+	sigset_t room;
+	int ret = read_set(&room, set);
 
-	if (timeout)
-		copy = *timeout;
-	ret = lm_mask_wait(wait_by_libc, set, &mine, timeout ? &copy : NULL);
+	if (!ret && timeout)
+		ret = lm_copy(&copy, (uintptr_t)timeout, sizeof(copy));
+	if (!ret)
+		ret = lm_mask_wait(wait_by_libc, &room, &mine,
+				   timeout ? &copy : NULL);
+	/* The signal has been taken, as the kernel has it. */
+	if (ret > 0 && info &&
+	    lm_copy_out((uintptr_t)info, &mine, sizeof(mine)) < 0)
+		ret = -EFAULT;
 	if (ret < 0) {
 		errno = -ret;
 		return -1;
 	}
-	if (info)
-		*info = mine;
 	return ret;
 }
 
@@ -302,10 +320,13 @@ LM_EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 LM_EXPORT int sigwait(const sigset_t *set, int *sig)
 {
 	siginfo_t info;
-	int saved = errno, ret;
+	sigset_t room;
+	int saved = errno, ret = read_set(&room, set);
 
+	if (ret < 0)
+		return -ret;
 	do
-		ret = lm_mask_wait(wait_by_libc, set, &info, NULL);
+		ret = lm_mask_wait(wait_by_libc, &room, &info, NULL);
 	while (ret == -EINTR);
 	if (ret > 0)
 		*sig = ret;
@@ -335,7 +356,13 @@ static int descriptor_by_libc(int fd, const sigset_t *set, int flags)
 
 LM_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 {
-	return lm_mask_descriptor(descriptor_by_libc, fd, set, flags);
+	sigset_t room;
+
+	if (read_set(&room, set) < 0) {
+		errno = EFAULT;
+		return -1;
+	}
+	return lm_mask_descriptor(descriptor_by_libc, fd, &room, flags);
 }
 
 void lm_mask_read(void *buf, ssize_t len)

@@ -21,6 +21,7 @@
 
 #include "../lock.h"
 #include "../os.h"
+#include "../syscall/copy.h"
 #include "../syscall/hook.h"
 
 #include <limits.h>
@@ -384,15 +385,16 @@ LM_EXPORT int sigaltstack(const stack_t *new, stack_t *old)
 
 	if (lm_shim_off())
 		return REAL(sigaltstack)(new, old);
-	if (new)
-		wanted = *new;
-	ret = lm_stack_alternate(new ? &wanted : NULL, &was);
+	ret = new ? lm_copy(&wanted, (uintptr_t) new, sizeof(wanted)) : 0;
+	if (!ret)
+		ret = lm_stack_alternate(new ? &wanted : NULL, &was);
+	/* The new one is in use then, as the kernel has it. */
+	if (!ret && old)
+		ret = lm_copy_out((uintptr_t)old, &was, sizeof(was));
 	if (ret < 0) {
 		errno = -ret;
 		return -1;
 	}
-	if (old)
-		*old = was;
 	return 0;
 }
 

@@ -3,9 +3,10 @@
  * ordinary memory. Run under `lazymap run`; on the kernel alone it passes as
  * well, which shows that the comparison itself is sound.
  *
- *	syscalls [-v] [-l] [-s] [NAME]
+ *	syscalls [-v] [-l] [-s] [-n FILE] [NAME]
  *
  * -l: the C library's functions only. -s: on memory that was swapped out only.
+ * -n: write what each call came to on ordinary memory.
  *
  * Each case is a call with up to six pieces of memory. It is made twice, with
  * the pieces laid out the same way: once in memory that lazymap leaves to the
@@ -58,6 +59,7 @@ static sigjmp_buf died;
 #define DIED (-12345)
 static int failures, checks, verbose, libc_only, swapped, gone;
 static enum kind only_kind = KINDS;
+static FILE *notes;
 
 struct outcome {
 	long ret, extra[4];
@@ -295,6 +297,20 @@ static void cover(const struct test *test)
 	forget(&usual);
 }
 
+/* What came of it on ordinary memory, for the one to compare who runs this on the
+ * kernel and on lazymap. */
+static void note(const struct test *test, bool raw, enum kind kind, int which,
+		 const struct outcome *outcome)
+{
+	if (notes)
+		fprintf(notes, "%s %s %s %d: %ld %s\n", test->name,
+			by_instruction ? "instruction"
+			: raw          ? "syscall"
+				       : "libc",
+			kind_names[kind], which, outcome->ret,
+			strerrorname_np(outcome->error));
+}
+
 /* With pieces `which` (-1: all) of this kind, the others ordinary. */
 static void check(const struct test *test, bool raw, enum kind kind, int which)
 {
@@ -310,6 +326,7 @@ static void check(const struct test *test, bool raw, enum kind kind, int which)
 	run(test, raw, kinds, MAP_STACK, &plain);
 	run(test, raw, kinds, 0, &lazy);
 	checks++;
+	note(test, raw, kind, which, &plain);
 	if (raw && plain.ret == DIED)
 		snprintf(why, sizeof(why), "died of a system call");
 	else if (equal(test, &plain, &lazy, why, sizeof(why)))
@@ -385,6 +402,19 @@ static size_t check_group(const struct test *tests, const char *only)
 	return count;
 }
 
+/* Beyond the descriptors that are the cases'. */
+static FILE *open_notes(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, 100);
+	FILE *file = fdopen(high, "w");
+
+	if (fd < 0 || !file)
+		die(path);
+	close(fd);
+	return file;
+}
+
 static void on_fault(int sig)
 {
 	(void)sig;
@@ -403,6 +433,8 @@ int main(int argc, char **argv)
 			libc_only = 1;
 		else if (!strcmp(argv[i], "-s"))
 			only_kind = SWAPPED;
+		else if (!strcmp(argv[i], "-n") && i + 1 < argc)
+			notes = open_notes(argv[++i]);
 		else
 			only = argv[i];
 	cover_start();
