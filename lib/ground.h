@@ -6,8 +6,17 @@
 #ifndef LM_GROUND_H
 #define LM_GROUND_H
 
-/* Before SIGSEGV is blocked: have as much of this thread's stack there as
- * lazymap needs meanwhile, where it may be lazy. Async-signal-safe. */
-void lm_ground_stack(void);
+#include <stdint.h>
+
+/* What is pinned of a stack; empty where it is not lazy. */
+struct lm_ground {
+	uintptr_t start, end;
+};
+
+/* Before SIGSEGV is blocked: have as much of this thread's stack there, and
+ * stay, as lazymap needs meanwhile, where it is lazy; and, when SIGSEGV is not
+ * blocked any more, let go of it. Async-signal-safe. */
+struct lm_ground lm_ground_take(void);
+void lm_ground_drop(const struct lm_ground *ground);
 
 #endif

@@ -59,27 +59,50 @@ void lm_os_wake(const _Atomic uint32_t *word, int count)
 	lm_sys(SYS_futex, word, FUTEX_WAKE_PRIVATE, count);
 }
 
+/* Is SIGSEGV, as far as this file knows; and what of the stack is pinned since
+ * then. */
 static __thread int blocked __attribute__((tls_model("initial-exec")));
+static __thread struct lm_ground ground
+	__attribute__((tls_model("initial-exec")));
 
 uint64_t lm_os_block_signals(void)
 {
 	uint64_t all = ~(uint64_t)0, old = 0;
+	struct lm_ground taken;
+	int first = !blocked;
 
-	if (!blocked)
-		lm_ground_stack();
-
+	if (first)
+		taken = lm_ground_take();
 	/* The kernel's own 64-bit mask: sigfillset() would leave out the
 	 * signals that the C library keeps for itself (cancel, setxid), and
 	 * a thread cancelled while it holds a lock holds it forever. */
 	lm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
 	blocked = 1;
+	/* Not before: a handler that comes until then has its own. */
+	if (first)
+		ground = taken;
 	return old;
 }
 
 void lm_os_restore_signals(uint64_t mask)
 {
+	struct lm_ground taken = { 0 };
+
 	blocked = mask >> (SIGSEGV - 1) & 1;
+	if (!blocked) {
+		taken = ground;
+		ground = (struct lm_ground){ 0 };
+	}
 	lm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
+	lm_ground_drop(&taken);
+}
+
+int lm_os_signals_blocked(int are)
+{
+	int were = blocked;
+
+	blocked = are;
+	return were;
 }
 
 uint64_t lm_os_now_ns(void)

@@ -98,6 +98,9 @@ void lm_os_pause(void);
 /* Block every signal of this thread, the C library's own too. */
 uint64_t lm_os_block_signals(void);
 void lm_os_restore_signals(uint64_t mask);
+/* Whether SIGSEGV is blocked, where the kernel has done it, or is about to undo
+ * it: around a handler's work. Returns what it was. */
+int lm_os_signals_blocked(int are);
 
 uint64_t lm_os_now_ns(void);
 

@@ -67,7 +67,7 @@ static void call(const struct sigaction *act, int sig, siginfo_t *info,
 		act->sa_sigaction(sig, info, context);
 	else
 		act->sa_handler(sig);
-	lm_os_block_signals();
+	/* What comes from here on might have come before it returned. */
 }
 
 /* Did the core itself read a bad pointer of the program's? It knows how. */
@@ -89,14 +89,12 @@ static bool mended(const siginfo_t *info, ucontext_t *context)
 #endif
 }
 
-static void foreign(int sig, siginfo_t *info, void *context)
+static void pass_on(int sig, siginfo_t *info, void *context)
 {
 	bool (*by)(int, siginfo_t *, void *) = atomic_load(&deliver);
 	bool sent = info->si_code <= 0;
 	struct sigaction act;
 
-	if (mended(info, context))
-		return;
 	if (by && by(sig, info, context))
 		return;
 	act = lm_trap_program(true);
@@ -107,6 +105,24 @@ static void foreign(int sig, siginfo_t *info, void *context)
 		lm_trap_die(sig, info);
 	else
 		call(&act, sig, info, context);
+}
+
+static void foreign(int sig, siginfo_t *info, void *context)
+{
+	int were = lm_os_signals_blocked(1);
+
+	if (!mended(info, context))
+		pass_on(sig, info, context);
+	lm_os_signals_blocked(were);
+}
+
+static enum lm_served fault(uintptr_t addr, enum lm_access access)
+{
+	int were = lm_os_signals_blocked(1);
+	enum lm_served served = lm_fault(addr, access);
+
+	lm_os_signals_blocked(were);
+	return served;
 }
 
 static void fail(uintptr_t addr, void *context)
@@ -136,7 +152,7 @@ static void fail(uintptr_t addr, void *context)
 static const struct lm_trap_core core = {
 	.size = sizeof(core),
 	.version = LM_TRAP_VERSION,
-	.fault = lm_fault,
+	.fault = fault,
 	.foreign = foreign,
 	.fail = fail,
 };
