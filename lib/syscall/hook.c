@@ -26,7 +26,7 @@
  *
  * Calls about signals are looked at whatever their arguments are: see
  * lm_hook_shim(). Not those inside the C library, whose functions have seen
- * to it.
+ * to it; but for those that are its own wish.
  *
  * Why not seccomp's SECCOMP_RET_TRAP: its filter is inherited by every program
  * that is executed, whether it has a handler for the SIGSYS or not, and needs
@@ -125,6 +125,14 @@ static long change_mask(const long args[6])
 	return lm_call(SYS_rt_sigprocmask, kernel);
 }
 
+/* The signals that the C library keeps for itself (cancellation, setuid in all
+ * threads), which no function sets the action of: it is seen to like the
+ * program's others, for their frames have to find lazy stacks, too. */
+static bool is_librarys(int sig)
+{
+	return sig == 32 || sig == 33;
+}
+
 /* The stub's flags. */
 long lm_hook_call(long nr, const long args[6], int flags)
 	__attribute__((visibility("hidden")));
@@ -138,8 +146,11 @@ long lm_hook_call(long nr, const long args[6], int flags)
 		return call.result;
 	if (before_exec && (nr == SYS_execve || nr == SYS_execveat))
 		lm_hook_keeping_vectors(slow_exec, 0, 0, 0);
-	if (flags & LM_STUB_MASK)
+	if (flags & LM_STUB_OWN && nr == SYS_rt_sigprocmask)
 		return change_mask(args);
+	if (flags & LM_STUB_OWN && is_librarys((int)args[0]) && shim &&
+	    lm_hook_keeping_vectors(slow_shim, (long)&call, 0, 0))
+		return call.result;
 	return lm_call(nr, args);
 }
 

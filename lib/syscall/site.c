@@ -211,7 +211,8 @@ static void mark(const struct lm_text *text, struct lm_site *site)
 	site->small = text->small;
 	if (site->kind == LM_SITE_NUMBER) {
 		site->shims = !text->knows && lm_table_shims(site->nr);
-		site->mask = text->knows && site->nr == SYS_rt_sigprocmask;
+		site->own = text->knows && (site->nr == SYS_rt_sigprocmask ||
+					    site->nr == SYS_rt_sigaction);
 	} else
 		site->shims = !text->knows || is_syscall(site);
 }

@@ -30,7 +30,7 @@ struct lm_site {
 	enum lm_site_kind kind;
 	bool inner; /* more instructions than one begin in the five bytes */
 	bool shims; /* may be a call of lm_table_shims(), of the program's */
-	bool mask;  /* the C library's own change of the signal mask */
+	bool own;   /* the C library's own, of its mask or its signals */
 	bool small; /* the stack may be too small for more than the call */
 	long nr;    /* at an LM_SITE_NUMBER */
 };

@@ -91,8 +91,8 @@ static int32_t flags_of(const struct lm_site *site)
 		return flags;
 	if (site->shims || site->nr == SYS_execve || site->nr == SYS_execveat)
 		flags |= LM_STUB_ALWAYS;
-	if (site->mask)
-		flags |= LM_STUB_ALWAYS | LM_STUB_MASK;
+	if (site->own)
+		flags |= LM_STUB_ALWAYS | LM_STUB_OWN;
 	if (lm_table_nested(site->nr))
 		flags |= LM_STUB_NESTED;
 	return flags;

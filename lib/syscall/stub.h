@@ -13,7 +13,7 @@
 #define LM_STUB_SHIMS 2  /* a call of lm_table_shims() is the program's */
 #define LM_STUB_ALWAYS 4 /* it is one, or exec's: even where nothing is lazy */
 #define LM_STUB_SMALL 8  /* of the stack only what the call needs is there */
-#define LM_STUB_MASK 16  /* the C library changes the signal mask */
+#define LM_STUB_OWN 16   /* the C library's own, about signals */
 
 /* The stubs of one object. */
 struct lm_stubs {

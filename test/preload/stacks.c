@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/auxv.h>
@@ -543,6 +544,58 @@ static void cancelled_read_lets_go(void)
 	printf("%d\n", munmap(memory, 8 * PAGE));
 }
 
+/* What lies below a thread's stack pointer is absent, so deep that lazymap does
+ * not pin it. It waits there without a call. */
+#define DEEP ((size_t)1 << 20)
+static volatile sig_atomic_t is_deep, let_go;
+
+static void wait_deep(size_t more_room)
+{
+	volatile char *room = __builtin_alloca(DEEP + more_room);
+
+	room[0] = 1;
+	is_deep = 1;
+	while (!let_go)
+		;
+}
+
+static void *waits_deep(void *depth)
+{
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	wait_deep((uintptr_t)depth * 64);
+	return NULL;
+}
+
+/* Cancellation, and setuid in all threads, are signals of the C library's own. */
+static void librarys_signals_come_on_lazy_stacks(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	void *result;
+	int right = 0;
+
+	pthread_attr_init(&attr);
+	for (uintptr_t i = 0; i < 128; i++) {
+		char *stack = lazy(512);
+
+		is_deep = let_go = 0;
+		pthread_attr_setstack(&attr, stack, 512 * PAGE);
+		if (pthread_create(&thread, &attr, waits_deep, (void *)i))
+			printf("no thread\n");
+		while (!is_deep)
+			sched_yield();
+		if (i % 2)
+			pthread_cancel(thread);
+		else
+			right += setuid(getuid()) == 0;
+		let_go = i % 2 == 0;
+		pthread_join(thread, &result);
+		right += i % 2 && result == PTHREAD_CANCELED;
+		munmap(stack, 512 * PAGE);
+	}
+	printf("right %d\n", right);
+}
+
 static void coroutine(int me)
 {
 	char room[6000];
@@ -590,6 +643,7 @@ int main(int argc, char **argv)
 		CASE(threads_touch_as_they_begin_and_end),
 		CASE(cancelled_read_lets_go),
 		CASE(coroutines_run_on_lazy_stacks),
+		CASE(librarys_signals_come_on_lazy_stacks),
 		{ NULL, NULL },
 	};
 
