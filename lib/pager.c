@@ -33,6 +33,8 @@ static _Atomic uint32_t state;
 static struct lm_thread pager; /* of whoever took the state from NONE */
 /* How many want it to stay away. Atomic. */
 static _Atomic int held;
+/* Never any more. Atomic; stays so in a child. */
+static _Atomic bool forgone;
 /* When it may be seen again. Atomic; 0: it was never hidden. */
 static _Atomic uint64_t hidden_until;
 /* How many pages a stream will want free. Atomic; 0: none asks. */
@@ -163,7 +165,8 @@ static bool unwanted(void)
 {
 	uint64_t until = atomic_load(&hidden_until);
 
-	return atomic_load(&held) || (until && lm_os_now_ns() < until);
+	return atomic_load(&held) || atomic_load(&forgone) ||
+	       (until && lm_os_now_ns() < until);
 }
 
 void lm_pager_wake(void)
@@ -172,7 +175,8 @@ void lm_pager_wake(void)
 
 	/* It is wanted, and was there before the program looked. */
 	if (LM_THREAD_RAW && seen == NONE &&
-	    atomic_load_explicit(&hidden_until, memory_order_relaxed))
+	    atomic_load_explicit(&hidden_until, memory_order_relaxed) &&
+	    !atomic_load_explicit(&forgone, memory_order_relaxed))
 		lm_pager_start();
 	if (seen != SLEEPING)
 		return;
@@ -258,6 +262,12 @@ void lm_pager_resume(void)
 {
 	atomic_fetch_sub(&held, 1);
 	lm_pager_start();
+}
+
+void lm_pager_forgo(void)
+{
+	atomic_store(&forgone, true);
+	atomic_fetch_sub(&held, 1);
 }
 
 void lm_pager_hide(void)

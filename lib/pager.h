@@ -24,6 +24,9 @@ void lm_pager_start(void);
  * done. */
 void lm_pager_stop(void);
 void lm_pager_resume(void);
+/* Or, in place of that: away for good, in children, too. The program has said
+ * which calls may be made from now on, and clone may not be among them. */
+void lm_pager_forgo(void);
 
 /* End it, and leave it so for a while: the program looks at its threads. In
  * ordinary context. */

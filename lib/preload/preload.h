@@ -46,6 +46,10 @@ void lm_process_look(int fd, const char *path);
  * the last of the program's: ours is not to keep the process. */
 void lm_process_left(void);
 
+/* A call, seccomp or prctl, that has a filter look at all that come after it:
+ * call(args) makes it, and it has failed if the result is below zero. */
+long lm_process_filter(long (*call)(const long args[6]), const long args[6]);
+
 /* This thread ends: its robust mutexes are there when the kernel looks. */
 void lm_robust_pin(void);
 

@@ -15,10 +15,12 @@
 #include <grp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* The process whose memory this is. In a page that the kernel wipes in a forked
@@ -85,6 +87,45 @@ WITHOUT_PAGER(setresgid, (gid_t real, gid_t effective, gid_t saved_id), real, ef
 WITHOUT_PAGER(unshare, (int flags), flags)
 WITHOUT_PAGER(setns, (int fd, int type), fd, type)
 /* clang-format on */
+
+/* From then on lazymap makes no thread, and none of the calls that one needs:
+ * work is done inside the faults. */
+long lm_process_filter(long (*call)(const long args[6]), const long args[6])
+{
+	int saved;
+	long ret;
+
+	if (lm_shim_off() || lm_shim_vforked())
+		return call(args);
+	lm_pager_stop();
+	ret = call(args);
+	saved = errno;
+	if (ret < 0)
+		lm_pager_resume();
+	else
+		lm_pager_forgo();
+	errno = saved;
+	return ret;
+}
+
+static long call_prctl(const long args[6])
+{
+	return REAL(prctl)((int)args[0], args[1], args[2], args[3], args[4]);
+}
+
+LM_EXPORT int prctl(int option, ...)
+{
+	long args[6] = { option };
+	va_list more;
+
+	va_start(more, option);
+	for (int i = 1; i < 5; i++)
+		args[i] = va_arg(more, long);
+	va_end(more);
+	if (option != PR_SET_SECCOMP)
+		return (int)call_prctl(args);
+	return (int)lm_process_filter(call_prctl, args);
+}
 
 /* -- The process as the program sees it -------------------------------------------- */
 

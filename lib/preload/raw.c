@@ -21,6 +21,8 @@
 #include "../syscall/truncate.h"
 #include "../trap/action.h"
 
+#include <sys/prctl.h>
+
 #define SET sizeof(uint64_t) /* the kernel's sigset_t */
 
 static bool copied_in(void *to, long from, size_t len)
@@ -167,6 +169,29 @@ static bool descriptor(const long args[6], int flags, long *result)
 	return true;
 }
 
+/* -- Filters of the program's own ---------------------------------------------- */
+
+static long call_seccomp(const long args[6])
+{
+	return lm_call(SYS_seccomp, args);
+}
+
+static long call_prctl(const long args[6])
+{
+	return lm_call(SYS_prctl, args);
+}
+
+/* SECCOMP_SET_MODE_STRICT is 0, SECCOMP_SET_MODE_FILTER 1. */
+static bool filter(long nr, const long args[6], long *result)
+{
+	if (nr == SYS_prctl ? (int)args[0] != PR_SET_SECCOMP
+			    : (unsigned)args[0] > 1)
+		return false;
+	*result = lm_process_filter(nr == SYS_prctl ? call_prctl : call_seccomp,
+				    args);
+	return true;
+}
+
 /* -- All of them --------------------------------------------------------------- */
 
 static bool make(long nr, const long args[6], long *result)
@@ -214,6 +239,9 @@ static bool make(long nr, const long args[6], long *result)
 	case SYS_creat:
 #endif
 		return lm_truncate_call(nr, args, result);
+	case SYS_prctl:
+	case SYS_seccomp:
+		return filter(nr, args, result);
 	case SYS_exit:
 		lm_process_left();
 		return false;

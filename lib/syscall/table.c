@@ -422,6 +422,8 @@ bool lm_table_shims(long nr)
 	case SYS_io_pgetevents:
 	case SYS_execve:
 	case SYS_execveat:
+	case SYS_prctl:
+	case SYS_seccomp:
 	case SYS_exit:
 	case SYS_exit_group:
 	case SYS_io_uring_setup:

@@ -62,7 +62,8 @@ const struct lm_row *lm_table_row(long nr);
 bool lm_table_nested(long nr);
 
 /* Is it one that a shim may want to make: does it set or tell the program's
- * signals, some of which it keeps; end the process, or make one; or cut a file off? */
+ * signals, some of which it keeps; end the process, make one, or have its calls
+ * filtered; or cut a file off? */
 bool lm_table_shims(long nr);
 
 /* Every number below this is worth asking for. */

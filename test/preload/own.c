@@ -10,15 +10,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -135,6 +139,8 @@ static int links(int fd, const char *path)
 
 /* How many links a directory has, or entries: two more than threads. */
 enum { OPENDIR, SCANDIR, STAT, FSTATAT, BELOW, STATUS, NUMBER, SYSCALL, WAYS };
+/* Ways to have calls filtered. */
+enum { BY_PRCTL = WAYS + 1, BY_SECCOMP, BY_NUMBER };
 
 static void count_threads(int way)
 {
@@ -236,6 +242,40 @@ static void leave_what_is_shared(void)
 	close(mounts);
 }
 
+/* Nobody makes a thread from here on, lazymap neither, which was away while the
+ * threads were counted. */
+static int filtered(int way)
+{
+	struct sock_filter no_clone[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { 5, no_clone };
+	int ret;
+
+	count_threads(STAT);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (way == BY_PRCTL)
+		ret = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
+	else if (way == BY_SECCOMP)
+		ret = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
+				   &filter);
+	else
+		ret = (int)syscall(SYS_prctl, PR_SET_SECCOMP,
+				   SECCOMP_MODE_FILTER, &filter, 0, 0);
+	printf("filter %d\n", ret);
+	/* Longer than it would be away. */
+	usleep(1200000);
+	printf("%zu wrong\n", wrong());
+	free(malloc(4 * PIECE));
+	printf("%zu wrong\n", wrong());
+	return ret;
+}
+
 static void *rest(void *unused)
 {
 	usleep(100000);
@@ -259,6 +299,8 @@ int main(int argc, char **argv)
 	printf("setuid %d\n", setuid(getuid() ? getuid() : 65534));
 	tell_users("then");
 	printf("%zu wrong\n", wrong());
+	if (way > WAYS)
+		return filtered(way);
 	count_threads(way);
 	printf("%zu wrong\n", wrong());
 	fflush(stdout);
