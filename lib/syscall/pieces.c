@@ -3,7 +3,9 @@
  * made in pieces, where the sum is what the one call would have done.
  *
  * That is so for bytes without borders: regular files, block devices, pipes,
- * stream sockets. A datagram goes whole, whatever the limit.
+ * stream sockets. A datagram goes whole, whatever the limit. A look at a stream
+ * socket (MSG_PEEK) cannot be made in pieces, but its buffer is cut to what is
+ * there.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -350,23 +352,93 @@ static long tell(struct transfer *transfer, long ret)
 	return ret;
 }
 
+/* -- A look at what a socket has ------------------------------------------------- */
+
+/* Whether what such a call finds may be looked at twice: nothing comes beside the
+ * bytes (descriptors would come again), and looks do not move on. */
+static bool may_peek(const struct transfer *transfer)
+{
+	int flags = (int)transfer->args[transfer->shaped.flags];
+	int fd = (int)transfer->args[0], offset = -1, len = sizeof(offset);
+
+	if (transfer->stream != SOCKET || !transfer->shaped.in ||
+	    !(flags & MSG_PEEK) ||
+	    flags & ~(MSG_PEEK | MSG_DONTWAIT | MSG_NOSIGNAL) ||
+	    (transfer->shaped.shape == MESSAGE && transfer->msg.msg_controllen))
+		return false;
+	return lm_sys(SYS_getsockopt, fd, SOL_SOCKET, SO_PEEK_OFF, &offset,
+		      &len) < 0 ||
+	       offset < 0;
+}
+
+/* Into the first `size` bytes of the program's buffers. False: of too many. */
+static bool peek(struct transfer *transfer, size_t size, int more, long *result)
+{
+	const long *args = transfer->args;
+	struct buffers buffers = transfer->left;
+	struct iovec part[BUFFERS];
+	long changed[6];
+	size_t count;
+
+	if (take(&buffers, size, part, &count) < size)
+		return false;
+	for (int i = 0; i < 6; i++)
+		changed[i] = args[i];
+	changed[transfer->shaped.flags] |= more;
+	transfer->args = changed;
+	*result = piece(transfer, part, count);
+	transfer->args = args;
+	return true;
+}
+
+/*
+ * A look returns at once with what is there, and that is what has to be pinned.
+ * Where the first one is full more may have come while it waited.
+ */
+static bool made_peek(struct transfer *transfer, size_t total, long *result)
+{
+	size_t size = piece_size();
+	long again;
+	int there;
+
+	if (lm_sys(SYS_ioctl, transfer->args[0], FIONREAD, &there) < 0)
+		return false;
+	if (there > 0)
+		size = lm_max(size, (size_t)there);
+	size = lm_min(size, total);
+	if (!peek(transfer, size, 0, result))
+		return false;
+	if (*result < (long)size || size == total ||
+	    lm_sys(SYS_ioctl, transfer->args[0], FIONREAD, &there) < 0 ||
+	    there <= *result)
+		return true;
+	size = lm_min((size_t)there, total);
+	if (peek(transfer, size, MSG_DONTWAIT, &again) && again > *result)
+		*result = again;
+	return true;
+}
+
 bool lm_pieces_call(long nr, const long args[6], long *result)
 {
 	struct transfer transfer = { .nr = nr, .args = args };
+	size_t total;
 
 	if (!lm_pieces_wanted(nr, args))
 		return false;
 	transfer.shaped = shape_of(nr);
 	transfer.stream = stream_of((int)args[0]);
 	if (transfer.stream == NONE ||
-	    !may_repeat(nr, &transfer.shaped, args) ||
 	    find_buffers(transfer.shaped.shape, args, &transfer.left) < 0)
 		return false;
 	if (transfer.shaped.shape == MESSAGE &&
 	    lm_copy(&transfer.msg, (uintptr_t)args[1], sizeof(transfer.msg)) <
 		    0)
 		return false;
-	*result = make_pieces(&transfer, total_of(transfer.left));
+	total = total_of(transfer.left);
+	if (may_repeat(nr, &transfer.shaped, args))
+		*result = make_pieces(&transfer, total);
+	else if (!may_peek(&transfer) || !made_peek(&transfer, total, result))
+		return false;
 	if (nr == SYS_recvmsg && *result >= 0)
 		*result = tell(&transfer, *result);
 	return true;

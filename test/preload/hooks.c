@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -556,6 +558,96 @@ static void datagram(void)
 	munmap(to, LARGE);
 }
 
+static int tcp_pair(int fds[2])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (bind(listener, (struct sockaddr *)&at, len) ||
+	    listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&at, &len))
+		return -1;
+	fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(fds[0], (struct sockaddr *)&at, len))
+		return -1;
+	fds[1] = accept(listener, NULL, NULL);
+	close(listener);
+	return fds[1] < 0 ? -1 : 0;
+}
+
+#define QUEUED ((size_t)90000)
+
+static void *send_later(void *fd)
+{
+	char *from = large_pattern();
+
+	usleep(50000);
+	EXPECT(send(*(int *)fd, from, QUEUED, 0) == (ssize_t)QUEUED);
+	munmap(from, LARGE);
+	return NULL;
+}
+
+/* Takes nothing, waits for the first byte only, and says what there is. */
+static void peeks(int fds[2])
+{
+	char *from = large_pattern(), *to = large_fresh();
+	struct iovec iov[PARTS];
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = PARTS };
+	struct timeval moment = { .tv_usec = 20000 };
+	pthread_t thread;
+	int there = 0;
+	ssize_t n;
+
+	cut(to, iov);
+	EXPECT(recv(fds[1], to, LARGE, MSG_PEEK | MSG_DONTWAIT) == -1 &&
+	       errno == EAGAIN);
+	setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment));
+	EXPECT(recv(fds[1], to, LARGE, MSG_PEEK) == -1 && errno == EAGAIN);
+	moment.tv_usec = 0;
+	setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment));
+	pthread_create(&thread, NULL, send_later, &fds[0]);
+	n = recv(fds[1], to, LARGE, MSG_PEEK);
+	EXPECT(n > 0 && n <= (ssize_t)QUEUED && is_pattern(to, 0, (size_t)n));
+	pthread_join(thread, NULL);
+	for (int i = 0; i < 1000 && there < (int)QUEUED; i++, usleep(1000))
+		if (ioctl(fds[1], FIONREAD, &there) < 0)
+			break;
+	for (int i = 0; i < 2; i++) {
+		munmap(to, LARGE);
+		to = large_fresh();
+		n = recv(fds[1], to, LARGE, MSG_PEEK);
+		EXPECT(n == (ssize_t)QUEUED && is_pattern(to, 0, QUEUED));
+	}
+	munmap(to, LARGE);
+	to = large_fresh();
+	cut(to, iov);
+	n = recvmsg(fds[1], &msg, MSG_PEEK | MSG_DONTWAIT);
+	EXPECT(n == (ssize_t)QUEUED && is_pattern(to, 0, QUEUED));
+	EXPECT(msg.msg_iov == iov && msg.msg_iovlen == PARTS &&
+	       !msg.msg_controllen);
+	EXPECT(recv(fds[1], to, QUEUED, MSG_WAITALL) == (ssize_t)QUEUED);
+	close(fds[0]);
+	EXPECT(recv(fds[1], to, LARGE, MSG_PEEK) == 0);
+	close(fds[1]);
+	munmap(from, LARGE);
+	munmap(to, LARGE);
+}
+
+static void large_peeks(void)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
+		abort();
+	peeks(fds);
+	if (tcp_pair(fds) < 0)
+		printf("no loopback here\n");
+	else
+		peeks(fds);
+}
+
 /* -- Children ----------------------------------------------------------------- */
 
 static long status_of(const char *name)
@@ -618,6 +710,7 @@ int main(void)
 	large_vectors();
 	large_sends();
 	large_receives();
+	large_peeks();
 	datagram();
 	advice();
 	/* What a setuid program would lose its privileges by, or a static one
