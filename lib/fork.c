@@ -22,6 +22,7 @@
 #include "resident.h"
 #include "start.h"
 #include "step.h"
+#include "syscall/aio.h"
 #include "worker.h"
 
 #include <pthread.h>
@@ -92,6 +93,7 @@ static bool forked(void)
 	lm_readahead_forked();
 	lm_place_forked();
 	lm_locked_forked();
+	lm_aio_forked();
 	settle_areas();
 	return lm_worker_forked();
 }

@@ -11,6 +11,7 @@
 #include "../meta.h"
 #include "../page.h"
 #include "access.h"
+#include "aio.h"
 #include "copy.h"
 #include "hook.h"
 #include "pins.h"
@@ -103,6 +104,7 @@ static long slow_pin(long start, long len, long write)
 	return (long)lm_access_pin((uintptr_t)start, (size_t)len, (int)write);
 }
 
+/* A call that was made, or is to be. */
 struct memory_call {
 	long nr;
 	const long *args;
@@ -437,11 +439,38 @@ long lm_call_once(long nr, const long args[6])
 	return ret;
 }
 
+static long slow_before(long nr, long args, long c)
+{
+	(void)c;
+	return lm_aio_before(nr, (const long *)args);
+}
+
+static long slow_after(long call, long turn, long c)
+{
+	const struct memory_call *done = (const struct memory_call *)call;
+
+	(void)c;
+	lm_aio_after(done->nr, done->args, turn, done->result);
+	return 0;
+}
+
+static long call_aio(long nr, const long args[6])
+{
+	struct memory_call call = { nr, args, 0 };
+	long turn = lm_hook_keeping_vectors(slow_before, nr, (long)args, 0);
+
+	call.result = lm_table_row(nr) ? lm_call_once(nr, args) : raw(nr, args);
+	lm_hook_keeping_vectors(slow_after, (long)&call, turn, 0);
+	return call.result;
+}
+
 long lm_call(long nr, const long args[6])
 {
 	const struct lm_row *row;
 	long ret;
 
+	if (lm_aio_wanted(nr) && lm_call_any())
+		return call_aio(nr, args);
 	row = lm_call_any() ? lm_table_row(nr) : NULL;
 	if (!row || lm_call_pinned(nr, args))
 		return raw(nr, args);

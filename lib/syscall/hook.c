@@ -42,6 +42,7 @@
 
 #include "../area.h"
 #include "../os_linux.h"
+#include "aio.h"
 #include "call.h"
 #include "object.h"
 #include "pins.h"
@@ -526,7 +527,9 @@ static void know_kinds(void)
 	for (long nr = 0; nr < (long)sizeof(lm_hook_kinds); nr++) {
 		if (lm_site_wanted(nr))
 			lm_hook_kinds[nr] =
-				lm_table_nested(nr) ? ALWAYS : ARGUMENTS;
+				lm_table_nested(nr) || lm_aio_wanted(nr)
+					? ALWAYS
+					: ARGUMENTS;
 		if (lm_table_shims(nr))
 			lm_hook_kinds[nr] |= SHIMS;
 	}

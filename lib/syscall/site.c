@@ -14,6 +14,7 @@
 #if defined(__x86_64__)
 
 #include "../os.h"
+#include "aio.h"
 #include "table.h"
 #include "window.h"
 
@@ -90,7 +91,7 @@ bool lm_site_wanted(long nr)
 {
 	/* What comes back on another stack is not for a function to make. */
 	return nr != SYS_clone && nr != SYS_clone3 &&
-	       (lm_table_row(nr) || lm_table_shims(nr));
+	       (lm_table_row(nr) || lm_table_shims(nr) || lm_aio_wanted(nr));
 }
 
 /* mov $nr, %eax, of five bytes, or mov $nr, %rax, of seven. */

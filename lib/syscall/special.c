@@ -131,7 +131,7 @@ static void pin_set(struct lm_call_pins *pins, uintptr_t at)
 		lm_call_add(pins, set[0], lm_min(set[1], 128), IN);
 }
 
-/* The control blocks only: their buffers are used after the call. */
+/* The control blocks only: their buffers are used after the call, too (aio.c). */
 static void pin_io_submit(struct lm_call_pins *pins, long count, uintptr_t at)
 {
 	uintptr_t block;

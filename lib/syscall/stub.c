@@ -8,6 +8,7 @@
 
 #include "../os.h"
 #include "../os_linux.h"
+#include "aio.h"
 #include "hook.h"
 #include "table.h"
 
@@ -93,7 +94,7 @@ static int32_t flags_of(const struct lm_site *site)
 		flags |= LM_STUB_ALWAYS;
 	if (site->own)
 		flags |= LM_STUB_ALWAYS | LM_STUB_OWN;
-	if (lm_table_nested(site->nr))
+	if (lm_table_nested(site->nr) || lm_aio_wanted(site->nr))
 		flags |= LM_STUB_NESTED;
 	return flags;
 }

@@ -1,0 +1,272 @@
+/*
+ * aio.c -- Linux AIO into and out of lazy memory: whole, wherever its pages are,
+ * and they stay where they are until the program has been told of the end.
+ *
+ *	aio [-lazy]
+ *
+ * -lazy: under lazymap, with a limit, where mincore tells what is resident.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "expect.h"
+
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE ((size_t)4096)
+#define PAGES ((size_t)16)
+#define LEN (PAGES * PAGE)
+
+static int lazy; /* is it lazymap's? */
+static int file;
+static aio_context_t context;
+
+static char *area(void)
+{
+	char *at = mmap(NULL, LEN, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		abort();
+	return at;
+}
+
+/* As libaio makes them, and not the C library. */
+#if defined(__x86_64__)
+static long make(long nr, long a, long b, long c, long d, long e)
+{
+	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e;
+	long ret;
+
+#define MAKE(number)                                                           \
+	__asm__ volatile("mov %1, %%eax\n\tsyscall"                            \
+			 : "=&a"(ret)                                          \
+			 : "i"(number), "D"(a), "S"(b), "d"(c), "r"(r10),      \
+			   "r"(r8)                                             \
+			 : "rcx", "r11", "memory")
+	if (nr == SYS_io_submit)
+		MAKE(SYS_io_submit);
+	else if (nr == SYS_io_getevents)
+		MAKE(SYS_io_getevents);
+	else
+		MAKE(SYS_io_destroy);
+	return ret;
+}
+#else
+#define make(...) syscall(__VA_ARGS__)
+#endif
+
+static int is_file(const char *at, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (at[i] != (char)(i / 7 + i / PAGE))
+			return 0;
+	return 1;
+}
+
+static struct iocb request(int what, void *buf, size_t len)
+{
+	return (struct iocb){ .aio_lio_opcode = (uint16_t)what,
+			      .aio_fildes = (uint32_t)file,
+			      .aio_buf = (uint64_t)(uintptr_t)buf,
+			      .aio_nbytes = len };
+}
+
+static long submit(struct iocb *block)
+{
+	return make(SYS_io_submit, (long)context, 1, (long)&block, 0, 0);
+}
+
+static long end_of(int n)
+{
+	struct io_event event[4];
+	long got = make(SYS_io_getevents, (long)context, n, n, (long)event, 0);
+
+	return got == n ? event[0].res : -1;
+}
+
+/* What is still there after all that can go was told to. */
+static size_t staying(char *at)
+{
+	unsigned char there[PAGES];
+	size_t n = 0;
+
+	madvise(at, LEN, MADV_PAGEOUT);
+	if (mincore(at, LEN, there))
+		return 0;
+	for (size_t i = 0; i < PAGES; i++)
+		n += there[i] & 1;
+	return n;
+}
+
+#define EXPECT_STAYING(at, n)                                                  \
+	do {                                                                   \
+		size_t s_ = lazy ? staying(at) : (n);                          \
+		if (s_ != (n))                                                 \
+			printf("%zu stay\n", s_);                              \
+		EXPECT(s_ == (n));                                             \
+	} while (0)
+
+static void read_stays_until_its_event(void)
+{
+	char *at = area();
+	struct iocb block = request(IOCB_CMD_PREAD, at, LEN);
+
+	EXPECT(submit(&block) == 1);
+	EXPECT_STAYING(at, PAGES);
+	EXPECT(end_of(1) == (long)LEN);
+	EXPECT(is_file(at, LEN));
+	EXPECT_STAYING(at, 0);
+	EXPECT(is_file(at, LEN));
+	munmap(at, LEN);
+}
+
+static void buffers_of_a_vector_stay(void)
+{
+	char *at = area();
+	struct iovec iov[2] = { { at, PAGE }, { at + PAGE, 2 * PAGE } };
+	struct iocb block = request(IOCB_CMD_PREADV, iov, 2);
+
+	EXPECT(submit(&block) == 1);
+	EXPECT_STAYING(at, 3);
+	EXPECT(end_of(1) == 3 * (long)PAGE && is_file(at, 3 * PAGE));
+	EXPECT_STAYING(at, 0);
+	munmap(at, LEN);
+}
+
+static void what_was_swapped_out_is_written(void)
+{
+	char *at = area();
+	struct iocb block = request(IOCB_CMD_PWRITE, at, LEN);
+
+	EXPECT(pread(file, at, LEN, 0) == (ssize_t)LEN);
+	EXPECT_STAYING(at, 0);
+	EXPECT(submit(&block) == 1 && end_of(1) == (long)LEN);
+	EXPECT_STAYING(at, 0);
+	EXPECT(pread(file, at, LEN, 0) == (ssize_t)LEN && is_file(at, LEN));
+	munmap(at, LEN);
+}
+
+/* One that is refused is held for nobody. */
+static void refused_requests_let_go(void)
+{
+	char *at = area();
+	struct iocb good = request(IOCB_CMD_PREAD, at, PAGE),
+		    bad = request(IOCB_CMD_PREAD, at + PAGE, PAGE);
+	struct iocb *blocks[2] = { &good, &bad };
+
+	bad.aio_fildes = 9999;
+	EXPECT(syscall(SYS_io_submit, context, 2, blocks) == 1);
+	EXPECT_STAYING(at, 1);
+	EXPECT(end_of(1) == (long)PAGE);
+	EXPECT(submit(&bad) < 0);
+	EXPECT_STAYING(at, 0);
+	munmap(at, LEN);
+}
+
+/* The same block for two requests at once: the event does not say which. */
+static void one_block_for_two_requests(void)
+{
+	char *at = area();
+	struct iocb block = request(IOCB_CMD_PREAD, at, PAGE);
+
+	EXPECT(submit(&block) == 1);
+	block.aio_buf += PAGE;
+	EXPECT(submit(&block) == 1);
+	EXPECT_STAYING(at, 2);
+	EXPECT(end_of(1) == (long)PAGE);
+	EXPECT_STAYING(at, 2);
+	EXPECT(end_of(1) == (long)PAGE);
+	EXPECT_STAYING(at, 0);
+	EXPECT(is_file(at, PAGE) && is_file(at + PAGE, PAGE));
+	munmap(at, LEN);
+}
+
+static void a_child_holds_nothing(void)
+{
+	char *at = area();
+	struct iocb block = request(IOCB_CMD_PREAD, at, LEN);
+	int status = -1;
+	pid_t child;
+
+	EXPECT(submit(&block) == 1);
+	child = fork();
+	if (!child) {
+		EXPECT_STAYING(at, 0);
+		_exit(failures);
+	}
+	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	EXPECT_STAYING(at, PAGES);
+	EXPECT(end_of(1) == (long)LEN && is_file(at, LEN));
+	munmap(at, LEN);
+}
+
+static void the_end_of_the_context_lets_go(void)
+{
+	char *at = area();
+	struct iocb block = request(IOCB_CMD_PREAD, at, LEN);
+
+	EXPECT(submit(&block) == 1);
+	EXPECT(make(SYS_io_destroy, (long)context, 0, 0, 0, 0) == 0);
+	EXPECT_STAYING(at, 0);
+	EXPECT(is_file(at, LEN));
+	munmap(at, LEN);
+}
+
+/* The pipe has the pages themselves: that they go changes nothing. */
+static void spliced_pages_may_go(void)
+{
+	char *at = area(), back[4 * 4096];
+	struct iovec iov = { at, sizeof(back) };
+	int ends[2];
+
+	EXPECT(pread(file, at, LEN, 0) == (ssize_t)LEN);
+	EXPECT(pipe(ends) == 0);
+	EXPECT(vmsplice(ends[1], &iov, 1, 0) == (ssize_t)sizeof(back));
+	EXPECT_STAYING(at, 0);
+	EXPECT(is_file(at, LEN));
+	EXPECT(read(ends[0], back, sizeof(back)) == (ssize_t)sizeof(back));
+	EXPECT(is_file(back, sizeof(back)));
+	close(ends[0]);
+	close(ends[1]);
+	munmap(at, LEN);
+}
+
+int main(int argc, char **argv)
+{
+	char byte;
+
+	lazy = argc > 1 && !strcmp(argv[1], "-lazy");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	alarm(60);
+	file = open("aio-file", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	for (size_t i = 0; i < LEN; i++) {
+		byte = (char)(i / 7 + i / PAGE);
+		if (pwrite(file, &byte, 1, (off_t)i) != 1)
+			return 1;
+	}
+	if (syscall(SYS_io_setup, 8, &context)) {
+		perror("skipped: io_setup");
+		return 77;
+	}
+	spliced_pages_may_go();
+	read_stays_until_its_event();
+	buffers_of_a_vector_stay();
+	what_was_swapped_out_is_written();
+	refused_requests_let_go();
+	one_block_for_two_requests();
+	a_child_holds_nothing();
+	the_end_of_the_context_lets_go();
+	printf("%d failed\n", failures);
+	return failures > 0;
+}
