@@ -34,21 +34,55 @@ static size_t threads(void)
 	return st.st_nlink - 2;
 }
 
+static size_t least_for(size_t n)
+{
+	return LM_BOUND_PAGES_A_THREAD * LM_PAGE * n;
+}
+
+static void say_small(const char *whose, size_t bytes, size_t n,
+		      const char *then)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line),
+		 "%s: %zu KiB is less than %zu KiB, %zu KiB for each of %zu "
+		 "threads%s",
+		 whose, bytes >> 10, least_for(n) >> 10, least_for(1) >> 10, n,
+		 then);
+	lm_error_report(LAZYMAP_ERROR_START, EINVAL, 0, line);
+}
+
 static int check(const char *whose, size_t bytes)
 {
-	size_t least = LM_BOUND_PAGES_A_THREAD * LM_PAGE * threads();
-	char line[160];
+	size_t n = threads();
 
-	if (!bytes || bytes >= least)
+	if (!bytes || bytes >= least_for(n))
 		return 0;
-	snprintf(line, sizeof(line),
-		 "%s: %zu KiB is less than %zu KiB, %u KiB for each of %zu "
-		 "threads",
-		 whose, bytes >> 10, least >> 10,
-		 (unsigned)(LM_BOUND_PAGES_A_THREAD * LM_PAGE >> 10),
-		 threads());
-	lm_error_report(LAZYMAP_ERROR_START, EINVAL, 0, line);
+	say_small(whose, bytes, n, "");
 	return -EINVAL;
+}
+
+/* How many more there may be before it is worth counting them. */
+static _Atomic long threads_left;
+static _Atomic bool said_small;
+
+void lm_bound_thread(void)
+{
+	size_t max, n;
+
+	if (!lm_resident_limited() ||
+	    atomic_fetch_sub_explicit(&threads_left, 1, memory_order_relaxed) >
+		    0)
+		return;
+	max = atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
+	n = threads();
+	atomic_store_explicit(&threads_left,
+			      (long)(max / LM_BOUND_PAGES_A_THREAD) - (long)n,
+			      memory_order_relaxed);
+	if (max * LM_PAGE >= least_for(n) || atomic_exchange(&said_small, true))
+		return;
+	say_small("resident limit", max * LM_PAGE, n,
+		  ": they may drive out each other's pages");
 }
 
 static int ready_swap(size_t bytes)
@@ -94,6 +128,7 @@ static int set_limit(size_t bytes)
 		return ret;
 	lm_gate_drain();
 	lm_quota_set(&lm_quota_process, pages, &table);
+	atomic_store(&threads_left, 0);
 	lm_resident_count_anew();
 	lm_gate_open();
 	return 0;
@@ -173,6 +208,7 @@ static int limit_areas(uintptr_t start, uintptr_t end, size_t pages,
 		return -ENOMEM;
 	if (pages && !(*quota = lm_quota_new(pages)))
 		return -ENOMEM;
+	atomic_store(&threads_left, 0);
 	lm_area_split(start);
 	lm_area_split(end);
 	for (uintptr_t at = start;

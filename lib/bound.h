@@ -21,6 +21,10 @@
  */
 int lm_bound_commit(size_t len);
 
+/* One more thread has been started: with more of them than the limits have room
+ * for, which were right when they were set, say so, once. Not in handlers. */
+void lm_bound_thread(void);
+
 /* From the options: policy, swap, limit. Not in handlers. 0 or -errno. */
 int lm_bound_start(void);
 

@@ -19,6 +19,7 @@
 #include "preload.h"
 #include "signal.h"
 
+#include "../bound.h"
 #include "../lock.h"
 #include "../os.h"
 #include "../syscall/copy.h"
@@ -440,6 +441,8 @@ LM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 	ret = REAL(pthread_create)(thread, attr, begin, start);
 	if (ret)
 		free(start);
+	else
+		lm_bound_thread();
 	return ret;
 }
 
