@@ -251,6 +251,8 @@ static uintptr_t map_lazily(struct request *request)
 	ask_for_huge_pages(area, at, request->len);
 	area->start = at;
 	area->end = at + request->len;
+	if (area->flags & LM_AREA_SHARED && !lm_store_direct(area->store))
+		lm_sync_expect();
 	if (area->store != &lm_store_zero || area->flags & LM_AREA_SHARED)
 		area->object = atomic_fetch_add(&next_object, 1);
 	lm_area_hold(area);

@@ -20,6 +20,19 @@ struct writeback {
 	struct lm_slot *slot;
 };
 
+/* Set before such an area is there, by who will tell others of it: relaxed. */
+static _Atomic bool ever;
+
+void lm_sync_expect(void)
+{
+	atomic_store_explicit(&ever, true, memory_order_relaxed);
+}
+
+bool lm_sync_ever(void)
+{
+	return atomic_load_explicit(&ever, memory_order_relaxed);
+}
+
 static bool written_back(const struct lm_area *area)
 {
 	return area->flags & LM_AREA_SHARED && !lm_store_direct(area->store);
@@ -106,8 +119,11 @@ int lm_sync_stores(uintptr_t start, uintptr_t end)
 {
 	struct writeback back;
 	int first = 0, ret;
-	uint64_t mask = lm_os_block_signals();
+	uint64_t mask;
 
+	if (!lm_sync_ever())
+		return 0;
+	mask = lm_os_block_signals();
 	if (lm_os_forked())
 		lm_forked();
 	while (next_dirty(&start, end, &back)) {

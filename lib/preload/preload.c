@@ -15,6 +15,7 @@
 #include "../fd.h"
 #include "../os.h"
 #include "../stats.h"
+#include "../sync.h"
 #include "../syscall/hook.h"
 
 #include <dlfcn.h>
@@ -119,6 +120,7 @@ static void start(void)
 	if (!atomic_compare_exchange_strong(&state, &before, STARTING))
 		return;
 	lm_process_start();
+	lm_robust_start();
 	read_io_uring();
 	check_heap();
 	lm_shim_min_size();
@@ -239,7 +241,7 @@ void lm_shim_end(void)
 
 	/* With nothing to do, no call is made: the program's own seccomp filter
 	 * may let it do no more than end. */
-	if (lm_shim_off() || (fd < 0 && !lm_area_ever()))
+	if (lm_shim_off() || (fd < 0 && !lm_sync_ever() && !lm_robust_held()))
 		return;
 	me = (int)lm_sys(SYS_getpid);
 	if (lm_shim_vforked() || atomic_exchange(&pid, me) == me)

@@ -50,8 +50,15 @@ void lm_process_left(void);
  * call(args) makes it, and it has failed if the result is below zero. */
 long lm_process_filter(long (*call)(const long args[6]), const long args[6]);
 
-/* This thread ends: its robust mutexes are there when the kernel looks. */
+/* This thread ends: its robust mutexes are there when the kernel looks. And has
+ * it any, in a process with lazy memory? */
 void lm_robust_pin(void);
+bool lm_robust_held(void);
+
+/* Once, at the start; and when the program names a list that is not the C
+ * library's. */
+void lm_robust_start(void);
+void lm_robust_other(void);
 
 /* In the child of a posix_spawn of this thread's, before it becomes a program. */
 void lm_exec_spawned(void);

@@ -242,6 +242,9 @@ static bool make(long nr, const long args[6], long *result)
 	case SYS_prctl:
 	case SYS_seccomp:
 		return filter(nr, args, result);
+	case SYS_set_robust_list:
+		lm_robust_other();
+		return false;
 	case SYS_exit:
 		lm_process_left();
 		return false;

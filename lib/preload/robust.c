@@ -4,7 +4,9 @@
  *
  * It may end any time, by a signal or by exec: so while one is held, its page
  * stays. Other mutexes cost one look at their kind. What was locked past the
- * functions here (before lazymap started) is pinned at an end that is seen.
+ * functions here (before lazymap started) is pinned at an end that is seen, where
+ * it takes no system call to know that there is something: the program may have
+ * forbidden itself all but those that it makes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +17,7 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* As many as the kernel follows. */
 #define MOST 2048
@@ -26,14 +29,59 @@ static void pin_entry(const struct robust_list_head *head, uintptr_t entry)
 	lm_access_pin(entry + (uintptr_t)head->futex_offset, 4, 1);
 }
 
-void lm_robust_pin(void)
+/* Where the C library has a thread's list, from what pthread_self() points to on;
+ * 0: that is not known. Immutable after the start. */
+static uintptr_t beside;
+/* Threads may have other ones. */
+static _Atomic bool others;
+
+static const struct robust_list_head *ask(void)
 {
 	struct robust_list_head *head = NULL;
 	size_t len;
+
+	if (lm_sys(SYS_get_robust_list, 0, &head, &len) < 0)
+		return NULL;
+	return head;
+}
+
+void lm_robust_start(void)
+{
+	uintptr_t distance = (uintptr_t)ask() - (uintptr_t)pthread_self();
+
+	/* A part of it. */
+	if (distance < LM_PAGE)
+		beside = distance;
+}
+
+void lm_robust_other(void)
+{
+	atomic_store_explicit(&others, true, memory_order_relaxed);
+}
+
+static const struct robust_list_head *list(void)
+{
+	if (!beside || atomic_load_explicit(&others, memory_order_relaxed))
+		return ask();
+	return (void *)((uintptr_t)pthread_self() + beside);
+}
+
+static bool empty(const struct robust_list_head *head)
+{
+	return !head || !head->list.next || head->list.next == &head->list;
+}
+
+bool lm_robust_held(void)
+{
+	return lm_area_ever() && !empty(list());
+}
+
+void lm_robust_pin(void)
+{
+	const struct robust_list_head *head = lm_area_ever() ? list() : NULL;
 	uintptr_t entry;
 
-	if (!lm_area_ever() ||
-	    lm_sys(SYS_get_robust_list, 0, &head, &len) < 0 || !head)
+	if (empty(head))
 		return;
 	entry = (uintptr_t)head->list.next;
 	for (int i = 0; i < MOST; i++) {

@@ -424,6 +424,7 @@ bool lm_table_shims(long nr)
 	case SYS_execveat:
 	case SYS_prctl:
 	case SYS_seccomp:
+	case SYS_set_robust_list:
 	case SYS_exit:
 	case SYS_exit_group:
 	case SYS_io_uring_setup:
