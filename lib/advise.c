@@ -270,7 +270,7 @@ uintptr_t lm_advise_piece(uintptr_t at, uintptr_t end, int *prot)
  * range would drive out its beginning, and the kernel say that it may not be
  * touched.
  */
-static int populate(uintptr_t start, uintptr_t end, int advice)
+int lm_advise_populate(uintptr_t start, uintptr_t end, int advice)
 {
 	enum lm_access access =
 		advice == MADV_POPULATE_WRITE ? LM_WRITE : LM_READ;
@@ -450,7 +450,7 @@ static int advise(uintptr_t start, size_t len, int advice)
 		return advise_dontneed(start, len, advice);
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
-		return populate(start, end, advice);
+		return lm_advise_populate(start, end, advice);
 	case MADV_REMOVE:
 		/* Older kernels look for write permission; newer say what is
 		 * wrong. */

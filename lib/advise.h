@@ -1,5 +1,5 @@
 /*
- * advise.h -- flags of areas, changed for a range.
+ * advise.h -- flags of areas, changed for a range; pages brought in.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,5 +15,9 @@ void lm_advise_flags(uintptr_t start, uintptr_t end, int argument);
 /* Outside the gate: the end, up to `end`, of the area at `at`, and its
  * protection; or of what is between two areas there, and -1. */
 uintptr_t lm_advise_piece(uintptr_t at, uintptr_t end, int *prot);
+
+/* Outside the gate: MADV_POPULATE_READ or _WRITE, up to what cannot be. 0 or
+ * -errno. */
+int lm_advise_populate(uintptr_t start, uintptr_t end, int advice);
 
 #endif

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "advise.h"
 #include "bound.h"
 #include "change.h"
 #include "fault.h"
@@ -303,8 +304,6 @@ static uintptr_t map(struct request *request, size_t len, bool lazy)
 
 static void populate(const struct request *request, uintptr_t at)
 {
-	int error;
-
 	bool wanted = request->flags & MAP_LOCKED ||
 		      (request->flags & MAP_POPULATE &&
 		       !(request->flags & MAP_NONBLOCK));
@@ -314,13 +313,13 @@ static void populate(const struct request *request, uintptr_t at)
 	if (!wanted || request->prot == PROT_NONE)
 		return;
 	/* Like the kernel: what cannot be brought in now comes, or fails,
-	 * when it is touched. */
-	lm_fault_range(at, at + request->len,
-		       request->prot & PROT_WRITE &&
-				       !(request->area.flags & LM_AREA_SHARED)
-			       ? LM_WRITE
-			       : LM_READ,
-		       false, &error);
+	 * when it is touched; and what can be written and is private is the
+	 * process's own from now on, whatever becomes of the file. */
+	lm_advise_populate(at, at + request->len,
+			   request->prot & PROT_WRITE && !(request->area.flags &
+							   LM_AREA_SHARED)
+				   ? MADV_POPULATE_WRITE
+				   : MADV_POPULATE_READ);
 }
 
 static int cluster_of(const struct lazymap_area_options *options,

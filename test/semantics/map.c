@@ -247,6 +247,22 @@ CASE("mmap", "MAP_POPULATE, with each type")
 	    mmap(NULL, 16 * PAGE, RW, MAP_SHARED | MAP_POPULATE, fd, 0));
 }
 
+CASE("mmap", "MAP_POPULATE: private pages that can be written are copies")
+{
+	int fd = file_of(4 * PAGE);
+	char *both = map(NULL, 4 * PAGE, RW, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	char *read = map(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_POPULATE,
+			 fd, 0);
+	char *late = map(NULL, 4 * PAGE, RW, MAP_PRIVATE, fd, 0);
+
+	file_put(fd, 7, 210);
+	file_put(fd, 3 * PAGE, 211);
+	see("to be written", both + 7);
+	see("to be written", both + 3 * PAGE);
+	see("to be read", read + 7);
+	see("not populated", late + 3 * PAGE);
+}
+
 CASE("mmap", "MAP_LOCKED: present, locked, limited")
 {
 	struct rlimit limit = { 16 * PAGE, 16 * PAGE };
