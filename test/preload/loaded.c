@@ -17,6 +17,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -146,6 +147,25 @@ static void threads(void)
 		pthread_join(thread[i], NULL);
 }
 
+static void *leave(void *argument)
+{
+	pthread_exit(argument);
+}
+
+/* The smallest stack is enough for pthread_exit, which loads libgcc_s. */
+static void small_thread(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	void *result = NULL;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN);
+	EXPECT(!pthread_create(&thread, &attr, leave, &attr));
+	EXPECT(!pthread_join(thread, &result) && result == &attr);
+	pthread_attr_destroy(&attr);
+}
+
 static void another_namespace(void)
 {
 	char path[4096];
@@ -184,6 +204,7 @@ int main(int argc, char **argv)
 	dir = argv[1];
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	alarm(100);
+	small_thread(); /* first: later libgcc_s is there */
 	again();
 	many();
 	another_namespace();
