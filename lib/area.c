@@ -21,6 +21,9 @@ static struct lm_area **areas;
 static size_t count, capacity;
 _Atomic uint8_t lm_area_marks[LM_NEAR], lm_area_marked;
 static _Atomic uint64_t bytes;
+/* What has changed since it was looked at: lm_area_sound(). Guarded by the
+ * gate. */
+static uintptr_t changed_low = UINTPTR_MAX, changed_high;
 /* guarded by the map lock */
 static struct free_area {
 	struct free_area *next;
@@ -178,8 +181,15 @@ int lm_area_reserve_inside(void)
 	return reserve(true);
 }
 
+static void note_change(const struct lm_area *area)
+{
+	changed_low = lm_min(changed_low, area->start);
+	changed_high = lm_max(changed_high, area->end);
+}
+
 static void insert_at(size_t i, struct lm_area *area)
 {
+	note_change(area);
 	memmove(&areas[i + 1], &areas[i], (count - i) * sizeof(areas[0]));
 	areas[i] = area;
 	count++;
@@ -187,6 +197,7 @@ static void insert_at(size_t i, struct lm_area *area)
 
 static void remove_at(size_t i)
 {
+	note_change(areas[i]);
 	area_free(areas[i]);
 	count--;
 	memmove(&areas[i], &areas[i + 1], (count - i) * sizeof(areas[0]));
@@ -311,10 +322,17 @@ uintptr_t lm_area_pick(size_t len, uintptr_t align, uintptr_t phase,
 
 bool lm_area_sound(void)
 {
-	for (size_t i = 0; i < count; i++)
+	size_t i = index_after(changed_low - (changed_low > 0));
+
+	for (; i < count; i++) {
 		if (areas[i]->start >= areas[i]->end ||
 		    (i && areas[i - 1]->end > areas[i]->start))
 			return false;
+		if (areas[i]->start > changed_high)
+			break;
+	}
+	changed_low = UINTPTR_MAX;
+	changed_high = 0;
 	return true;
 }
 

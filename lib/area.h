@@ -122,7 +122,8 @@ void lm_area_merge(uintptr_t start, uintptr_t end);
 uintptr_t lm_area_pick(size_t len, uintptr_t align, uintptr_t phase,
 		       uintptr_t above);
 
-/* In order, not empty, not overlapping: for assert. */
+/* In order, not empty, not overlapping, as far as anything has changed since it
+ * was asked: for assert. */
 bool lm_area_sound(void);
 
 size_t lm_area_count(void);
