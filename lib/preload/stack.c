@@ -210,15 +210,16 @@ static bool on_hooks(uintptr_t at)
 	       at - lm_hook_stack.start < lm_hook_stack.size;
 }
 
-/* Where the program's handlers run, the hooks have to know. */
+/* Where the program's handlers run, the hooks have to know. A signal between two
+ * of the steps would find, and put back as it returns, what is neither the old
+ * stack nor the new one. `new` is not in lazy memory. */
 static void set_wish(const stack_t *new)
 {
 	size_t size = new->ss_size;
 	uintptr_t start = (uintptr_t) new->ss_sp;
 	bool none = new->ss_flags &SS_DISABLE;
+	uint64_t mask = lm_os_block_signals();
 
-	wished = 0;
-	atomic_signal_fence(memory_order_seq_cst);
 	wish = *new;
 	/* Who disarms it may leave a handler's frames where they are, and come
 	 * back: only where nobody else runs. */
@@ -236,8 +237,8 @@ static void set_wish(const stack_t *new)
 		lm_hook_stack.other_size = size;
 	if (!none && LM_HANDLER_MOVES && size < STACK_ENOUGH)
 		lm_hook_stack.small_size = size;
-	atomic_signal_fence(memory_order_seq_cst);
 	wished = !none;
+	lm_os_restore_signals(mask);
 }
 
 /* Is the thread on its alternate stack, as the program sees it? */
@@ -269,23 +270,36 @@ uintptr_t lm_stack_for(uintptr_t sp, uintptr_t red_zone, bool alternate,
 	return *bottom + wish.ss_size;
 }
 
+/* In a frame: the kernel leaves "in use" to who asks. */
+static stack_t framed(void)
+{
+	stack_t stack = { .ss_flags = SS_DISABLE };
+
+	if (wished) {
+		stack = wish;
+		stack.ss_flags &= AUTODISARM;
+	}
+	return stack;
+}
+
 bool lm_stack_show(stack_t *stack)
 {
 	if (!LM_HANDLER_MOVES || !ours || stack->ss_sp != ours)
 		return false;
-	*stack = (stack_t){ .ss_flags = SS_DISABLE };
-	if (!wished)
-		return true;
-	*stack = wish;
-	stack->ss_flags &= AUTODISARM;
+	*stack = framed();
 	if (wish.ss_flags & AUTODISARM)
 		wished = 0;
 	return true;
 }
 
+/* Few handlers change it, and none of the others waits for the mask. */
 void lm_stack_back(stack_t *stack)
 {
-	set_wish(stack);
+	stack_t new = *stack, now = framed();
+
+	if (new.ss_sp != now.ss_sp || new.ss_size != now.ss_size ||
+	    new.ss_flags != now.ss_flags)
+		set_wish(&new);
 	*stack = (stack_t){ .ss_sp = ours, .ss_size = STACK_SIZE };
 }
 

@@ -626,6 +626,52 @@ static void coroutines_run_on_lazy_stacks(void)
 	printf("back\n");
 }
 
+#if defined(__x86_64__)
+static volatile sig_atomic_t steps, elsewhere;
+
+static void step(int sig)
+{
+	char here;
+	stack_t now;
+
+	(void)sig;
+	steps++;
+	if (&here < (char *)mine.ss_sp ||
+	    &here >= (char *)mine.ss_sp + mine.ss_size ||
+	    sigaltstack(NULL, &now) || now.ss_sp != mine.ss_sp)
+		elsewhere++;
+}
+
+/* The processor raises SIGTRAP after each instruction from here on, until the
+ * frame is returned to that was pushed before. */
+static void step_from_here(int sig)
+{
+	(void)sig;
+	__asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
+			 "pushfq\n\t"
+			 "orq $0x100, (%%rsp)\n\t"
+			 "popfq\n\t"
+			 "lea 128(%%rsp), %%rsp" ::
+				 : "memory", "cc");
+}
+
+static void signals_come_at_each_instruction_of_a_return(void)
+{
+	use(malloc(16 * 1024), 16 * 1024, 0);
+	set(SIGTRAP, step, SA_ONSTACK);
+	set(SIGUSR1, step_from_here, SA_ONSTACK);
+	for (int i = 0; i < 3; i++)
+		raise(SIGUSR1);
+	show("after");
+	printf("%s, %d elsewhere\n", steps ? "stepped" : "not stepped",
+	       elsewhere);
+}
+#else
+static void signals_come_at_each_instruction_of_a_return(void)
+{
+}
+#endif
+
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -636,6 +682,7 @@ int main(int argc, char **argv)
 		CASE(frames_show_the_stack_that_was_asked_for),
 		CASE(handlers_left_by_a_context_are_come_back_to),
 		CASE(signals_that_come_at_once_are_all_handled),
+		CASE(signals_come_at_each_instruction_of_a_return),
 		CASE(signals_come_on_lazy_stacks),
 		CASE(calls_are_made_on_lazy_stacks),
 		CASE(stack_overflow_is_handled_on_the_alternate_stack),
