@@ -9,6 +9,7 @@
 #include "meta.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 /* An insert in the middle of an area adds it and the area's second half; an
  * operation splits at two borders. */
@@ -351,10 +352,16 @@ uint64_t lm_area_bytes(void)
  * kept. The kernel says where (sanitizers own large parts of the address
  * space); it is not kept reserved, so that limits on address space count
  * what the program mapped and nothing else.
+ *
+ * No vDSO: no kernel, but an emulator such as qemu-user, which notes something
+ * of each page of what is mapped, for as little as a moment. To ask for terabytes
+ * there takes all memory that there is.
  */
 int lm_area_start(void)
 {
 	count_max = lm_os_max_map_count();
+	if (!getauxval(AT_SYSINFO_EHDR))
+		return 0;
 	for (uintptr_t size = WINDOW_MAX; size >= WINDOW_MIN; size /= 2) {
 		uintptr_t at = lm_os_mmap(
 			0, 2 * size, PROT_NONE,

@@ -1,0 +1,24 @@
+#!/bin/bash
+# test_emulator.sh -- a program in qemu's user mode, which gives what it is
+# preloaded with to the program that it emulates, too: lazymap is in both.
+#
+# SPDX-License-Identifier: MIT
+set -u
+
+. "$(dirname "$0")/programs.sh"
+need qemu-x86_64
+[ "$(uname -m)" = x86_64 ] || {
+	echo "skipped: the emulated program is for x86-64"
+	exit 77
+}
+# qemu has a table with an entry for each page that the emulated program maps: an
+# hour's work, and all memory, where that is terabytes. (What it calls the kernel
+# with is not seen: doc/syscalls.md. The program does without.)
+ulimit -d 4194304
+sum='BEGIN { for (i = 0; i < 50000; i++) a[i] = i * i
+	for (i in a) s += a[i]; print s }'
+everywhere "qemu-user" -- timeout 60 qemu-x86_64 /usr/bin/awk "$sum"
+everywhere "qemu-user, no shim in it" -- \
+	timeout 60 qemu-x86_64 -U LD_PRELOAD /usr/bin/awk "$sum"
+[ "$faults" -ge 50 ] || fail "qemu-user: only $faults faults"
+[ $failures = 0 ]
