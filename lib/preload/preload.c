@@ -113,8 +113,19 @@ bool lm_shim_io_uring(void)
 	return io_uring;
 }
 
+/* What Valgrind has faulted it does not begin anew as it was: registers are late,
+ * a step of a rep instruction counts as done. The program would go on with wrong
+ * bytes. */
+static bool in_valgrind(void)
+{
+	const char *list = getenv("LD_PRELOAD");
+
+	return list && strstr(list, "/vgpreload_core");
+}
+
 static void start(void)
 {
+	const char *resident = getenv("LAZYMAP_RESIDENT");
 	int before = NOT_YET, after = ON;
 
 	if (!atomic_compare_exchange_strong(&state, &before, STARTING))
@@ -124,7 +135,13 @@ static void start(void)
 	read_io_uring();
 	check_heap();
 	lm_shim_min_size();
-	if (lm_start() < 0) {
+	if (in_valgrind()) {
+		if (resident && *resident)
+			refuse("faults cannot be served in Valgrind");
+		lm_os_say("faults cannot be served in Valgrind; "
+			  "the program runs without it");
+		after = OFF;
+	} else if (lm_start() < 0) {
 		if (lm_start_refused())
 			refuse(NULL);
 		lm_os_say("cannot start here; the program runs without it");

@@ -1,6 +1,7 @@
 #!/bin/bash
 # test_emulator.sh -- a program in qemu's user mode, which gives what it is
-# preloaded with to the program that it emulates, too: lazymap is in both.
+# preloaded with to the program that it emulates, too: lazymap is in both. And in
+# Valgrind, where lazymap must not be.
 #
 # SPDX-License-Identifier: MIT
 set -u
@@ -21,4 +22,18 @@ everywhere "qemu-user" -- timeout 60 qemu-x86_64 /usr/bin/awk "$sum"
 everywhere "qemu-user, no shim in it" -- \
 	timeout 60 qemu-x86_64 -U LD_PRELOAD /usr/bin/awk "$sum"
 [ "$faults" -ge 50 ] || fail "qemu-user: only $faults faults"
+
+if command -v valgrind >/dev/null; then
+	valgrind=(valgrind -q --tool=none "$programs/heap")
+	plain=$("${valgrind[@]}" 2>&1) || fail "Valgrind ends with $?"
+	lazy=$("$lazymap" run --min-size 1 -- "${valgrind[@]}" 2>"$work/said") ||
+		fail "in Valgrind: ended with $?"
+	[ "$plain" = "$lazy" ] || fail "in Valgrind: $lazy"
+	grep -q 'in Valgrind; the program runs without it' "$work/said" ||
+		fail "in Valgrind: nothing said of it"
+	lazy=$("$lazymap" run --resident 4M -- "${valgrind[@]}" 2>/dev/null)
+	[ "$?,$lazy" = 125, ] || fail "in Valgrind, with a limit: $?, $lazy"
+else
+	echo "Valgrind is not installed"
+fi
 [ $failures = 0 ]
