@@ -87,7 +87,7 @@ static struct shared {
 } * shared;
 
 static char *maps[PARAMS];
-static size_t map_size;
+static size_t sizes[PARAMS];
 
 void cover_start(void)
 {
@@ -98,18 +98,19 @@ void cover_start(void)
 		abort();
 }
 
-void cover_run(char *const map[PARAMS], size_t size)
+void cover_run(char *const map[PARAMS], const size_t size[PARAMS])
 {
-	for (int i = 0; i < PARAMS; i++)
+	for (int i = 0; i < PARAMS; i++) {
 		maps[i] = map[i];
-	map_size = size;
+		sizes[i] = size[i];
+	}
 	shared->made = 0;
 }
 
 static int piece_of(uintptr_t at)
 {
 	for (int i = 0; i < PARAMS; i++)
-		if (maps[i] && at - (uintptr_t)maps[i] < map_size)
+		if (maps[i] && at - (uintptr_t)maps[i] < sizes[i])
 			return i;
 	return -1;
 }

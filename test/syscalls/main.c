@@ -31,9 +31,10 @@
 #include <sys/wait.h>
 
 #define PAGE ((size_t)4096)
-/* A piece lies across the middle of a mapping of this size. */
-#define SIZE ((size_t)256 * 1024)
-#define MIDDLE (SIZE / 2)
+/* A piece lies across the middle of a mapping of so many bytes: most are small,
+ * and to touch all of a large one takes most of the time. */
+#define SMALL ((size_t)64 * 1024) /* the least that is made lazy */
+#define LARGE ((size_t)256 * 1024)
 
 enum kind {
 	ABSENT,    /* never touched */
@@ -69,6 +70,7 @@ struct outcome {
 
 struct piece {
 	char *map, *at;
+	size_t size;  /* of the map */
 	size_t first; /* bytes of it before the middle */
 };
 
@@ -79,12 +81,13 @@ static void die(const char *what)
 }
 
 /* Each piece has a file of its own: contents that are there untouched. */
-static int file_with(const char *content, size_t len, size_t first)
+static int file_with(const char *content, size_t len, const struct piece *piece)
 {
+	off_t at = (off_t)(piece->at - piece->map);
 	int fd = memfd_create("piece", 0);
 
-	if (fd < 0 || ftruncate(fd, (off_t)SIZE) < 0 ||
-	    pwrite(fd, content, len, (off_t)(MIDDLE - first)) != (ssize_t)len)
+	if (fd < 0 || ftruncate(fd, (off_t)piece->size) < 0 ||
+	    pwrite(fd, content, len, at) != (ssize_t)len)
 		die("memfd_create");
 	return fd;
 }
@@ -110,17 +113,17 @@ static void touch(char *at, size_t len, bool write)
 
 /* What the advice does is for the pager to say; those that are all gone are
  * counted. */
-static void swap_out(char *at, int plain)
+static void swap_out(char *at, size_t size, int plain)
 {
-	unsigned char there[SIZE / PAGE];
+	unsigned char there[LARGE / PAGE];
 
-	madvise(at, SIZE, MADV_PAGEOUT);
+	madvise(at, size, MADV_PAGEOUT);
 	if (plain)
 		return;
-	if (mincore(at, SIZE, there) < 0)
+	if (mincore(at, size, there) < 0)
 		die("mincore");
 	swapped++;
-	gone += !memchr(there, 1, sizeof(there));
+	gone += !memchr(there, 1, size / PAGE);
 }
 
 /* `plain`: MAP_STACK where the memory is to be ordinary, whatever the kind. */
@@ -129,20 +132,21 @@ static void lay(const struct piece *piece, enum kind kind, int plain, int fd)
 	int prot = kind == READ_ONLY ? PROT_READ
 		   : kind == NONE    ? PROT_NONE
 				     : PROT_READ | PROT_WRITE;
+	size_t middle = piece->size / 2;
 	int flags = (kind == SHARED ? MAP_SHARED : MAP_PRIVATE) | plain;
 
-	map(piece->map, SIZE, fd, 0, prot, flags);
+	map(piece->map, piece->size, fd, 0, prot, flags);
 	if (kind == CLEAN || kind == DIRTY || kind == SWAPPED)
-		touch(piece->map, SIZE, kind != CLEAN);
+		touch(piece->map, piece->size, kind != CLEAN);
 	if (kind == SWAPPED)
-		swap_out(piece->map, plain);
+		swap_out(piece->map, piece->size, plain);
 	if (kind == HALF_LAZY)
-		map(piece->map, MIDDLE, fd, 0, prot, MAP_PRIVATE | MAP_STACK);
+		map(piece->map, middle, fd, 0, prot, MAP_PRIVATE | MAP_STACK);
 	if (kind == LAZY_HALF)
-		map(piece->map + MIDDLE, MIDDLE, fd, MIDDLE, prot,
+		map(piece->map + middle, middle, fd, middle, prot,
 		    MAP_PRIVATE | MAP_STACK);
 	if (kind == HOLE)
-		munmap(piece->map + MIDDLE, MIDDLE);
+		munmap(piece->map + middle, middle);
 }
 
 static void remember(const struct param *param, const struct piece *piece,
@@ -195,6 +199,7 @@ static void run(const struct test *test, bool raw, const enum kind kinds[],
 	struct piece piece[PARAMS] = { { 0 } };
 	char *content[PARAMS] = { 0 }, *p[PARAMS] = { 0 };
 	char *maps[PARAMS] = { 0 };
+	size_t sizes[PARAMS] = { 0 };
 	int i, fds[PARAMS];
 	sigset_t none;
 
@@ -202,16 +207,20 @@ static void run(const struct test *test, bool raw, const enum kind kinds[],
 	for (i = 0; i < PARAMS && test->param[i].len; i++) {
 		const struct param *param = &test->param[i];
 
-		piece[i].map = mmap(NULL, SIZE, PROT_NONE,
+		piece[i].size =
+			param->len <= SMALL / 2 - 2 * PAGE ? SMALL : LARGE;
+		piece[i].map = mmap(NULL, piece[i].size, PROT_NONE,
 				    MAP_PRIVATE | MAP_ANONYMOUS | plain, -1, 0);
 		if (piece[i].map == MAP_FAILED)
 			die("mmap");
 		maps[i] = piece[i].map;
+		sizes[i] = piece[i].size;
 		/* Structs stay aligned in halves. */
 		piece[i].first = kinds[i] == HOLE && param->len <= 16
 					 ? 0
 					 : param->len / 2 & ~(size_t)7;
-		p[i] = piece[i].at = piece[i].map + MIDDLE - piece[i].first;
+		p[i] = piece[i].at =
+			piece[i].map + piece[i].size / 2 - piece[i].first;
 		content[i] = malloc(param->len);
 		for (size_t k = 0; k < param->len; k++)
 			content[i][k] = (char)(k * 7 + 33);
@@ -221,12 +230,11 @@ static void run(const struct test *test, bool raw, const enum kind kinds[],
 	if (test->prepare)
 		test->prepare(content, p);
 	for (i = 0; i < PARAMS && test->param[i].len; i++) {
-		fds[i] = file_with(content[i], test->param[i].len,
-				   piece[i].first);
+		fds[i] = file_with(content[i], test->param[i].len, &piece[i]);
 		lay(&piece[i], kinds[i], plain, fds[i]);
 	}
 	close_all();
-	cover_run(maps, SIZE);
+	cover_run(maps, sizes);
 	memset(extra, 0, sizeof(extra));
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	errno = 0;
@@ -238,7 +246,7 @@ static void run(const struct test *test, bool raw, const enum kind kinds[],
 	for (i = 0; i < PARAMS && test->param[i].len; i++) {
 		remember(&test->param[i], &piece[i], kinds[i], content[i],
 			 &outcome->left[i]);
-		munmap(piece[i].map, SIZE);
+		munmap(piece[i].map, piece[i].size);
 		free(content[i]);
 	}
 }

@@ -87,8 +87,8 @@ long raw_call(long nr, const long args[6]);
 /* -- Of coverage.c -------------------------------------------------------------- */
 
 void cover_start(void);
-/* A run of a case begins, with its pieces at `map`, of `size` bytes each. */
-void cover_run(char *const map[PARAMS], size_t size);
+/* A run of a case begins, with its pieces in `map`, of `size` bytes each. */
+void cover_run(char *const map[PARAMS], const size_t size[PARAMS]);
 /* A call is about to be made. Also in a child. */
 void cover_call(long nr, const long args[6]);
 /* Of the last run: did what is in this piece make a difference? Or else, were
