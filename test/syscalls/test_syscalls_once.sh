@@ -42,7 +42,10 @@ cd "${TESTDIR:-$(mktemp -d)}" || exit 1
 export LAZYMAP_IO_URING=1
 "$lazymap" run -- "$matrix" -n lazymap || fail "on lazymap"
 # What is wrong with ordinary memory, too, no run can tell alone.
-diff kernel lazymap || fail "ordinary memory is another thing on lazymap"
+diff kernel lazymap >differs || {
+	head -n 20 differs
+	fail "ordinary memory is another thing on lazymap"
+}
 "$lazymap" run --resident 8M --cluster 4K --min-size 1 -- "$matrix" >said ||
 	fail "on lazymap, a page a fault, every mapping, with a resident limit"
 cat said
