@@ -26,6 +26,11 @@
 #include "worker.h"
 
 #include <pthread.h>
+#if __has_include(<sys/single_threaded.h>) /* glibc 2.32 */
+#include <sys/single_threaded.h>
+#else
+#define __libc_single_threaded 0
+#endif
 
 static uint64_t mask; /* guarded by the map lock */
 
@@ -125,7 +130,49 @@ void lm_fork_done(bool in_child)
 		parent();
 }
 
+/* -- fork(), and the C library's streams ---------------------------------------- */
+
+/*
+ * glibc's fork takes the lock of the list of streams after these handlers. Who
+ * has it may wait for a stream (fflush(NULL)), and who has that for the gate, at a
+ * touch of lazy memory or in malloc: so it is taken here, before the gate is
+ * shut. It is recursive; the child's is made anew, as glibc does it. With one
+ * thread glibc leaves it alone, as does this.
+ */
+void _IO_list_lock(void) __attribute__((weak));
+void _IO_list_unlock(void) __attribute__((weak));
+void _IO_list_resetlock(void) __attribute__((weak));
+
+static bool streams_locked; /* guarded by the map lock */
+
+static void before_fork(void)
+{
+	bool lock = !__libc_single_threaded && _IO_list_lock &&
+		    _IO_list_unlock && _IO_list_resetlock;
+
+	if (lock)
+		_IO_list_lock();
+	prepare();
+	streams_locked = lock;
+}
+
+static void in_parent(void)
+{
+	bool unlock = streams_locked;
+
+	parent();
+	if (unlock)
+		_IO_list_unlock();
+}
+
+static void in_child(void)
+{
+	if (streams_locked)
+		_IO_list_resetlock();
+	child();
+}
+
 int lm_fork_start(void)
 {
-	return -pthread_atfork(prepare, parent, child);
+	return -pthread_atfork(before_fork, in_parent, in_child);
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -211,6 +212,53 @@ static int end_thread(void *by_number)
 	if (by_number)
 		syscall(SYS_exit, 5);
 	return 6;
+}
+
+/* One that uses lazy memory has a stream, another one waits for that with the
+ * list of streams, and fork for the list. */
+static sem_t stream_is_held;
+
+static void *hold_a_stream(void *page)
+{
+	FILE *stream = tmpfile();
+
+	flockfile(stream);
+	sem_post(&stream_is_held);
+	usleep(200000);
+	touch(page);
+	funlockfile(stream);
+	fclose(stream);
+	return NULL;
+}
+
+static void *flush_all_streams(void *unused)
+{
+	(void)unused;
+	fflush(NULL);
+	return NULL;
+}
+
+static void fork_takes_streams_before_lazy_memory(void)
+{
+	char *memory = lazy(64);
+	pthread_t holder, flusher;
+	int status = -1;
+	pid_t child;
+
+	sem_init(&stream_is_held, 0, 0);
+	pthread_create(&holder, NULL, hold_a_stream, memory + 40 * PAGE);
+	sem_wait(&stream_is_held);
+	pthread_create(&flusher, NULL, flush_all_streams, NULL);
+	usleep(100000);
+	child = fork();
+	if (!child) {
+		touch(memory);
+		exit(fflush(NULL) + 5);
+	}
+	waitpid(child, &status, 0);
+	pthread_join(holder, NULL);
+	pthread_join(flusher, NULL);
+	printf("child: %d; then %d\n", WEXITSTATUS(status), fflush(NULL));
 }
 
 static void child_ends_with_its_first_thread(void)
@@ -494,6 +542,7 @@ int main(int argc, char **argv)
 		CASE(fork_while_threads_touch),
 		CASE(raw_clone_is_a_fork),
 		CASE(children_of_bare_forks_see_their_parent_s_memory),
+		CASE(fork_takes_streams_before_lazy_memory),
 		CASE(child_ends_with_its_first_thread),
 		CASE(vfork_child_shares_memory),
 		CASE(exec_takes_lazy_arguments),
