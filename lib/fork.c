@@ -12,6 +12,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#define _GNU_SOURCE
 #include "change.h"
 #include "gate.h"
 #include "guard.h"
@@ -25,6 +26,7 @@
 #include "syscall/aio.h"
 #include "worker.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #if __has_include(<sys/single_threaded.h>) /* glibc 2.32 */
 #include <sys/single_threaded.h>
@@ -172,7 +174,16 @@ static void in_child(void)
 	child();
 }
 
+/* The C library's own, wherever a program has one of that name: Firefox runs
+ * what it was told before a clone() of its own, with much to do in between. */
 int lm_fork_start(void)
 {
-	return -pthread_atfork(before_fork, in_parent, in_child);
+	extern void *__dso_handle __attribute__((weak, visibility("hidden")));
+	int (*own)(void (*)(void), void (*)(void), void (*)(void), void *);
+
+	*(void **)&own = dlsym(RTLD_NEXT, "__register_atfork");
+	if (!own)
+		return -pthread_atfork(before_fork, in_parent, in_child);
+	return -own(before_fork, in_parent, in_child,
+		    &__dso_handle ? __dso_handle : NULL);
 }

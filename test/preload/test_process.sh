@@ -21,6 +21,7 @@ for trap_name in native libsigsegv; do
 	compare "process, $trap_name" --trap $trap_name -- "$programs/process"
 	[ "$faults" -ge 100 ] || fail "process: only $faults faults"
 done
+compare "atfork handlers kept by the program" -- "$programs/atfork"
 compare "process in 1M" --resident 1M --heap --heap-min 64K -- \
 	"$programs/process"
 # There the children of posix_spawn have the default action.
