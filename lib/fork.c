@@ -24,6 +24,7 @@
 #include "start.h"
 #include "step.h"
 #include "syscall/aio.h"
+#include "syscall/call.h"
 #include "worker.h"
 
 #include <dlfcn.h>
@@ -114,7 +115,13 @@ static void child(void)
 {
 	uint64_t before = mask;
 
-	if (forked())
+	bool workers = forked();
+
+	/* Whose they are is not known: where this thread has none they are the
+	 * others', who are not here. */
+	if (!lm_call_holding())
+		lm_page_unpin_others();
+	if (workers)
 		lm_worker_start(); /* without one, reads run in the handler */
 	lm_os_restore_signals(before);
 }

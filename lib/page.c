@@ -402,15 +402,19 @@ static bool pin_one(lm_page_word *word, bool write)
 
 static void unpin_one(lm_page_word *word)
 {
-	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed), new;
 
-	/* None left: unmapped meanwhile. Release: pairs with the claim that
-	 * takes the page. */
-	while (LM_PAGE_PINS(seen) &&
-	       !atomic_compare_exchange_weak_explicit(
-		       word, &seen, seen - LM_PAGE_PIN, memory_order_release,
-		       memory_order_relaxed))
-		;
+	/* None left: unmapped meanwhile. */
+	while (LM_PAGE_PINS(seen)) {
+		new = seen - LM_PAGE_PIN;
+		if (!LM_PAGE_PINS(new))
+			new &= ~LM_PAGE_KEPT;
+		/* Release: pairs with the claim that takes the page. */
+		if (atomic_compare_exchange_weak_explicit(word, &seen, new,
+							  memory_order_release,
+							  memory_order_relaxed))
+			break;
+	}
 }
 
 uintptr_t lm_page_pin(uintptr_t start, uintptr_t end, bool write)
@@ -435,6 +439,31 @@ void lm_page_unpin(uintptr_t start, uintptr_t end)
 
 		if (word)
 			unpin_one(word);
+	}
+}
+
+void lm_page_keep(uintptr_t start, uintptr_t end)
+{
+	for (start = lm_page_down(start);
+	     (start = lm_page_next_block(start, end)) < end; start += LM_PAGE)
+		if (LM_PAGE_PINS(*lm_page_word_of(start)))
+			atomic_fetch_or_explicit(lm_page_word_of(start),
+						 LM_PAGE_KEPT,
+						 memory_order_relaxed);
+}
+
+void lm_page_unpin_others(void)
+{
+	const uint64_t pins = (uint64_t)LM_PAGE_PINS_MAX * LM_PAGE_PIN;
+	uintptr_t end = (uintptr_t)1 << LM_ADDRESS_BITS;
+
+	for (uintptr_t at = 0; (at = lm_page_next_block(at, end)) < end;
+	     at += LM_PAGE) {
+		lm_page_word *word = lm_page_word_of(at);
+
+		if (LM_PAGE_PINS(*word) && !(*word & LM_PAGE_KEPT))
+			atomic_fetch_and_explicit(word, ~pins,
+						  memory_order_relaxed);
 	}
 }
 

@@ -6,8 +6,8 @@
  * so that an area costs nothing until then.
  *
  * A word:
- *    63        28  27  26   16  13   10  9      8       7     6  4     3
- *   | swap handle | T |  pins  | ahead | huge | guard | filled | was | waited |
+ *    63        28  27  26   16  14  13   10  9      8       7     6  4     3
+ *   | swap handle | T |  pins  | K | ahead | huge | guard | filled | was | waited |
  *    2  0
  *   | state |
  *
@@ -24,6 +24,9 @@
  * ahead (bits 13..10), of a HIDDEN_CLEAN page: a marker of what was read ahead
  * (see readahead.h), not touched since; the logarithm of how many pages, plus
  * one.
+ *
+ * K (bit 14), kept: some of the pins are not a call's, and so not a thread's: a
+ * child has them, too. Goes with the last pin.
  *
  * T (bit 27), tracked: DIRTY or HIDDEN_DIRTY, and the kernel knows whether it was
  * written since it was placed (lm_place_unwritten()): if not it is clean.
@@ -84,6 +87,7 @@ typedef _Atomic uint64_t lm_page_word;
 #define LM_PAGE_PIN ((uint64_t)1 << 16)
 #define LM_PAGE_PINS(word) (((word) >> 16) & LM_PAGE_PINS_MAX)
 #define LM_PAGE_PINS_MAX 2047u
+#define LM_PAGE_KEPT ((uint64_t)1 << 14)
 #define LM_PAGE_TRACKED ((uint64_t)1 << 27)
 #define LM_PAGE_SWAP_SHIFT 28
 #define LM_PAGE_SWAP(word) ((word) >> LM_PAGE_SWAP_SHIFT)
@@ -189,6 +193,10 @@ lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
  */
 uintptr_t lm_page_pin(uintptr_t start, uintptr_t end, bool write);
 void lm_page_unpin(uintptr_t start, uintptr_t end);
+/* What is pinned there now is to be so in a child, too. */
+void lm_page_keep(uintptr_t start, uintptr_t end);
+/* In a forked child: what other threads' calls have pinned is not any more. */
+void lm_page_unpin_others(void);
 
 /* With the gate shut and no page of [start, end) BUSY: none has a guard. */
 void lm_page_clear_guards(uintptr_t start, uintptr_t end);

@@ -32,6 +32,14 @@ size_t lm_access_pin(uintptr_t start, size_t len, int write)
 	return reached > start ? reached - start : 0;
 }
 
+size_t lm_access_keep(uintptr_t start, size_t len, int write)
+{
+	size_t kept = lm_access_pin(start, len, write);
+
+	lm_page_keep(start, start + kept);
+	return kept;
+}
+
 void lm_access_unpin(uintptr_t start, size_t len)
 {
 	if (len)
@@ -56,8 +64,10 @@ int lazymap_pin(const void *start, size_t len, int access)
 	reached = lm_fault_range(first, first + len,
 				 access == LAZYMAP_WRITE ? LM_WRITE : LM_READ,
 				 true, &error);
-	if (!error)
+	if (!error) {
+		lm_page_keep(first, first + len);
 		return 0;
+	}
 	if (reached > first)
 		lm_fault_unpin(first, reached);
 	return lm_return(error);

@@ -25,7 +25,7 @@ static void keep(void)
 	locale_t copy = duplocale(LC_GLOBAL_LOCALE);
 
 	if (copy) {
-		lm_access_pin((uintptr_t)copy->__locales[LC_CTYPE], BEGIN, 0);
+		lm_access_keep((uintptr_t)copy->__locales[LC_CTYPE], BEGIN, 0);
 		freelocale(copy);
 	}
 	errno = saved;

@@ -25,8 +25,8 @@
 static void pin_entry(const struct robust_list_head *head, uintptr_t entry)
 {
 	/* For good: nobody comes back to undo it. */
-	lm_access_pin(entry, sizeof(struct robust_list), 0);
-	lm_access_pin(entry + (uintptr_t)head->futex_offset, 4, 1);
+	lm_access_keep(entry, sizeof(struct robust_list), 0);
+	lm_access_keep(entry + (uintptr_t)head->futex_offset, 4, 1);
 }
 
 /* Where the C library has a thread's list, from what pthread_self() points to on;
@@ -110,7 +110,7 @@ static bool robust(const pthread_mutex_t *mutex)
 static int held(pthread_mutex_t *mutex, int ret)
 {
 	if (robust(mutex) && (!ret || ret == EOWNERDEAD) && lm_area_ever())
-		lm_access_pin((uintptr_t)mutex, sizeof(*mutex), 1);
+		lm_access_keep((uintptr_t)mutex, sizeof(*mutex), 1);
 	return ret;
 }
 

@@ -378,7 +378,7 @@ static int ask(const stack_t *new)
 		use_ours(new->ss_flags &AUTODISARM);
 	} else if (lm_access_lazy((uintptr_t) new->ss_sp, new->ss_size)) {
 		/* Stays so: until its owner unmaps it. */
-		lm_access_pin((uintptr_t) new->ss_sp, new->ss_size, 1);
+		lm_access_keep((uintptr_t) new->ss_sp, new->ss_size, 1);
 	}
 	return 0;
 }
@@ -438,7 +438,7 @@ static void pin_stack(const pthread_attr_t *attr)
 		return;
 	part = lm_min(size, PINNED_TOP);
 	/* Stays so: until its owner unmaps it. */
-	lm_access_pin((uintptr_t)stack + size - part, part, 1);
+	lm_access_keep((uintptr_t)stack + size - part, part, 1);
 }
 
 LM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr,

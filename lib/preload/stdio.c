@@ -87,21 +87,21 @@ LM_EXPORT int puts(const char *text)
 LM_EXPORT int setvbuf(FILE *file, char *buf, int mode, size_t len)
 {
 	if (buf && mode != _IONBF)
-		lm_access_pin((uintptr_t)buf, len, 1);
+		lm_access_keep((uintptr_t)buf, len, 1);
 	return REAL(setvbuf)(file, buf, mode, len);
 }
 
 LM_EXPORT void setbuf(FILE *file, char *buf)
 {
 	if (buf)
-		lm_access_pin((uintptr_t)buf, BUFSIZ, 1);
+		lm_access_keep((uintptr_t)buf, BUFSIZ, 1);
 	REAL(setbuf)(file, buf);
 }
 
 LM_EXPORT void setbuffer(FILE *file, char *buf, size_t len)
 {
 	if (buf)
-		lm_access_pin((uintptr_t)buf, len, 1);
+		lm_access_keep((uintptr_t)buf, len, 1);
 	REAL(setbuffer)(file, buf, len);
 }
 

@@ -31,6 +31,10 @@ bool lm_access_lazy(uintptr_t start, size_t len);
  */
 size_t lm_access_pin(uintptr_t start, size_t len, int write);
 
+/* The same for good, until its owner unmaps it, or much longer than a call: a
+ * forked child has it pinned, too. */
+size_t lm_access_keep(uintptr_t start, size_t len, int write);
+
 /* Undo: with what lm_access_pin() returned as len. */
 void lm_access_unpin(uintptr_t start, size_t len);
 

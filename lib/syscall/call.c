@@ -43,6 +43,10 @@ static __thread struct {
 	long nr, args[3];
 } made __attribute__((tls_model("initial-exec")));
 
+/* How many of this thread's calls have something pinned: those that it is in, and
+ * those that were left by a jump. */
+static __thread unsigned holding __attribute__((tls_model("initial-exec")));
+
 static uint64_t changes(void)
 {
 	return atomic_load_explicit(&lm_map_changes, memory_order_relaxed);
@@ -71,6 +75,11 @@ static void note_pinned(const struct lm_call_pins *pins, long nr,
 		made.args[i] = args[i];
 	atomic_signal_fence(memory_order_seq_cst);
 	made.pins = pins;
+}
+
+bool lm_call_holding(void)
+{
+	return holding;
 }
 
 bool lm_call_any(void)
@@ -124,6 +133,8 @@ static void record(struct lm_call_pins *pins, uintptr_t start, size_t len)
 {
 	struct lm_call_more *more = pins->more;
 
+	if (!pins->count)
+		holding++;
 	if (pins->count < LM_CALL_PINS) {
 		pins->pin[pins->count++] = (struct lm_pin){ start, len };
 		return;
@@ -172,8 +183,8 @@ void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
 	if (at <= start)
 		return;
 	if (dir & LM_ARG_KEEP)
-		return;
-	if (pins->present_only)
+		lm_page_keep(start, at);
+	else if (pins->present_only)
 		lm_page_unpin(start, at);
 	else
 		record(pins, start, at - start);
@@ -185,6 +196,8 @@ void lm_call_unpin(struct lm_call_pins *pins)
 
 	if (made.pins == pins)
 		made.pins = NULL;
+	if (pins->count)
+		holding--;
 	while (pins->count) {
 		struct lm_pin pin = pins->pin[--pins->count];
 

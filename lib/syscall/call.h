@@ -52,6 +52,9 @@ struct lm_call_pins {
 /* Is there anything to do for any call? */
 bool lm_call_any(void);
 
+/* Has this thread anything pinned for a call? */
+bool lm_call_holding(void);
+
 /* Pin what call `nr` with these arguments uses. */
 void lm_call_pin(struct lm_call_pins *pins, long nr, const long args[6]);
 void lm_call_unpin(struct lm_call_pins *pins);

@@ -1,8 +1,8 @@
 /*
- * aio.c -- Linux AIO into and out of lazy memory: whole, wherever its pages are,
- * and they stay where they are until the program has been told of the end.
+ * pins.c -- what the kernel uses of lazy memory is there as long as it does, and no
+ * longer: in calls that wait, in Linux AIO, and in a child.
  *
- *	aio [-lazy]
+ *	pins [-lazy]
  *
  * -lazy: under lazymap, with a limit, where mincore tells what is resident.
  *
@@ -13,6 +13,9 @@
 
 #include <fcntl.h>
 #include <linux/aio_abi.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +29,7 @@
 #define PAGE ((size_t)4096)
 #define PAGES ((size_t)16)
 #define LEN (PAGES * PAGE)
+#define ROOM ((size_t)16 << 20)
 
 static int lazy; /* is it lazymap's? */
 static int file;
@@ -223,12 +227,99 @@ static void the_end_of_the_context_lets_go(void)
 	munmap(at, LEN);
 }
 
+/* -- Calls that wait ----------------------------------------------------------- */
+
+static int ends[2];
+
+static void *read_all(void *at)
+{
+	return (void *)read(ends[0], at, LEN);
+}
+
+/* It has not the thread that waits. */
+static void a_child_holds_nothing_of_other_threads(void)
+{
+	char *at = area(), *kept = area();
+	pthread_t thread;
+	void *n = NULL;
+	int status = -1;
+	pid_t child;
+
+	EXPECT(pipe(ends) == 0);
+	EXPECT(pthread_create(&thread, NULL, read_all, at) == 0);
+	/* What is pinned for longer than a call stays so. */
+	for (int i = 0; lazy && i < 1000 && staying(at) != PAGES; i++)
+		usleep(1000);
+	syscall(SYS_set_robust_list, kept, sizeof(struct robust_list_head));
+	child = fork();
+	if (!child) {
+		EXPECT_STAYING(at, 0);
+		EXPECT_STAYING(kept, 1);
+		_exit(failures);
+	}
+	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	EXPECT_STAYING(at, PAGES);
+	EXPECT(write(ends[1], "some", 4) == 4);
+	EXPECT(pthread_join(thread, &n) == 0 && (long)n == 4);
+	EXPECT(!memcmp(at, "some", 4));
+	EXPECT_STAYING(at, 0);
+	close(ends[0]);
+	close(ends[1]);
+	munmap(at, LEN);
+}
+
+static volatile pid_t forked = -1;
+
+static void fork_here(int sig)
+{
+	char *more;
+
+	(void)sig;
+	forked = fork();
+	if (forked)
+		return;
+	/* Drive out what can go. */
+	more = mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (more != MAP_FAILED)
+		memset(more, 1, ROOM);
+}
+
+/* It goes on with the call that its parent's handler has interrupted. */
+static void a_child_holds_what_its_own_call_uses(void)
+{
+	struct sigaction act = { .sa_handler = fork_here,
+				 .sa_flags = SA_RESTART };
+	char *at = area(), text[200];
+	int status = -1;
+	pid_t writer;
+
+	memset(text, 'x', sizeof(text));
+	sigaction(SIGUSR1, &act, NULL);
+	EXPECT(pipe(ends) == 0);
+	writer = fork();
+	if (!writer) {
+		usleep(50000);
+		kill(getppid(), SIGUSR1);
+		usleep(50000);
+		EXPECT(write(ends[1], text, 200) == 200);
+		_exit(failures);
+	}
+	EXPECT(read(ends[0], at, 100) == 100 && !memcmp(at, text, 100));
+	if (!forked)
+		_exit(failures);
+	EXPECT(waitpid(writer, &status, 0) == writer && status == 0);
+	EXPECT(waitpid(forked, &status, 0) == forked && status == 0);
+	munmap(at, LEN);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* The pipe has the pages themselves: that they go changes nothing. */
 static void spliced_pages_may_go(void)
 {
 	char *at = area(), back[4 * 4096];
 	struct iovec iov = { at, sizeof(back) };
-	int ends[2];
 
 	EXPECT(pread(file, at, LEN, 0) == (ssize_t)LEN);
 	EXPECT(pipe(ends) == 0);
@@ -249,24 +340,26 @@ int main(int argc, char **argv)
 	lazy = argc > 1 && !strcmp(argv[1], "-lazy");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	alarm(60);
-	file = open("aio-file", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	file = open("file", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	for (size_t i = 0; i < LEN; i++) {
 		byte = (char)(i / 7 + i / PAGE);
 		if (pwrite(file, &byte, 1, (off_t)i) != 1)
 			return 1;
 	}
-	if (syscall(SYS_io_setup, 8, &context)) {
-		perror("skipped: io_setup");
-		return 77;
-	}
+	a_child_holds_nothing_of_other_threads();
+	a_child_holds_what_its_own_call_uses();
 	spliced_pages_may_go();
-	read_stays_until_its_event();
-	buffers_of_a_vector_stay();
-	what_was_swapped_out_is_written();
-	refused_requests_let_go();
-	one_block_for_two_requests();
-	a_child_holds_nothing();
-	the_end_of_the_context_lets_go();
+	if (syscall(SYS_io_setup, 8, &context)) {
+		perror("Linux AIO is not tried");
+	} else {
+		read_stays_until_its_event();
+		buffers_of_a_vector_stay();
+		what_was_swapped_out_is_written();
+		refused_requests_let_go();
+		one_block_for_two_requests();
+		a_child_holds_nothing();
+		the_end_of_the_context_lets_go();
+	}
 	printf("%d failed\n", failures);
 	return failures > 0;
 }
