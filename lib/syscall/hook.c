@@ -33,7 +33,8 @@
  * no_new_privs, which takes setuid programs' privileges away. The text of a
  * process is gone with exec; vfork and fork keep it, and what it needs with it.
  * (Syscall user dispatch is not inherited either, but stops every call outside
- * one range of addresses: a signal for each.)
+ * one range of addresses: a signal for each. And every other call is slower, too:
+ * of one that took 277 ns the filter made 358, the dispatch 324.)
  *
  * SPDX-License-Identifier: MIT
  */
