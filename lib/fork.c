@@ -35,7 +35,9 @@
 #define __libc_single_threaded 0
 #endif
 
-static uint64_t mask; /* guarded by the map lock */
+/* guarded by the map lock */
+static uint64_t mask;
+static bool alone; /* no thread of the C library's but this one */
 
 /* New faults wait at the gate, those under way end; nothing is between. */
 static void prepare(void)
@@ -43,6 +45,7 @@ static void prepare(void)
 	uint64_t before = lm_map_lock();
 
 	mask = before;
+	alone = __libc_single_threaded;
 	lm_step(LM_STEP_FORK, 0);
 	lm_gate_drain();
 	lm_resident_fork();
@@ -115,15 +118,13 @@ static void child(void)
 {
 	uint64_t before = mask;
 
-	bool workers = forked();
-
-	/* Whose they are is not known: where this thread has none they are the
-	 * others', who are not here. */
-	if (!lm_call_holding())
-		lm_page_unpin_others();
-	if (workers)
+	if (forked())
 		lm_worker_start(); /* without one, reads run in the handler */
 	lm_os_restore_signals(before);
+	/* Whose they are is not known: where this thread has none (it has let
+	 * go of its stack just now) they are the others', who are not here. */
+	if (!alone && !lm_call_holding())
+		lm_page_unpin_others();
 }
 
 void lm_fork_announce(void)
