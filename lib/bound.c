@@ -23,15 +23,17 @@
 static uint64_t swap_bytes; /* there may be; guarded by the map lock */
 static bool swap_ready;     /* the same */
 
+/* The program's: the pager touches nothing lazy. */
 static size_t threads(void)
 {
 	struct stat st;
+	size_t ours = lm_pager_runs();
 
 	/* "." and ".." and one for each. */
 	if (lm_sys(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &st, 0) < 0 ||
-	    st.st_nlink < 3)
+	    st.st_nlink < 3 + ours)
 		return 1;
-	return st.st_nlink - 2;
+	return st.st_nlink - 2 - ours;
 }
 
 static size_t least_for(size_t n)
