@@ -11,6 +11,7 @@
 #include "ahead.h"
 #include "area.h"
 #include "beside.h"
+#include "os.h"
 #include "resident.h"
 #include "start.h"
 #include "thread.h"
@@ -211,12 +212,25 @@ bool lm_pager_runs(void)
 	return atomic_load_explicit(&state, memory_order_relaxed) != NONE;
 }
 
+/* The process that it is part of. A child that shares its memory (vfork, clone)
+ * would be kept by it when the program's own thread there has ended. */
+static _Atomic int home;
+
+void lm_pager_begin(void)
+{
+	atomic_store(&home, (int)lm_sys(SYS_getpid));
+}
+
 /* It sees none of the program's signals, and counts on none. */
 static int spawn(void)
 {
-	uint64_t mask = lm_os_block_signals();
-	int ret = lm_thread_start(&pager, work);
+	uint64_t mask;
+	int ret;
 
+	if ((int)lm_sys(SYS_getpid) != atomic_load(&home))
+		return -EPERM;
+	mask = lm_os_block_signals();
+	ret = lm_thread_start(&pager, work);
 	lm_os_restore_signals(mask);
 	return ret;
 }
@@ -283,5 +297,6 @@ void lm_pager_forked(void)
 	atomic_store(&hidden_until, 0);
 	atomic_store(&held, 0);
 	atomic_store(&state, NONE);
+	lm_pager_begin();
 	lm_turn_forked();
 }

@@ -15,6 +15,9 @@
 
 #include "os.h"
 
+/* At the start: this is the process that will have it. */
+void lm_pager_begin(void);
+
 /* In ordinary context, without locks: start it if there is reason to and it
  * does not run. Failure is none: faults do its work. */
 void lm_pager_start(void);

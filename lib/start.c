@@ -10,6 +10,7 @@
 #include "bound.h"
 #include "fault.h"
 #include "guard.h"
+#include "pager.h"
 #include "place/place.h"
 #include "policy/policy.h"
 #include "syscall/hook.h"
@@ -199,6 +200,7 @@ static int start_with(const struct lazymap_options *given)
 	ret = ret ? ret : start_trap();
 	lm_widen_start();
 	lm_guard_start();
+	lm_pager_begin();
 	ret = ret ? ret : lm_bound_start();
 	/* Where it is not possible the rest is as useful as before. */
 	if (!ret && lm_options.syscall_trap > 0)

@@ -214,6 +214,29 @@ static int end_thread(void *by_number)
 	return 6;
 }
 
+static int map_much(void *unused)
+{
+	char *memory = lazy(4096);
+
+	(void)unused;
+	for (size_t page = 0; page < 64; page++)
+		touch(memory + page * PAGE);
+	return 3;
+}
+
+/* The memory is the parent's, and so is what works on it. */
+static void child_that_shares_memory_ends(void)
+{
+	static char stack[256 * 1024];
+	int status = -1;
+	pid_t child = clone(map_much, stack + sizeof(stack), CLONE_VM | SIGCHLD,
+			    NULL);
+
+	waitpid(child, &status, 0);
+	printf("child: %d\n", WEXITSTATUS(status));
+	touch(lazy(4096));
+}
+
 /* One that uses lazy memory has a stream, another one waits for that with the
  * list of streams, and fork for the list. */
 static sem_t stream_is_held;
@@ -542,6 +565,7 @@ int main(int argc, char **argv)
 		CASE(fork_while_threads_touch),
 		CASE(raw_clone_is_a_fork),
 		CASE(children_of_bare_forks_see_their_parent_s_memory),
+		CASE(child_that_shares_memory_ends),
 		CASE(fork_takes_streams_before_lazy_memory),
 		CASE(child_ends_with_its_first_thread),
 		CASE(vfork_child_shares_memory),
