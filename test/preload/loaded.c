@@ -158,11 +158,12 @@ static void small_thread(void)
 	pthread_attr_t attr;
 	pthread_t thread;
 	void *result = NULL;
+	char token;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN);
-	EXPECT(!pthread_create(&thread, &attr, leave, &attr));
-	EXPECT(!pthread_join(thread, &result) && result == &attr);
+	EXPECT(!pthread_create(&thread, &attr, leave, &token));
+	EXPECT(!pthread_join(thread, &result) && result == &token);
 	pthread_attr_destroy(&attr);
 }
 
