@@ -72,6 +72,11 @@ int lm_place_mem_read(void *dst, uintptr_t src, size_t len)
 	return mem_transfer(SYS_pread64, src, dst, len, &done);
 }
 
+bool lm_place_mem_there(void)
+{
+	return lm_fd_get(&mem_fd) >= 0;
+}
+
 static int mem_probe(void)
 {
 	int err = lm_place_try(lm_place_mem_write, lm_place_mem_read);

@@ -39,19 +39,26 @@ static int refused(int err)
 	return err == -ENOMEM ? err : -ENOSYS;
 }
 
-/* What mremap puts in place of a file's page is no page of that file. */
+/* A forked child in a sandbox may not be permitted to open it again. What mremap
+ * puts in place of a file's page is no page of that file; and it does not fail
+ * over a marker of the program's, so what mem has refused it must not do. */
+static bool by_mem(int err, int file)
+{
+	return !err || file || (direct_mem && lm_place_mem_there());
+}
+
 int lm_place_direct_read(void *dst, uintptr_t src, size_t len, int file)
 {
-	if (direct_mem)
-		return lm_place_mem_read(dst, src, len);
-	return file ? -EOPNOTSUPP : lm_place_mremap.read(dst, src, len);
+	int err = direct_mem ? lm_place_mem_read(dst, src, len) : -EOPNOTSUPP;
+
+	return by_mem(err, file) ? err : lm_place_mremap.read(dst, src, len);
 }
 
 int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file)
 {
-	if (direct_mem)
-		return lm_place_mem_write(dst, src, len);
-	return file ? -EOPNOTSUPP : lm_place_mremap.write(dst, src, len);
+	int err = direct_mem ? lm_place_mem_write(dst, src, len) : -EOPNOTSUPP;
+
+	return by_mem(err, file) ? err : lm_place_mremap.write(dst, src, len);
 }
 
 int lm_place_start(const char *name)

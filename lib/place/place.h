@@ -97,6 +97,7 @@ void lm_place_unwritten_forked(void);
 /* The way `mem` without another to fall back to, for these. */
 int lm_place_mem_read(void *dst, uintptr_t src, size_t len);
 int lm_place_mem_write(uintptr_t dst, const void *src, size_t len);
+bool lm_place_mem_there(void); /* can it be opened? */
 
 extern const struct lm_place lm_place_mem;     /* /proc/self/mem, FOLL_FORCE */
 extern const struct lm_place lm_place_uffd;    /* UFFDIO_COPY */

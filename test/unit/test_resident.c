@@ -819,6 +819,32 @@ START_TEST(fork_shares_swap_and_both_go_on)
 }
 END_TEST
 
+/* As in a sandbox that it goes into: neither /proc/self/mem nor a userfaultfd nor
+ * a swap file of its own. */
+START_TEST(child_that_can_open_nothing_has_its_pages)
+{
+	static const struct rlimit none;
+	pid_t child;
+
+	if (_i)
+		setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	begin(LIMIT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		put(i);
+	child = fork();
+	if (!child) {
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+		for (uint32_t i = 0; i < 2 * PAGES; i++)
+			look(i % PAGES);
+		put(PAGES / 2);
+		look(PAGES / 2);
+		_exit(0);
+	}
+	wait_for(child);
+	check_and_change(1);
+}
+END_TEST
+
 /* In the child of a process with threads, a sanitizer's runtime may wait for a
  * lock that no thread will ever give back. */
 static bool sanitized(void)
@@ -1322,6 +1348,8 @@ int main(void)
 		5);
 	TEST(pages_that_were_passed_go_last_without_the_advice);
 	tcase_add_loop_test(tcase, fork_shares_swap_and_both_go_on, 0, 2);
+	tcase_add_loop_test(tcase, child_that_can_open_nothing_has_its_pages, 0,
+			    2);
 	TEST(fork_under_eviction_by_other_threads);
 	TEST(child_of_a_bare_clone_sees_everything);
 	TEST(full_swap_exceeds_the_limit_once_said_and_loses_nothing);
