@@ -82,6 +82,14 @@ int lm_place_start(const char *name)
 	return err;
 }
 
+void lm_place_open(void)
+{
+	if (direct_mem)
+		lm_place_mem_there();
+	lm_place_over_open();
+	lm_place_unwritten_open();
+}
+
 void lm_place_forked(void)
 {
 	if (lm_place && lm_place->forked)

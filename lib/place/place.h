@@ -68,6 +68,8 @@ int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file);
 long lm_place_over(uintptr_t dst, const void *src, size_t len, uintptr_t low,
 		   uintptr_t high);
 int lm_place_over_probe(void);
+/* Open what it needs, where it is permitted and not open yet. */
+void lm_place_over_open(void);
 /* Before [start, end) moves: nothing of it is registered for that any more. */
 void lm_place_over_end(uintptr_t start, uintptr_t end);
 /*
@@ -88,8 +90,9 @@ uint64_t lm_place_of_file(uintptr_t at, size_t n);
 /* May any of n (at most 64) pages without a frame have a guard marker? True where
  * it cannot be known. */
 bool lm_place_marked(uintptr_t at, size_t n);
-/* Close what these need; opened again by the next use. */
+/* Close what these need; opened again by the next use, or now. */
 void lm_place_unwritten_drop(void);
+void lm_place_unwritten_open(void);
 /* In a forked child. */
 void lm_place_over_forked(void);
 void lm_place_unwritten_forked(void);
@@ -113,6 +116,9 @@ extern const struct lm_place lm_place_mremap;  /* a twin, moved into place */
 int lm_place_start(const char *name);
 /* In a forked child: whatever the ways in use have to do. */
 void lm_place_forked(void);
+/* Open what the ways in use need, as far as it can be: with all signals blocked,
+ * and not in a child of vfork. */
+void lm_place_open(void);
 
 /* The way that is in use; immutable after the start. */
 extern const struct lm_place *lm_place;

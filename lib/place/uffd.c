@@ -155,6 +155,8 @@ struct copy {
 
 /* Atomic; once any memory was, in this process. */
 static _Atomic bool registered;
+/* Over markers, too: what the probe has found. */
+static _Atomic bool can_over;
 
 static int register_around(int fd, const struct copy *copy)
 {
@@ -361,10 +363,18 @@ int lm_place_over_probe(void)
 	if (lm_os_failed(page))
 		return (int)(long)page;
 	err = try_over(page);
+	atomic_store_explicit(&can_over, !err, memory_order_relaxed);
 	lm_os_munmap(page, LM_PAGE);
 	/* Opened again by the first page that needs it. */
 	lm_fd_drop(&uffd_fd);
 	return err;
+}
+
+void lm_place_over_open(void)
+{
+	if (lm_place == &lm_place_uffd ||
+	    atomic_load_explicit(&can_over, memory_order_relaxed))
+		lm_fd_get(&uffd_fd);
 }
 
 void lm_place_over_forked(void)

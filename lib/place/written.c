@@ -93,6 +93,11 @@ void lm_place_unwritten_drop(void)
 	lm_fd_drop(&pagemap_fd);
 }
 
+void lm_place_unwritten_open(void)
+{
+	lm_fd_get(&pagemap_fd);
+}
+
 void lm_place_unwritten_forked(void)
 {
 	lm_fd_forked(&pagemap_fd);

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "call.h"
 
+#include "../enclose.h"
 #include "../syscall/truncate.h"
 
 #include <dirent.h>
@@ -55,6 +56,15 @@ static bool cut_open(int fd, const char *path, int flags, unsigned mode,
 {
 	return flags & O_TRUNC &&
 	       cut(SYS_openat, LM_LONGS(fd, path, flags, mode), ret);
+}
+
+/* There may be no /proc in it, nor a directory for the swap file. */
+LM_EXPORT int chroot(const char *path)
+{
+	if (!lm_shim_off() && !lm_shim_vforked())
+		lm_enclose();
+	LM_PINNED(int, lm_call_pin(pins, SYS_chroot, LM_LONGS(path)),
+		  REAL(chroot)(path));
 }
 
 /* clang-format off */
@@ -205,7 +215,6 @@ LM_CALL(int, chown, SYS_chown, (const char *path, uid_t user, gid_t group), path
 LM_CALL(int, lchown, SYS_lchown, (const char *path, uid_t user, gid_t group), path, user, group)
 LM_CALL(int, fchownat, SYS_fchownat, (int fd, const char *path, uid_t user, gid_t group, int flags), fd, path, user, group, flags)
 LM_CALL(int, chdir, SYS_chdir, (const char *path), path)
-LM_CALL(int, chroot, SYS_chroot, (const char *path), path)
 LM_CALL(int, mkdir, SYS_mkdir, (const char *path, mode_t mode), path, mode)
 LM_CALL(int, mkdirat, SYS_mkdirat, (int fd, const char *path, mode_t mode), fd, path, mode)
 LM_CALL(int, rmdir, SYS_rmdir, (const char *path), path)

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "preload.h"
 
+#include "../enclose.h"
 #include "../os.h"
 #include "../pager.h"
 #include "../syscall/copy.h"
@@ -66,6 +67,7 @@ int lm_shim_vforked(void)
 		if (lm_shim_off() || lm_shim_vforked())                        \
 			return REAL(name)(__VA_ARGS__);                        \
 		lm_pager_stop();                                               \
+		lm_enclose();                                                  \
 		ret = REAL(name)(__VA_ARGS__);                                 \
 		saved = errno;                                                 \
 		lm_pager_resume();                                             \
@@ -98,6 +100,7 @@ long lm_process_filter(long (*call)(const long args[6]), const long args[6])
 	if (lm_shim_off() || lm_shim_vforked())
 		return call(args);
 	lm_pager_stop();
+	lm_enclose();
 	ret = call(args);
 	saved = errno;
 	if (ret < 0)

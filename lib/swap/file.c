@@ -157,6 +157,14 @@ static int have_file(void)
 	return 0;
 }
 
+void lm_swap_file_open(void)
+{
+	lm_lock_take(&lock);
+	/* What fails now is tried again by the first page that goes there. */
+	have_file();
+	lm_lock_drop(&lock);
+}
+
 /* -- Children that read our slots ------------------------------------------------ */
 
 /* With the lock. Is none left? */

@@ -35,8 +35,9 @@ int lm_swap_file_start(uint64_t bytes, bool encrypt);
 typedef int (*lm_swap_file_fn)(bool write);
 extern _Atomic(lm_swap_file_fn) lm_swap_file_hook;
 
-/* May there be a file? */
+/* May there be a file? And have it now, if it can be had. */
 bool lm_swap_file_wanted(void);
+void lm_swap_file_open(void);
 
 /*
  * Write *n pages, whose memory is scratch afterwards, to a run of slots from

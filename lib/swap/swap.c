@@ -262,6 +262,11 @@ int lm_swap_start(const struct lm_swap_limits *limits)
 	return ret ? ret : lm_pool_start(limits->pool);
 }
 
+void lm_swap_open(void)
+{
+	lm_swap_file_open();
+}
+
 void lm_swap_used(uint64_t *pool, uint64_t *file)
 {
 	*pool = lm_pool_used();

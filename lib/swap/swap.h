@@ -39,6 +39,9 @@ struct lm_swap_limits {
  * -ENOTDIR: no file where it is to be; or -ENOMEM. */
 int lm_swap_start(const struct lm_swap_limits *limits);
 
+/* Have the file that pages may go to, before that cannot be opened any more. */
+void lm_swap_open(void);
+
 /*
  * Keep the bytes of n (<= LM_SWAP_BATCH) pages at `pages`, which is scratch
  * afterwards; they are those of the addresses from `at` on. handles[i] is 0

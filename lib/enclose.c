@@ -1,0 +1,23 @@
+/*
+ * enclose.c -- see enclose.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "enclose.h"
+
+#include "place/place.h"
+#include "resident.h"
+#include "start.h"
+#include "swap/swap.h"
+
+void lm_enclose(void)
+{
+	uint64_t mask = lm_os_block_signals();
+
+	if (lm_os_forked())
+		lm_forked();
+	lm_place_open();
+	if (lm_resident_limited())
+		lm_swap_open();
+	lm_os_restore_signals(mask);
+}
