@@ -5,6 +5,7 @@
  */
 #include "enclose.h"
 
+#include "pager.h"
 #include "place/place.h"
 #include "resident.h"
 #include "start.h"
@@ -12,8 +13,11 @@
 
 void lm_enclose(void)
 {
-	uint64_t mask = lm_os_block_signals();
+	uint64_t mask;
 
+	if (lm_pager_forgone())
+		return;
+	mask = lm_os_block_signals();
 	if (lm_os_forked())
 		lm_forked();
 	lm_place_open();

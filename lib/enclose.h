@@ -9,7 +9,9 @@
 
 /* Have what later faults and evictions would open for themselves, when it may
  * not be opened any more: what pages are placed with and, with a limit, the swap
- * file. What cannot be had now is tried again when it is needed. Not in a child
+ * file. What cannot be had now is tried again when it is needed. Nothing
+ * where the program has its calls filtered already, which may forbid these. Not in
+ * a child
  * that shares its parent's memory, and not in handlers. Keeps errno. */
 void lm_enclose(void);
 

@@ -284,6 +284,11 @@ void lm_pager_forgo(void)
 	atomic_fetch_sub(&held, 1);
 }
 
+bool lm_pager_forgone(void)
+{
+	return atomic_load_explicit(&forgone, memory_order_relaxed);
+}
+
 void lm_pager_hide(void)
 {
 	atomic_store(&hidden_until, lm_os_now_ns() + HIDDEN_NS);

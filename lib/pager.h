@@ -30,6 +30,7 @@ void lm_pager_resume(void);
 /* Or, in place of that: away for good, in children, too. The program has said
  * which calls may be made from now on, and clone may not be among them. */
 void lm_pager_forgo(void);
+bool lm_pager_forgone(void);
 
 /* End it, and leave it so for a while: the program looks at its threads. In
  * ordinary context. */

@@ -97,7 +97,8 @@ long lm_process_filter(long (*call)(const long args[6]), const long args[6])
 	int saved;
 	long ret;
 
-	if (lm_shim_off() || lm_shim_vforked())
+	/* One filter may forbid all but what the program does next. */
+	if (lm_pager_forgone() || lm_shim_off() || lm_shim_vforked())
 		return call(args);
 	lm_pager_stop();
 	lm_enclose();

@@ -22,4 +22,7 @@ for way in "${ways[@]}"; do
 		done
 	done
 done
+# Without --stats, which are printed at the end.
+"$lazymap" run --min-size 1 -- "$programs/sandbox" twice ||
+	fail "a second filter: status $?"
 [ $failures = 0 ]
