@@ -26,6 +26,9 @@ enum lm_area_flags {
 	LM_AREA_SEQUENTIAL = 1 << 6,   /* MADV_SEQUENTIAL: goes before others */
 	LM_AREA_HUGE_ADVISED = 1 << 8, /* the program says which are huge */
 	LM_AREA_WIPEONFORK = 1 << 9,   /* a child finds zeros */
+	/* The program serves its faults (userfaultfd): it is asked for what is
+	 * touched alone, and what is there stays. */
+	LM_AREA_SERVED = 1 << 10,
 };
 
 /* All fields are guarded by the gate: written when shut, read inside. */

@@ -204,6 +204,7 @@ static void remember(struct lm_area *area, struct lm_claim *claim)
 	if (!claim->until && neighbours_differ(area, claim))
 		claim->rest = LM_PAGE_CLEAN;
 	claim->theirs = area->flags & LM_AREA_GUARDS;
+	claim->served = area->flags & LM_AREA_SERVED;
 	claim->area_prot = area->prot;
 	claim->low = lm_max(claim->page & ~(LM_BLOCK - 1), area->start);
 	claim->high = lm_min((claim->page | (LM_BLOCK - 1)) + 1, area->end);
@@ -222,7 +223,7 @@ static void remember(struct lm_area *area, struct lm_claim *claim)
 	claim->prime =
 		(claim->access == LM_WRITE || !claim->follows) &&
 		claim->from != LM_PAGE_DIRTY && claim->to == LM_PAGE_DIRTY &&
-		lm_store_direct(area->store) &&
+		lm_store_direct(area->store) && !claim->served &&
 		!(area->flags & LM_AREA_SHARED) &&
 		area->end - area->start > LM_BLOCK && lm_area_prime(area);
 	claim->huge = lm_huge_wanted(area, claim);

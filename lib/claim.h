@@ -26,6 +26,7 @@ struct lm_claim {
 	bool opened;          /* the block was, or could not be */
 	bool huge;            /* it is worth a huge page */
 	bool theirs;          /* markers there may be the program's own */
+	bool served;          /* and so are the pages: LM_AREA_SERVED */
 	enum lm_page_state from, to;
 	enum lm_page_state rest; /* what its neighbours are to become */
 	/* What the page, and the rest, become if it fails. */

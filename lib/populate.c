@@ -65,6 +65,9 @@ void lm_populate(const struct lm_claim *claim)
 	bool write = claim->access == LM_WRITE;
 	int how = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 
+	/* Whoever touches it waits for the program, and not this thread. */
+	if (claim->served)
+		return;
 	if (claim->follows && claim->to == LM_PAGE_DIRTY) {
 		/* A page is the file's until it is written, and who knows
 		 * how far the kernel will write. */

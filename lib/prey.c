@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define KEPT ((unsigned)(LM_AREA_LOCKED | LM_AREA_SERVED))
+
 /* The program uses protection keys; set inside changes, read inside the gate. */
 static _Atomic bool keyed;
 
@@ -69,7 +71,7 @@ bool lm_prey_claim(struct lm_prey *prey, uintptr_t start, uintptr_t end,
 		end = lm_min(end, (prey->start | (LM_BLOCK - 1)) + 1);
 		prey->end = lm_min(end, area->end);
 	}
-	if (prey->start < end && area->flags & LM_AREA_LOCKED) {
+	if (prey->start < end && area->flags & KEPT) {
 		prey->left = 1;
 	} else if (prey->start < end) {
 		prey->store = area->store;

@@ -8,6 +8,9 @@
 #include "call.h"
 #include "signal.h"
 
+#include "../advise.h"
+#include "../area.h"
+
 #include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -36,15 +39,26 @@
 	})
 
 /* Who serves faults of a range is to be asked for what the program touches, and
- * for nothing that is only guessed: our handler would wait for it. */
-static void serve_by_pages(const struct uffdio_register *served)
+ * for nothing that is only guessed: our handler would wait for it. What it places
+ * there is shown before (lib/syscall/commands.c), and is not evicted. */
+static void serve(const struct uffdio_range *range, bool served)
 {
-	int error = errno;
+	uintptr_t start = (uintptr_t)range->start;
+	int flags = LM_AREA_SERVED | LM_AREA_RANDOM;
 
 	if (!lm_shim_off())
-		lazymap_advise((void *)(uintptr_t)served->range.start,
-			       served->range.len, MADV_RANDOM);
-	errno = error;
+		lm_advise_flags(start, start + range->len,
+				served ? flags : ~LM_AREA_SERVED);
+}
+
+static void after(unsigned long request, const void *argument)
+{
+	const struct uffdio_register *registered = argument;
+
+	if (request == UFFDIO_REGISTER)
+		serve(&registered->range, true);
+	else if (request == UFFDIO_UNREGISTER)
+		serve(argument, false);
 }
 
 LM_EXPORT int ioctl(int fd, unsigned long request, ...)
@@ -55,8 +69,8 @@ LM_EXPORT int ioctl(int fd, unsigned long request, ...)
 
 	lm_call_pin(&pins, SYS_ioctl, LM_LONGS(fd, request, word));
 	ret = REAL(ioctl)(fd, request, word);
-	if (request == UFFDIO_REGISTER && ret == 0)
-		serve_by_pages((const struct uffdio_register *)word);
+	if (ret == 0)
+		after(request, (const void *)word);
 	lm_call_unpin(&pins);
 	return ret;
 }
@@ -97,6 +111,9 @@ static bool interposed(long nr, const long args[6], long *ret)
 		return true;
 	}
 	switch (nr) {
+	case SYS_ioctl:
+		*ret = ioctl((int)args[0], (unsigned long)args[1], args[2]);
+		return true;
 	case SYS_close:
 		*ret = close((int)args[0]);
 		return true;

@@ -196,7 +196,13 @@ static const struct lm_nested ioctl_nested[] = {
 	B(0xc0109414, "BTRFS_IOC_SPACE_INFO", 16, OUT, 24, 0, 8),
 	A(0x40489426, "BTRFS_IOC_SEND", 16, IN, 8, 8, 8),
 	/* Memory, and who asks about it */
+	A(0xc028aa03, "UFFDIO_COPY", 0, OUT, 1, 16, 8),
 	A(0xc028aa03, "UFFDIO_COPY", 8, IN, 1, 16, 8),
+	A(0xc020aa04, "UFFDIO_ZEROPAGE", 0, OUT, 1, 8, 8),
+	A(0xc028aa05, "UFFDIO_MOVE", 0, OUT, 1, 16, 8), /* 6.8 */
+	A(0xc028aa05, "UFFDIO_MOVE", 8, INOUT, 1, 16, 8),
+	A(0xc020aa07, "UFFDIO_CONTINUE", 0, OUT, 1, 8, 8),
+	A(0xc020aa08, "UFFDIO_POISON", 0, OUT, 1, 8, 8), /* 6.6 */
 	A(0xc0606610, "PAGEMAP_SCAN", 40, OUT, 24, 48, 8), /* 6.7 */
 	A(0xc0686611, "PROCMAP_QUERY", 88, OUT, 1, 80, 4), /* 6.11 */
 	A(0xc0686611, "PROCMAP_QUERY", 96, OUT, 1, 84, 4),

@@ -141,6 +141,18 @@ struct map_query {
 #ifndef PROCMAP_QUERY
 #define PROCMAP_QUERY _IOWR('f', 17, struct map_query)
 #endif
+struct moved_pages {
+	uint64_t dst, src, len, mode, move;
+};
+struct poisoned_pages {
+	uint64_t start, len, mode, updated;
+};
+#ifndef UFFDIO_MOVE
+#define UFFDIO_MOVE _IOWR(UFFDIO, 5, struct moved_pages)
+#endif
+#ifndef UFFDIO_POISON
+#define UFFDIO_POISON _IOWR(UFFDIO, 8, struct poisoned_pages)
+#endif
 /* A struct of 6.18: the one that is there may end before. */
 struct signed_program {
 	uint8_t before[152];
@@ -166,7 +178,13 @@ static const struct case_ cases[] = {
 	NAMES(BTRFS_IOC_INO_PATHS, struct btrfs_ioctl_ino_path_args, fspath, size, 1),
 	GOES_ON(BTRFS_IOC_SPACE_INFO, struct btrfs_ioctl_space_args, spaces, space_slots, sizeof(struct btrfs_ioctl_space_info)),
 	NAMES(BTRFS_IOC_SEND, struct btrfs_ioctl_send_args, clone_sources, clone_sources_count, 8),
+	NAMES(UFFDIO_COPY, struct uffdio_copy, dst, len, 1),
 	NAMES(UFFDIO_COPY, struct uffdio_copy, src, len, 1),
+	NAMES(UFFDIO_ZEROPAGE, struct uffdio_zeropage, range.start, range.len, 1),
+	NAMES(UFFDIO_MOVE, struct moved_pages, dst, len, 1),
+	NAMES(UFFDIO_MOVE, struct moved_pages, src, len, 1),
+	NAMES(UFFDIO_CONTINUE, struct uffdio_continue, range.start, range.len, 1),
+	NAMES(UFFDIO_POISON, struct poisoned_pages, start, len, 1),
 	NAMES(PAGEMAP_SCAN, struct page_scan, vec, vec_len, 24),
 	NAMES(PROCMAP_QUERY, struct map_query, name, name_size, 1),
 	NAMES(PROCMAP_QUERY, struct map_query, id, id_size, 1),
