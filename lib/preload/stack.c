@@ -418,15 +418,46 @@ LM_EXPORT int sigaltstack(const stack_t *new, stack_t *old)
 struct start {
 	void *(*run)(void *argument);
 	void *argument;
+	_Atomic int taken;
 };
+
+/* What threads that are about to begin are given. A new thread calls no malloc of
+ * its own accord: another may be inside fork, with malloc's locks, and wait for
+ * what this thread is to do (answer its userfaultfd). */
+#define STARTS 256
+static struct start starts[STARTS];
+
+/* NULL: so many are beginning just now. */
+static struct start *take_start(void)
+{
+	for (int i = 0; i < STARTS; i++) {
+		int none = 0;
+
+		/* Acquire: pairs with the release of who had it before. */
+		if (atomic_compare_exchange_strong_explicit(
+			    &starts[i].taken, &none, 1, memory_order_acquire,
+			    memory_order_relaxed))
+			return &starts[i];
+	}
+	return NULL;
+}
+
+static void give_start(struct start *start)
+{
+	if (start >= starts && start < starts + STARTS)
+		atomic_store_explicit(&start->taken, 0, memory_order_release);
+	else
+		free(start);
+}
 
 static void *begin(void *argument)
 {
-	struct start start = *(struct start *)argument;
+	void *(*run)(void *) = ((struct start *)argument)->run;
+	void *own = ((struct start *)argument)->argument;
 
-	free(argument);
+	give_start(argument);
 	begin_stack();
-	return start.run(start.argument);
+	return run(own);
 }
 
 static void pin_stack(const pthread_attr_t *attr)
@@ -444,9 +475,13 @@ static void pin_stack(const pthread_attr_t *attr)
 LM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 			     void *(*run)(void *), void *argument)
 {
-	struct start *start = lm_shim_off() ? NULL : malloc(sizeof(*start));
+	struct start *start = NULL;
 	int ret;
 
+	if (!lm_shim_off()) {
+		start = take_start();
+		start = start ? start : malloc(sizeof(*start));
+	}
 	pin_stack(attr);
 	if (!start)
 		return REAL(pthread_create)(thread, attr, run, argument);
@@ -454,7 +489,7 @@ LM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 	start->argument = argument;
 	ret = REAL(pthread_create)(thread, attr, begin, start);
 	if (ret)
-		free(start);
+		give_start(start);
 	else
 		lm_bound_thread();
 	return ret;
