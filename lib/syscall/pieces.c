@@ -25,6 +25,8 @@
 /* So that eight threads have room. */
 #define SHARE 8
 #define LEAST ((size_t)64 * 1024)
+/* Without a limit: a MiB was faster than 64 KiB and than all at once. */
+#define TO_PIPE ((size_t)1024 * 1024)
 /* What the kernel transfers at most in one call: MAX_RW_COUNT. */
 #define MOST ((size_t)INT_MAX & ~(LM_PAGE - 1))
 /* Buffers of one piece, and of what is read at once of the program's array. */
@@ -74,12 +76,49 @@ static struct shaped shape_of(long nr)
 	return (struct shaped){ NO_SHAPE, false, 0, false };
 }
 
+/* -- What is at the other end --------------------------------------------------- */
+
+enum stream { NONE, FILE_LIKE, PIPE, SOCKET };
+
+static enum stream stream_of(int fd)
+{
+	int type = 0, len = sizeof(type);
+	struct stat st;
+
+	if (lm_sys(SYS_fstat, fd, &st) < 0)
+		return NONE;
+	switch (st.st_mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFBLK:
+	case S_IFCHR:
+		return FILE_LIKE;
+	case S_IFIFO:
+		return PIPE;
+	case S_IFSOCK:
+		if (lm_sys(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type,
+			   &len) == 0 &&
+		    type == SOCK_STREAM)
+			return SOCKET;
+	}
+	return NONE;
+}
+
+/* -- How much at once ------------------------------------------------------------- */
+
+/* Without a limit, too: a pipe takes little at a time, and what has been mapped
+ * just before it is written is still in the processor's caches. */
+static bool to_pipe(long nr, const long args[6])
+{
+	return nr == SYS_write && (size_t)args[2] > LM_BLOCK &&
+	       stream_of((int)args[0]) == PIPE;
+}
+
 static size_t piece_size(void)
 {
 	size_t pages =
 		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
 
-	return lm_max(pages / SHARE * LM_PAGE, LEAST);
+	return pages ? lm_max(pages / SHARE * LM_PAGE, LEAST) : TO_PIPE;
 }
 
 /* -- The program's buffers ------------------------------------------------------ */
@@ -169,7 +208,8 @@ bool lm_pieces_wanted(long nr, const long args[6])
 	struct shaped shaped = shape_of(nr);
 	struct buffers buffers;
 
-	if (shaped.shape == NO_SHAPE || !lm_resident_limited())
+	if (shaped.shape == NO_SHAPE ||
+	    (!lm_resident_limited() && !to_pipe(nr, args)))
 		return false;
 	if (shaped.shape == BUFFER && (size_t)args[2] <= LEAST)
 		return false;
@@ -177,32 +217,7 @@ bool lm_pieces_wanted(long nr, const long args[6])
 	       total_of(buffers) > piece_size();
 }
 
-/* -- What is at the other end --------------------------------------------------- */
-
-enum stream { NONE, FILE_LIKE, PIPE, SOCKET };
-
-static enum stream stream_of(int fd)
-{
-	int type = 0, len = sizeof(type);
-	struct stat st;
-
-	if (lm_sys(SYS_fstat, fd, &st) < 0)
-		return NONE;
-	switch (st.st_mode & S_IFMT) {
-	case S_IFREG:
-	case S_IFBLK:
-	case S_IFCHR:
-		return FILE_LIKE;
-	case S_IFIFO:
-		return PIPE;
-	case S_IFSOCK:
-		if (lm_sys(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type,
-			   &len) == 0 &&
-		    type == SOCK_STREAM)
-			return SOCKET;
-	}
-	return NONE;
-}
+/* -- What may be done again ------------------------------------------------------ */
 
 /* Another read of a pipe would wait: the first one's bytes are the answer. */
 static bool would_wait(int fd)
