@@ -19,6 +19,7 @@
 
 #define RAISES "raises its privileges (setuid, setgid or capabilities)"
 #define SCRIPTS_MAX 5 /* the kernel's own limit on #! lines in a chain */
+#define HEAD 256      /* and on such a line: BINPRM_BUF_SIZE */
 
 static int is_program(const char *path)
 {
@@ -147,7 +148,7 @@ static void look_elf(int fd, const ElfW(Ehdr) * eh, struct lm_program *program)
 static int look_one(struct lm_program *program)
 {
 	union {
-		char text[PATH_MAX];
+		char text[HEAD];
 		ElfW(Ehdr) elf;
 	} head;
 	struct stat st;
