@@ -378,40 +378,6 @@ START_TEST(clusters_of_2_mib_are_huge_pages)
 }
 END_TEST
 
-/* Of the process's time, by the best of some rounds. */
-static double time_of_maps(void)
-{
-	struct timespec before, after;
-	double best = 1e9, took;
-
-	for (int round = 0; round < 8; round++) {
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
-		for (int i = 0; i < 250; i++)
-			ck_assert_ptr_ne(lazymap_map(NULL, PAGE, PROT_READ,
-						     MAP_SHARED | MAP_ANONYMOUS,
-						     -1, 0),
-					 LAZYMAP_FAILED);
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-		took = (double)(after.tv_sec - before.tv_sec) +
-		       (double)(after.tv_nsec - before.tv_nsec) / 1e9;
-		if (took < best)
-			best = took;
-	}
-	return best;
-}
-
-START_TEST(area_beside_many_costs_what_the_first_did)
-{
-	double first, last = 0;
-
-	start(0);
-	first = time_of_maps();
-	for (int i = 0; i < 15; i++)
-		last = time_of_maps();
-	ck_assert_msg(last < 5 * first, "%g s, then %g s", first, last);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("lazy");
@@ -434,7 +400,6 @@ int main(void)
 	tcase_add_loop_test(lazy, write_after_a_read_takes_one_more_fault, 0,
 			    KINDS);
 	tcase_add_test(lazy, clusters_of_2_mib_are_huge_pages);
-	tcase_add_test(lazy, area_beside_many_costs_what_the_first_did);
 	tcase_add_test(lazy, populate_brings_everything_in_without_a_fault);
 	tcase_add_loop_test(
 		lazy, a_tebibyte_costs_neither_memory_nor_time_until_touched, 0,
