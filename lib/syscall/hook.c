@@ -202,6 +202,18 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
 	LOOK("r10", near)                                                      \
 	LOOK("r8", near)                                                       \
 	LOOK("r9", near)
+/* On a stack that has room, the hooks' own or one of the program's for signals, go on
+ * at `where`. Then %rcx is where the thread's stacks are; %rax is lost. */
+#define IF_LARGE(where)                                                        \
+	"mov lm_hook_stack@gottpoff(%rip), %rcx\n"                             \
+	"mov %rsp, %rax\n"                                                     \
+	"sub %fs:(%rcx), %rax\n"                                               \
+	"cmp %fs:8(%rcx), %rax\n"                                              \
+	"jb " where "\n"                                                       \
+	"mov %rsp, %rax\n"                                                     \
+	"sub %fs:16(%rcx), %rax\n"                                             \
+	"cmp %fs:24(%rcx), %rax\n"                                             \
+	"jb " where "\n"
 /* Call lm_hook_call(nr, args, how), within a frame of %rbp that ends here: the
  * arguments are an array on the stack, and as they were when it returns. */
 #define CALL                                                                   \
@@ -330,15 +342,9 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"je lm_hook_here\n"
 	"shl $48, %rax\n"
 	"or %rax, %r11\n"
-	"mov lm_hook_stack@gottpoff(%rip), %rcx\n"
-	"mov %rsp, %rax\n"
-	"sub %fs:(%rcx), %rax\n"
-	"cmp %fs:8(%rcx), %rax\n"
-	"jb 1f\n"
-	"mov %rsp, %rax\n"
-	"sub %fs:16(%rcx), %rax\n"
-	"cmp %fs:24(%rcx), %rax\n"
-	"jb 1f\n"
+	/* clang-format off */
+	IF_LARGE("1f")
+	/* clang-format on */
 	"mov %fs:8(%rcx), %rax\n"
 	"mov %fs:(%rcx), %rcx\n"
 	"add %rax, %rcx\n"
@@ -422,15 +428,9 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"push %r8\n"
 	"push %r9\n"
 	"push %r10\n"
-	"mov lm_hook_stack@gottpoff(%rip), %rcx\n"
-	"mov %rsp, %rax\n"
-	"sub %fs:(%rcx), %rax\n"
-	"cmp %fs:8(%rcx), %rax\n"
-	"jb 1f\n"
-	"mov %rsp, %rax\n"
-	"sub %fs:16(%rcx), %rax\n"
-	"cmp %fs:24(%rcx), %rax\n"
-	"jb 1f\n"
+	/* clang-format off */
+	IF_LARGE("1f")
+	/* clang-format on */
 	"mov %fs:(%rcx), %rax\n"
 	"add %fs:8(%rcx), %rax\n"
 	"jz 1f\n"
