@@ -11,7 +11,7 @@ ways=(filter)
 if [ "$(id -u)" = 0 ]; then
 	ways+=(chroot user)
 else
-	echo "not root: chroot and setuid are not tried"
+	echo "skipped: not root: chroot and setuid are not tried"
 fi
 for way in "${ways[@]}"; do
 	for fork in "" fork; do

@@ -8,6 +8,7 @@ set -u
 . "$(dirname "$0")/compare.sh"
 
 compare "served" -- "$programs/served"
+grep "^skipped:" "$work/plain.out"
 compare "served, --no-guard" --no-guard -- "$programs/served"
 compare "served, beyond a limit" --resident 12M -- "$programs/served"
 [ $failures = 0 ]

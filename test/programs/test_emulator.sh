@@ -34,6 +34,6 @@ if command -v valgrind >/dev/null; then
 	lazy=$("$lazymap" run --resident 4M -- "${valgrind[@]}" 2>/dev/null)
 	[ "$?,$lazy" = 125, ] || fail "in Valgrind, with a limit: $?, $lazy"
 else
-	echo "Valgrind is not installed"
+	echo "skipped: Valgrind is not installed"
 fi
 [ $failures = 0 ]
