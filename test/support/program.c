@@ -85,11 +85,11 @@ static int others_run(void)
 }
 
 /*
- * AddressSanitizer (gcc 12) does not hold its allocator's locks over a fork,
- * and takes them while a thread starts, after pthread_create has returned in
- * the thread's creator: a child born in that moment hangs at its first
- * allocation. Let such threads come to rest, but not wait for those whose work
- * it is to run.
+ * The sanitizers (gcc 12) do not hold their allocators' locks over a fork, and
+ * take them while a thread starts, after pthread_create has returned in the
+ * thread's creator, and while it ends: a child born in that moment hangs at its
+ * first allocation. Let such threads come to rest, but not wait for those whose
+ * work it is to run.
  */
 static void settle(void)
 {
@@ -105,7 +105,7 @@ int program_run(Suite *suite)
 	int failures;
 
 	program_seed();
-	if (program_sanitized("address"))
+	if (program_sanitized(""))
 		pthread_atfork(settle, NULL, NULL);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
