@@ -85,11 +85,12 @@ static int others_run(void)
 }
 
 /*
- * The sanitizers (gcc 12) do not hold their allocators' locks over a fork, and
- * take them while a thread starts, after pthread_create has returned in the
- * thread's creator, and while it ends: a child born in that moment hangs at its
- * first allocation. Let such threads come to rest, but not wait for those whose
- * work it is to run.
+ * The sanitizers (gcc 12) do not hold their allocators' locks over a fork.
+ * AddressSanitizer takes them while a thread starts, after pthread_create has
+ * returned in the thread's creator; ThreadSanitizer in any atomic operation (it
+ * allocates a block of a clock): a child born in that moment hangs at its own.
+ * Let other threads come to rest, but not wait for those whose work it is to
+ * run.
  */
 static void settle(void)
 {
