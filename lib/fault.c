@@ -64,7 +64,9 @@ static bool may_join(const struct lm_claim *claim, unsigned refused)
 /* It may have failed for neighbours that nobody asked for. */
 static bool unlucky(const struct lm_claim *claim, int error)
 {
-	return (claim->from == LM_PAGE_SWAPPED || error == -EAGAIN ||
+	bool guessed = !claim->fixed && !lm_store_direct(claim->store);
+
+	return (guessed || claim->from == LM_PAGE_SWAPPED || error == -EAGAIN ||
 		error == -EFAULT) &&
 	       claim->end - claim->start > LM_PAGE;
 }

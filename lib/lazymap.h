@@ -194,7 +194,9 @@ struct lazymap_store_ops {
 	unsigned version;
 	unsigned flags; /* LAZYMAP_STORE_... */
 	/* Fill buf with the len bytes at offset. Required. A failure gives
-	 * the toucher SIGBUS; the page stays absent. */
+	 * the toucher SIGBUS; the page stays absent. Where more was read than
+	 * the page that is touched, and no cluster is fixed, the page is tried
+	 * by itself first. */
 	int (*read)(void *data, void *buf, size_t len, off_t offset);
 	/* Keep len bytes at offset: MAP_SHARED areas only, from
 	 * lazymap_sync(), lazymap_unmap() and at exit; in the calling thread.

@@ -48,9 +48,15 @@ static void inject(int from, int count)
 	atomic_store(&fail_from, from);
 }
 
+static _Atomic size_t bad = PAGES; /* the page that cannot be read */
+
 static int read_known(void *data, void *buf, size_t len, off_t offset)
 {
+	size_t page = (size_t)offset / PAGE;
+
 	(void)data;
+	if (page <= atomic_load(&bad) && page + len / PAGE > atomic_load(&bad))
+		return atomic_load(&failure);
 	if (fails(atomic_fetch_add(&reads, 1) + 1)) {
 		memset(buf, 0, len / 2); /* it got so far */
 		return atomic_load(&failure);
@@ -165,6 +171,28 @@ START_TEST(read_that_fails_half_way_shows_nothing_of_the_cluster)
 		ck_assert_int_eq(caught_read(area + i * PAGE, &word), SIGBUS);
 	}
 	inject(0, 0);
+	check_all();
+}
+END_TEST
+
+/* What is brought in beside a page, by a guess, is nothing to the page; at
+ * random, and in order. */
+START_TEST(page_that_cannot_be_read_is_no_other_ones_sigbus)
+{
+	uint64_t word;
+
+	begin(_i & 1, 0, MAP_PRIVATE);
+	atomic_store(&bad, 300);
+	for (size_t i = 0; i < PAGES; i++) {
+		size_t page = _i & 2 ? i : i * 211 % PAGES;
+
+		ck_assert_int_eq(caught_read(area + page * PAGE, &word),
+				 page == 300 ? SIGBUS : 0);
+		if (page != 300)
+			ck_assert_uint_eq(word, known_word(page, 0));
+	}
+	ck_assert_uint_eq(stats().faults_failed, 1);
+	atomic_store(&bad, PAGES);
 	check_all();
 }
 END_TEST
@@ -529,6 +557,8 @@ int main(void)
 #define BOTH(test) tcase_add_loop_test(fault, test, 0, 2)
 	BOTH(failed_read_is_sigbus_at_the_address);
 	BOTH(read_that_fails_half_way_shows_nothing_of_the_cluster);
+	tcase_add_loop_test(
+		fault, page_that_cannot_be_read_is_no_other_ones_sigbus, 0, 4);
 	BOTH(read_that_returns_a_count_has_failed);
 	BOTH(error_callback_is_told_and_can_have_the_touch_tried_again);
 	BOTH(threads_at_a_store_that_fails_now_and_then_see_no_wrong_byte);
