@@ -189,6 +189,19 @@ static int fill(const struct lm_claim *claim, uintptr_t *seen)
 	return ret;
 }
 
+static int fill_hidden(const struct lm_claim *claim)
+{
+	uintptr_t seen;
+	int ret;
+
+	if (claim->huge)
+		lm_huge_ask(claim);
+	ret = fill(claim, &seen);
+	if (ret < 0 && claim->huge)
+		lm_huge_undo(claim);
+	return ret;
+}
+
 bool lm_fill_needed(const struct lm_claim *claim)
 {
 	return claim->from == LM_PAGE_SWAPPED ||
@@ -288,7 +301,7 @@ static int reveal(struct lm_claim *claim)
 
 	if (claim->guard && lm_fill_needed(claim))
 		return fill_over(claim);
-	if (claim->huge)
+	if (claim->huge && !lm_fill_needed(claim))
 		lm_huge_ask(claim);
 	ret = protect(claim);
 	if (!ret && claim->guard)
@@ -336,14 +349,13 @@ int lm_fill(struct lm_claim *claim)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
 	bool resident = lm_page_resident(claim->from);
-	uintptr_t seen;
 	int ret = resident ? 0 : lm_resident_take(claim->quota, pages);
 
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;
 	if (lm_fill_needed(claim) && !claim->guard)
-		ret = fill(claim, &seen);
+		ret = fill_hidden(claim);
 	lm_step(LM_STEP_FILLED, claim->page);
 	if (!ret) {
 		bool turn = lm_turn_begin();

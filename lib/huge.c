@@ -7,16 +7,34 @@
 #include "huge.h"
 
 #include "page.h"
+#include "place/place.h"
+#include "resident.h"
 
 #include <sys/mman.h>
+
+/* Zeros that are written. */
+static bool is_new(const struct lm_area *area, const struct lm_claim *claim)
+{
+	return area->store == &lm_store_zero && claim->to == LM_PAGE_DIRTY &&
+	       !(area->flags & LM_AREA_SHARED);
+}
+
+/* By the way that has the kernel make the page at its first byte. Only within a
+ * limit, where what is made is what has just been given back: memory that was
+ * never used costs more by the block than by the page. */
+static bool is_copied(const struct lm_area *area)
+{
+	return !lm_store_direct(area->store) && lm_place == &lm_place_mem &&
+	       lm_resident_bounded(area->quota);
+}
 
 bool lm_huge_wanted(const struct lm_area *area, const struct lm_claim *claim)
 {
 	return claim->stream && claim->from == LM_PAGE_ABSENT &&
-	       claim->to == LM_PAGE_DIRTY && claim->rest == LM_PAGE_DIRTY &&
-	       !claim->guard && claim->end - claim->start == LM_BLOCK &&
-	       area->store == &lm_store_zero &&
-	       !(area->flags & (LM_AREA_SHARED | LM_AREA_HUGE_ADVISED));
+	       claim->to == claim->rest && !claim->guard &&
+	       claim->end - claim->start == LM_BLOCK &&
+	       !(area->flags & LM_AREA_HUGE_ADVISED) &&
+	       (is_new(area, claim) || is_copied(area));
 }
 
 void lm_huge_ask(const struct lm_claim *claim)
@@ -28,6 +46,12 @@ void lm_huge_ask(const struct lm_claim *claim)
 	 * so comes after who settled them. */
 	atomic_fetch_or_explicit(lm_page_word_of(claim->start), LM_PAGE_HUGE,
 				 memory_order_relaxed);
+}
+
+void lm_huge_undo(const struct lm_claim *claim)
+{
+	lm_huge_end(claim->start);
+	lm_os_madvise(claim->start, LM_BLOCK, MADV_DONTNEED);
 }
 
 void lm_huge_end(uintptr_t addr)

@@ -1,8 +1,8 @@
 /*
  * huge.h -- blocks that come as one huge page, where a stream writes to new
- * anonymous memory.
+ * anonymous memory, or within a limit reads what is copied.
  *
- * A block that is shown whole, and of which nothing was there, costs the kernel
+ * A block that comes whole, and of which nothing was there, costs the kernel
  * one page to clear and one entry to map in the place of 512. It is asked for
  * such a page block by block and only then, and told not to make one as soon as
  * any page of the block goes: khugepaged would fill the others in again, beyond
@@ -20,8 +20,12 @@
 /* Is what was claimed of the area worth a huge page? */
 bool lm_huge_wanted(const struct lm_area *area, const struct lm_claim *claim);
 
-/* The claimed block is about to be shown. */
+/* The claimed block is about to be filled, or shown. */
 void lm_huge_ask(const struct lm_claim *claim);
+
+/* It could not be filled, and nobody has seen it: it is all there, at its first
+ * byte, and goes. */
+void lm_huge_undo(const struct lm_claim *claim);
 
 /* Some of the pages in addr's block are about to be hidden, or to go. */
 void lm_huge_end(uintptr_t addr);
