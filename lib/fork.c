@@ -18,6 +18,7 @@
 #include "guard.h"
 #include "locked.h"
 #include "meta.h"
+#include "own.h"
 #include "place/place.h"
 #include "readahead.h"
 #include "resident.h"
@@ -48,6 +49,7 @@ static void prepare(void)
 	alone = __libc_single_threaded;
 	lm_step(LM_STEP_FORK, 0);
 	lm_gate_drain();
+	lm_own_fork();
 	lm_resident_fork();
 }
 
@@ -95,6 +97,7 @@ static bool forked(void)
 	size_t fewer;
 
 	lm_os_fork_seen();
+	lm_own_forked();
 	lm_gate_forked();
 	lm_meta_forked();
 	lm_stats_forked();

@@ -37,7 +37,7 @@ struct lm_slot *lm_gate_enter(void)
 		 * either we see that it is shut or it sees us inside. */
 		atomic_fetch_add(&slot->readers, 1);
 		seen = atomic_load(&shut);
-		if (!seen || (seen & DRAINING && lm_gate_nested))
+		if (!seen || (seen & DRAINING && LM_OWN(lm_gate_nested)))
 			return slot;
 		lm_gate_leave(slot);
 		wait_open(seen);

@@ -20,6 +20,7 @@
 #define LM_GATE_H
 
 #include "os.h"
+#include "own.h"
 #include "stats.h"
 #include "stream.h"
 
@@ -76,8 +77,8 @@ void lm_gate_open(void);
  */
 void lm_gate_drain(void);
 
-/* How many operations of stores this thread is in. Initial-exec: any other
- * model may call malloc, in the handler. */
+/* How many operations of stores this thread is in: by LM_OWN(). Initial-exec: any
+ * other model may call malloc, in the handler. */
 extern __thread unsigned lm_gate_nested
 	__attribute__((tls_model("initial-exec")));
 

@@ -101,6 +101,21 @@ struct lm_ground lm_ground_take(void)
 	return ground;
 }
 
+struct lm_ground lm_ground_below(uintptr_t top, size_t depth)
+{
+	struct lm_ground ground = { 0 }, area;
+
+	if (!top || !lm_area_near(top - 1, top) || !lm_trap_installed())
+		return ground;
+	area = bounds(top - 1);
+	if (area.start == area.end)
+		return ground;
+	ground.start = ground.end = lm_page_up(top);
+	grow(&ground, lm_max(area.start, lm_page_down(top - depth)),
+	     ground.end);
+	return ground;
+}
+
 void lm_ground_drop(const struct lm_ground *ground)
 {
 	if (ground->start < ground->end)

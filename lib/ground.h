@@ -6,6 +6,7 @@
 #ifndef LM_GROUND_H
 #define LM_GROUND_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* What is pinned of a stack; empty where it is not lazy. */
@@ -18,5 +19,9 @@ struct lm_ground {
  * blocked any more, let go of it. Async-signal-safe. */
 struct lm_ground lm_ground_take(void);
 void lm_ground_drop(const struct lm_ground *ground);
+
+/* The same of a stack that somebody is about to begin on, from its top down; to
+ * be let go of by lm_ground_drop(). */
+struct lm_ground lm_ground_below(uintptr_t top, size_t depth);
 
 #endif

@@ -7,6 +7,7 @@
 #include "os.h"
 
 #include "ground.h"
+#include "own.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -69,7 +70,7 @@ uint64_t lm_os_block_signals(void)
 {
 	uint64_t all = ~(uint64_t)0, old = 0;
 	struct lm_ground taken;
-	int first = !blocked;
+	int first = !LM_OWN(blocked);
 
 	if (first)
 		taken = lm_ground_take();
@@ -77,10 +78,10 @@ uint64_t lm_os_block_signals(void)
 	 * signals that the C library keeps for itself (cancel, setxid), and
 	 * a thread cancelled while it holds a lock holds it forever. */
 	lm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
-	blocked = 1;
+	LM_OWN(blocked) = 1;
 	/* Not before: a handler that comes until then has its own. */
 	if (first)
-		ground = taken;
+		LM_OWN(ground) = taken;
 	return old;
 }
 
@@ -88,10 +89,10 @@ void lm_os_restore_signals(uint64_t mask)
 {
 	struct lm_ground taken = { 0 };
 
-	blocked = mask >> (SIGSEGV - 1) & 1;
-	if (!blocked) {
-		taken = ground;
-		ground = (struct lm_ground){ 0 };
+	LM_OWN(blocked) = mask >> (SIGSEGV - 1) & 1;
+	if (!LM_OWN(blocked)) {
+		taken = LM_OWN(ground);
+		LM_OWN(ground) = (struct lm_ground){ 0 };
 	}
 	lm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
 	lm_ground_drop(&taken);
@@ -99,9 +100,9 @@ void lm_os_restore_signals(uint64_t mask)
 
 int lm_os_signals_blocked(int are)
 {
-	int were = blocked;
+	int were = LM_OWN(blocked);
 
-	blocked = are;
+	LM_OWN(blocked) = are;
 	return were;
 }
 

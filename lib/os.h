@@ -118,6 +118,19 @@ static inline void lm_os_copy(void *dst, const void *src, size_t len)
 #endif
 }
 
+/* What thread-local storage is reckoned from. */
+static inline uintptr_t lm_os_thread_pointer(void)
+{
+#if defined(__x86_64__)
+	uintptr_t pointer;
+
+	__asm__("mov %%fs:0, %0" : "=r"(pointer));
+	return pointer;
+#else
+	return (uintptr_t)__builtin_thread_pointer();
+#endif
+}
+
 /* A moment of a loop that waits for another processor. */
 static inline void lm_os_relax(void)
 {

@@ -336,9 +336,9 @@ static int take(struct lm_quota *quota, size_t n, size_t max)
 		return 0;
 	/* The claim that this is for holds up whoever drains the gate: what it
 	 * takes to go on may pass. */
-	lm_gate_nested++;
+	LM_OWN(lm_gate_nested)++;
 	ret = make_and_count(quota, n, max);
-	lm_gate_nested--;
+	LM_OWN(lm_gate_nested)--;
 	return ret;
 }
 
@@ -384,9 +384,9 @@ static int try(struct lm_quota *quota, size_t n)
 		return 0;
 	if (lm_os_now_ns() < atomic_load(&quota->pause_to))
 		return -ENOMEM;
-	lm_gate_nested++;
+	LM_OWN(lm_gate_nested)++;
 	room = lm_resident_shed(quota, n);
-	lm_gate_nested--;
+	LM_OWN(lm_gate_nested)--;
 	return room && count_in(quota, n, max) ? 0 : -ENOMEM;
 }
 

@@ -14,6 +14,7 @@
 #include "signal.h"
 
 #include "../os.h"
+#include "../own.h"
 #include "../trap/action.h"
 #include "../trap/trap.h"
 
@@ -421,7 +422,7 @@ void lm_exec_spawned(void)
 {
 	uint64_t before[4];
 
-	if (spawns_ignored && lm_shim_vforked())
+	if (LM_OWN(spawns_ignored) && lm_shim_vforked())
 		lm_action_ignore(SIGSEGV, before);
 }
 
@@ -458,9 +459,9 @@ static bool hands_down(const posix_spawnattr_t *attr)
 			present(argv, tries_);                                 \
 			present(next, tries_);                                 \
 			mask_ = lm_mask_exec();                                \
-			spawns_ignored = hands_down(attr);                     \
+			LM_OWN(spawns_ignored) = hands_down(attr);             \
 			ret_ = call;                                           \
-			spawns_ignored = false;                                \
+			LM_OWN(spawns_ignored) = false;                        \
 			lm_mask_exec_failed(mask_);                            \
 			if (ret_ != EFAULT)                                    \
 				break;                                         \
@@ -497,9 +498,9 @@ LM_EXPORT int posix_spawnp(pid_t *child, const char *file,
 		if (lm_shim_off())                                             \
 			return call;                                           \
 		environ = ENVIRONMENT(environ, "/bin/sh", 0);                  \
-		spawns_ignored = hands_down(NULL);                             \
+		LM_OWN(spawns_ignored) = hands_down(NULL);                     \
 		ret_ = call;                                                   \
-		spawns_ignored = false;                                        \
+		LM_OWN(spawns_ignored) = false;                                \
 		environ = own_;                                                \
 		return ret_;                                                   \
 	} while (0)

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "call.h"
 #include "signal.h"
+#include "task.h"
 
 #include "../os.h"
 #include "../start.h"
@@ -120,6 +121,9 @@ LM_EXPORT int clone(int (*fn)(void *argument), void *stack, int flags,
 	tls = va_arg(more, void *);
 	child_tid = va_arg(more, void *);
 	va_end(more);
+	if (fn && lm_task_is((unsigned)flags, top) && !lm_shim_off())
+		return lm_task_clone(fn, stack, flags, argument, parent_tid,
+				     tls, child_tid);
 	if (flags & CLONE_VM || !fn || !stack || !to_announce())
 		return real(fn, stack, flags, argument, parent_tid, tls,
 			    child_tid);

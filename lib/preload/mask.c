@@ -9,6 +9,7 @@
 #include "signal.h"
 
 #include "../os.h"
+#include "../own.h"
 #include "../syscall/copy.h"
 
 #include <poll.h>
@@ -52,8 +53,8 @@ static uint64_t current(uint64_t kernel)
 {
 	uint64_t bits = lm_mask_from_kernel(kernel);
 
-	if (kernel == told)
-		bits |= hidden;
+	if (kernel == LM_OWN(told))
+		bits |= LM_OWN(hidden);
 	else if ((bits & RARE) == RARE && bits & SEGV)
 		bits |= STAND_IN;
 	return bits;
@@ -84,8 +85,8 @@ static uint64_t changed(int how, uint64_t from, uint64_t bits)
 /* `kernel`: what the kernel's mask was. */
 static void remember(int how, uint64_t kernel, uint64_t bits)
 {
-	hidden = changed(how, current(kernel), bits) & STAND_IN;
-	told = changed(how, kernel, lm_mask_to_kernel(bits)) & ~NEVER;
+	LM_OWN(hidden) = changed(how, current(kernel), bits) & STAND_IN;
+	LM_OWN(told) = changed(how, kernel, lm_mask_to_kernel(bits)) & ~NEVER;
 }
 
 int lm_mask_change(int how, const uint64_t *set, uint64_t *old)
@@ -100,6 +101,12 @@ int lm_mask_change(int how, const uint64_t *set, uint64_t *old)
 	if (set)
 		remember(how, out, *set);
 	return 0;
+}
+
+void lm_mask_hand(struct lm_own_task *task)
+{
+	LM_OWN_OF(task, hidden) = LM_OWN(hidden);
+	LM_OWN_OF(task, told) = LM_OWN(told);
 }
 
 /* The sets may be in lazy memory, the same one or bad: touched once each, here,
@@ -445,7 +452,7 @@ void lm_mask_start(void)
 {
 	uint64_t mask = lm_os_block_signals();
 
-	hidden = mask & STAND_IN;
-	told = lm_mask_to_kernel(mask);
+	LM_OWN(hidden) = mask & STAND_IN;
+	LM_OWN(told) = lm_mask_to_kernel(mask);
 	lm_os_restore_signals(told);
 }

@@ -11,6 +11,7 @@
 
 #include "../lock.h"
 #include "../os.h"
+#include "../own.h"
 #include "../trap/action.h"
 #include "../trap/trap.h"
 
@@ -71,7 +72,7 @@ bool lm_signal_program(int *sig, siginfo_t *info, struct sigaction *act)
 	}
 	*sig = lm_signal_unmask(info);
 	if (*sig == SIGSEGV)
-		under_way = 0;
+		LM_OWN(under_way) = 0;
 	*act = action_for(*sig);
 	if (act->sa_handler == SIG_DFL)
 		lm_trap_die(*sig, info);
@@ -126,10 +127,10 @@ static bool deliver(int sig, siginfo_t *info, void *context)
 	/* A fault while SIGSEGV is blocked or ignored kills; so does one that
 	 * the kernel raises because the handler's frame has no room. */
 	if (blocked || act.sa_handler == SIG_DFL || act.sa_handler == SIG_IGN ||
-	    under_way || queue(info, false) < 0)
+	    LM_OWN(under_way) || queue(info, false) < 0)
 		lm_trap_die(sig, info);
 	else
-		under_way = 1;
+		LM_OWN(under_way) = 1;
 	return true;
 }
 

@@ -18,6 +18,8 @@
 #ifndef LM_PRELOAD_SIGNAL_H
 #define LM_PRELOAD_SIGNAL_H
 
+#include "../own.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -105,6 +107,11 @@ void lm_mask_exec_failed(uint64_t mask);
 
 /* The first thread gets an alternate stack, others get theirs. See stack.c. */
 void lm_stack_start(void);
+/* A task that is about to be made gets one, the one that was kept for it if it
+ * has been made; and it has the mask of this thread. In the task, then. */
+bool lm_stack_hand(struct lm_own_task *task, void *_Atomic *kept);
+void lm_mask_hand(struct lm_own_task *task);
+void lm_stack_begin(void);
 /* Has any thread asked for an alternate stack? */
 bool lm_stack_asked(void);
 /* The first has, or none has any more: handlers that want one get it, or not. */

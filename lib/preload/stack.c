@@ -22,6 +22,7 @@
 #include "../bound.h"
 #include "../lock.h"
 #include "../os.h"
+#include "../own.h"
 #include "../syscall/copy.h"
 #include "../syscall/hook.h"
 
@@ -59,12 +60,15 @@ static _Atomic int wishes;   /* threads that have one */
 static pthread_key_t key;    /* immutable after the start */
 
 #define TLS __thread __attribute__((tls_model("initial-exec")))
-static TLS void *ours;    /* this thread's stack, or NULL */
-static TLS stack_t wish;  /* what the program asked for */
-static TLS int wished;    /* 0: nothing, or SS_DISABLE */
-static TLS int counted;   /* among the wishes */
-static TLS int too_small; /* for more than the handler's own frames */
-static TLS int on_loan;   /* it was asked for on ours: see ask_from_ours() */
+static TLS struct {
+	void *ours;    /* this thread's stack, or NULL */
+	stack_t wish;  /* what the program asked for */
+	int wished;    /* 0: nothing, or SS_DISABLE */
+	int counted;   /* among the wishes */
+	int too_small; /* for more than the handler's own frames */
+	int on_loan;   /* it was asked for on ours: see ask_from_ours() */
+} stacks;
+#define MINE(what) (LM_OWN(stacks).what)
 
 static void *take(void)
 {
@@ -111,27 +115,28 @@ static int kernel_stack(const stack_t *new, stack_t *old)
 
 static void take_ours(void)
 {
-	ours = take();
-	if (!ours)
+	MINE(ours) = take();
+	if (!MINE(ours))
 		return;
-	lm_hook_stack.start = (uintptr_t)ours - LM_PAGE - HOOK_STACK_SIZE;
-	lm_hook_stack.size = HOOK_STACK_SIZE;
+	LM_OWN(lm_hook_stack).start =
+		(uintptr_t)MINE(ours) - LM_PAGE - HOOK_STACK_SIZE;
+	LM_OWN(lm_hook_stack).size = HOOK_STACK_SIZE;
 }
 
 static int use_ours(int flags)
 {
-	stack_t stack = { .ss_sp = ours,
+	stack_t stack = { .ss_sp = MINE(ours),
 			  .ss_size = STACK_SIZE,
 			  .ss_flags = flags };
 
-	return ours ? kernel_stack(&stack, NULL) : -ENOMEM;
+	return MINE(ours) ? kernel_stack(&stack, NULL) : -ENOMEM;
 }
 
 static void begin_stack(void)
 {
 	stack_t now;
 
-	if (ours || kernel_stack(NULL, &now) < 0 ||
+	if (MINE(ours) || kernel_stack(NULL, &now) < 0 ||
 	    !(now.ss_flags & SS_DISABLE))
 		return;
 	take_ours();
@@ -139,7 +144,7 @@ static void begin_stack(void)
 		return;
 	/* To be told of the thread's end; not of the first one's. */
 	if (key)
-		pthread_setspecific(key, ours);
+		pthread_setspecific(key, MINE(ours));
 }
 
 /* The first wish and the last change what the kernel knows of the program's
@@ -147,9 +152,9 @@ static void begin_stack(void)
  * handlers run on ours: the kernel keeps one set of flags.) */
 static void count_wish(int now)
 {
-	int before = counted;
+	int before = MINE(counted);
 
-	counted = now;
+	MINE(counted) = now;
 	if (now && !before && !atomic_fetch_add(&wishes, 1))
 		lm_signal_on_stack(true);
 	else if (!now && before && atomic_fetch_sub(&wishes, 1) == 1)
@@ -171,11 +176,32 @@ static void end(void *stack)
 	if (kernel_stack(NULL, &now) == 0 && now.ss_sp == stack &&
 	    kernel_stack(&none, NULL) < 0)
 		return; /* in use, by a handler that ended the thread */
-	ours = NULL;
-	lm_hook_stack = (struct lm_hook_stack){ 0 };
+	MINE(ours) = NULL;
+	LM_OWN(lm_hook_stack) = (struct lm_hook_stack){ 0 };
 	give(stack);
-	wished = 0;
+	MINE(wished) = 0;
 	count_wish(0);
+}
+
+/* The stack is the task's for good: who comes after it has it again. */
+bool lm_stack_hand(struct lm_own_task *task, void *_Atomic *kept)
+{
+	struct lm_hook_stack *hooks = &LM_OWN_OF(task, lm_hook_stack);
+	void *stack = atomic_load(kept);
+
+	if (!stack)
+		atomic_store(kept, stack = take());
+	LM_OWN_OF(task, stacks).ours = stack;
+	if (!stack)
+		return false;
+	hooks->start = (uintptr_t)stack - LM_PAGE - HOOK_STACK_SIZE;
+	hooks->size = HOOK_STACK_SIZE;
+	return true;
+}
+
+void lm_stack_begin(void)
+{
+	use_ours(0); /* is the task's, and nobody is on it: cannot fail */
 }
 
 bool lm_stack_asked(void)
@@ -185,7 +211,7 @@ bool lm_stack_asked(void)
 
 static bool in_ours(uintptr_t at)
 {
-	return ours && at - (uintptr_t)ours < STACK_SIZE;
+	return MINE(ours) && at - (uintptr_t)MINE(ours) < STACK_SIZE;
 }
 
 static bool on_ours(void)
@@ -196,9 +222,9 @@ static bool on_ours(void)
 /* As the kernel looks at it: one that disarms itself nobody is on. */
 static bool in_wish(uintptr_t at)
 {
-	return wished && !(wish.ss_flags & AUTODISARM) &&
-	       at > (uintptr_t)wish.ss_sp &&
-	       at - (uintptr_t)wish.ss_sp <= wish.ss_size;
+	return MINE(wished) && !(MINE(wish).ss_flags & AUTODISARM) &&
+	       at > (uintptr_t)MINE(wish).ss_sp &&
+	       at - (uintptr_t)MINE(wish).ss_sp <= MINE(wish).ss_size;
 }
 
 /* In a call of the program's from its small alternate stack, or in a handler
@@ -206,8 +232,8 @@ static bool in_wish(uintptr_t at)
  * the top again. */
 static bool on_hooks(uintptr_t at)
 {
-	return lm_hook_stack.small_size &&
-	       at - lm_hook_stack.start < lm_hook_stack.size;
+	return LM_OWN(lm_hook_stack).small_size &&
+	       at - LM_OWN(lm_hook_stack).start < LM_OWN(lm_hook_stack).size;
 }
 
 /* Where the program's handlers run, the hooks have to know. A signal between two
@@ -220,24 +246,24 @@ static void set_wish(const stack_t *new)
 	bool none = new->ss_flags &SS_DISABLE;
 	uint64_t mask = lm_os_block_signals();
 
-	wish = *new;
+	MINE(wish) = *new;
 	/* Who disarms it may leave a handler's frames where they are, and come
 	 * back: only where nobody else runs. */
-	too_small = !none && !(wish.ss_flags & AUTODISARM) &&
-		    size < (!LM_HANDLER_MOVES ? STACK_ENOUGH
-			    : lm_hook_count() ? STACK_ENOUGH_HOOKED
-					      : STACK_ENOUGH_MOVED);
-	if (too_small) {
-		start = (uintptr_t)ours;
-		size = ours ? STACK_SIZE : 0;
+	MINE(too_small) = !none && !(MINE(wish).ss_flags & AUTODISARM) &&
+			  size < (!LM_HANDLER_MOVES ? STACK_ENOUGH
+				  : lm_hook_count() ? STACK_ENOUGH_HOOKED
+						    : STACK_ENOUGH_MOVED);
+	if (MINE(too_small)) {
+		start = (uintptr_t)MINE(ours);
+		size = MINE(ours) ? STACK_SIZE : 0;
 	}
-	lm_hook_stack.other_size = lm_hook_stack.small_size = 0;
-	lm_hook_stack.other = lm_hook_stack.small = start;
+	LM_OWN(lm_hook_stack).other_size = LM_OWN(lm_hook_stack).small_size = 0;
+	LM_OWN(lm_hook_stack).other = LM_OWN(lm_hook_stack).small = start;
 	if (!none)
-		lm_hook_stack.other_size = size;
+		LM_OWN(lm_hook_stack).other_size = size;
 	if (!none && LM_HANDLER_MOVES && size < STACK_ENOUGH)
-		lm_hook_stack.small_size = size;
-	wished = !none;
+		LM_OWN(lm_hook_stack).small_size = size;
+	MINE(wished) = !none;
 	lm_os_restore_signals(mask);
 }
 
@@ -261,13 +287,13 @@ uintptr_t lm_stack_for(uintptr_t sp, uintptr_t red_zone, bool alternate,
 	/* The thread has none of ours, or the program is on it already. */
 	if (!on_ours() || in_ours(sp))
 		return 0;
-	*bottom = in_wish(sp) ? (uintptr_t)wish.ss_sp : 0;
-	if (!alternate || !wished || in_wish(sp) || on_hooks(sp))
+	*bottom = in_wish(sp) ? (uintptr_t)MINE(wish).ss_sp : 0;
+	if (!alternate || !MINE(wished) || in_wish(sp) || on_hooks(sp))
 		return sp - red_zone;
-	if (too_small)
+	if (MINE(too_small))
 		return 0;
-	*bottom = (uintptr_t)wish.ss_sp;
-	return *bottom + wish.ss_size;
+	*bottom = (uintptr_t)MINE(wish).ss_sp;
+	return *bottom + MINE(wish).ss_size;
 }
 
 /* In a frame: the kernel leaves "in use" to who asks. */
@@ -275,8 +301,8 @@ static stack_t framed(void)
 {
 	stack_t stack = { .ss_flags = SS_DISABLE };
 
-	if (wished) {
-		stack = wish;
+	if (MINE(wished)) {
+		stack = MINE(wish);
 		stack.ss_flags &= AUTODISARM;
 	}
 	return stack;
@@ -284,11 +310,11 @@ static stack_t framed(void)
 
 bool lm_stack_show(stack_t *stack)
 {
-	if (!LM_HANDLER_MOVES || !ours || stack->ss_sp != ours)
+	if (!LM_HANDLER_MOVES || !MINE(ours) || stack->ss_sp != MINE(ours))
 		return false;
 	*stack = framed();
-	if (wish.ss_flags & AUTODISARM)
-		wished = 0;
+	if (MINE(wish).ss_flags & AUTODISARM)
+		MINE(wished) = 0;
 	return true;
 }
 
@@ -300,7 +326,7 @@ void lm_stack_back(stack_t *stack)
 	if (new.ss_sp != now.ss_sp || new.ss_size != now.ss_size ||
 	    new.ss_flags != now.ss_flags)
 		set_wish(&new);
-	*stack = (stack_t){ .ss_sp = ours, .ss_size = STACK_SIZE };
+	*stack = (stack_t){ .ss_sp = MINE(ours), .ss_size = STACK_SIZE };
 }
 
 /* -- The program's wish ---------------------------------------------------------- */
@@ -318,9 +344,9 @@ static int ask_from_ours(const stack_t *new)
 		return -EINVAL;
 	if (mode != SS_DISABLE && new->ss_size < STACK_LEAST)
 		return -ENOMEM;
-	wish = *new;
-	wished = on_loan = mode != SS_DISABLE;
-	count_wish(on_loan);
+	MINE(wish) = *new;
+	MINE(wished) = MINE(on_loan) = mode != SS_DISABLE;
+	count_wish(MINE(on_loan));
 	return 0;
 }
 
@@ -328,10 +354,10 @@ static stack_t seen(void)
 {
 	stack_t stack = { .ss_flags = SS_DISABLE };
 
-	if (wished) {
-		stack = wish;
+	if (MINE(wished)) {
+		stack = MINE(wish);
 		stack.ss_flags &= AUTODISARM;
-		if (!on_loan && on_it())
+		if (!MINE(on_loan) && on_it())
 			stack.ss_flags |= SS_ONSTACK;
 	}
 	return stack;
@@ -343,8 +369,8 @@ static int judged(const stack_t *new)
 	uint64_t mask;
 	int ret;
 
-	if (LM_HANDLER_MOVES && wished && !(wish.ss_flags & AUTODISARM) &&
-	    on_it())
+	if (LM_HANDLER_MOVES && MINE(wished) &&
+	    !(MINE(wish).ss_flags & AUTODISARM) && on_it())
 		return -EPERM;
 	mask = lm_os_block_signals();
 	ret = kernel_stack(new, NULL);
@@ -359,21 +385,21 @@ static int ask(const stack_t *new)
 {
 	int ret = judged(new);
 
-	if (ret == -EPERM && !LM_HANDLER_MOVES && (!wished || on_loan) &&
-	    on_ours())
+	if (ret == -EPERM && !LM_HANDLER_MOVES &&
+	    (!MINE(wished) || MINE(on_loan)) && on_ours())
 		return ask_from_ours(new);
 	if (ret < 0)
 		return ret;
 	set_wish(new);
-	count_wish(wished);
+	count_wish(MINE(wished));
 	if (LM_HANDLER_MOVES)
 		return 0;
-	if (!wished) {
+	if (!MINE(wished)) {
 		use_ours(0);
 		return 0;
 	}
-	if (too_small) {
-		if (!ours)
+	if (MINE(too_small)) {
+		if (!MINE(ours))
 			take_ours();
 		use_ours(new->ss_flags &AUTODISARM);
 	} else if (lm_access_lazy((uintptr_t) new->ss_sp, new->ss_size)) {
@@ -385,8 +411,8 @@ static int ask(const stack_t *new)
 
 int lm_stack_alternate(const stack_t *new, stack_t *old)
 {
-	if (on_loan && !on_ours()) {
-		wished = on_loan = 0;
+	if (MINE(on_loan) && !on_ours()) {
+		MINE(wished) = MINE(on_loan) = 0;
 		count_wish(0);
 	}
 	*old = seen();

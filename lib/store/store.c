@@ -87,9 +87,9 @@ int lm_store_read_here(struct lm_store *store, void *buf, size_t len,
 {
 	int ret;
 
-	lm_gate_nested++;
+	LM_OWN(lm_gate_nested)++;
 	ret = store->ops.read(store->data, buf, len, (off_t)offset);
-	lm_gate_nested--;
+	LM_OWN(lm_gate_nested)--;
 	/* A byte count, say, is not what was promised: do not believe it. */
 	return ret > 0 ? -EIO : ret;
 }
@@ -99,9 +99,9 @@ int lm_store_write(struct lm_store *store, const void *buf, size_t len,
 {
 	int ret;
 
-	lm_gate_nested++;
+	LM_OWN(lm_gate_nested)++;
 	ret = store->ops.write(store->data, buf, len, (off_t)offset);
-	lm_gate_nested--;
+	LM_OWN(lm_gate_nested)--;
 	return ret > 0 ? -EIO : ret;
 }
 

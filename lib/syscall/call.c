@@ -9,6 +9,7 @@
 #include "../area.h"
 #include "../gate.h"
 #include "../meta.h"
+#include "../own.h"
 #include "../page.h"
 #include "access.h"
 #include "aio.h"
@@ -42,6 +43,7 @@ static __thread struct {
 	uint64_t changes;
 	long nr, args[3];
 } made __attribute__((tls_model("initial-exec")));
+#define MADE LM_OWN(made)
 
 /* How many of this thread's calls have something pinned: those that it is in, and
  * those that were left by a jump. */
@@ -58,28 +60,28 @@ static uint64_t changes(void)
  * until the memory is given up. */
 bool lm_call_pinned(long nr, const long args[6])
 {
-	return made.pins && made.nr == nr && made.args[0] == args[0] &&
-	       made.args[1] == args[1] && made.args[2] == args[2] &&
-	       made.changes == changes() &&
-	       (uintptr_t)made.pins > (uintptr_t)__builtin_frame_address(0);
+	return MADE.pins && MADE.nr == nr && MADE.args[0] == args[0] &&
+	       MADE.args[1] == args[1] && MADE.args[2] == args[2] &&
+	       MADE.changes == changes() &&
+	       (uintptr_t)MADE.pins > (uintptr_t)__builtin_frame_address(0);
 }
 
 static void note_pinned(const struct lm_call_pins *pins, long nr,
 			const long args[6])
 {
-	made.pins = NULL; /* nothing, for a handler between the lines */
+	MADE.pins = NULL; /* nothing, for a handler between the lines */
 	atomic_signal_fence(memory_order_seq_cst);
-	made.nr = nr;
-	made.changes = changes();
+	MADE.nr = nr;
+	MADE.changes = changes();
 	for (int i = 0; i < 3; i++)
-		made.args[i] = args[i];
+		MADE.args[i] = args[i];
 	atomic_signal_fence(memory_order_seq_cst);
-	made.pins = pins;
+	MADE.pins = pins;
 }
 
 bool lm_call_holding(void)
 {
-	return holding;
+	return LM_OWN(holding);
 }
 
 bool lm_call_any(void)
@@ -134,7 +136,7 @@ static void record(struct lm_call_pins *pins, uintptr_t start, size_t len)
 	struct lm_call_more *more = pins->more;
 
 	if (!pins->count)
-		holding++;
+		LM_OWN(holding)++;
 	if (pins->count < LM_CALL_PINS) {
 		pins->pin[pins->count++] = (struct lm_pin){ start, len };
 		return;
@@ -194,10 +196,10 @@ void lm_call_unpin(struct lm_call_pins *pins)
 {
 	struct lm_call_more *more;
 
-	if (made.pins == pins)
-		made.pins = NULL;
+	if (MADE.pins == pins)
+		MADE.pins = NULL;
 	if (pins->count)
-		holding--;
+		LM_OWN(holding)--;
 	while (pins->count) {
 		struct lm_pin pin = pins->pin[--pins->count];
 
