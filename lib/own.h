@@ -28,9 +28,10 @@ struct lm_own_task {
 	_Atomic uintptr_t stack, size;
 };
 
-extern struct lm_own_task lm_own_task[LM_OWN_TASKS];
+extern struct lm_own_task lm_own_task[LM_OWN_TASKS]
+	__attribute__((visibility("hidden")));
 /* None of these and what follows has ever been used. Atomic. */
-extern _Atomic uint32_t lm_own_tasks;
+extern _Atomic uint32_t lm_own_tasks __attribute__((visibility("hidden")));
 
 void *lm_own_find(void *variable);
 

@@ -10,12 +10,14 @@
 #define _GNU_SOURCE
 #include "preload.h"
 #include "signal.h"
+#include "task.h"
 
 #include "../area.h"
 #include "../fd.h"
 #include "../os.h"
 #include "../stats.h"
 #include "../sync.h"
+#include "../syscall/clone.h"
 #include "../syscall/hook.h"
 
 #include <dlfcn.h>
@@ -240,6 +242,7 @@ __attribute__((constructor)) static void begin(void)
 	if (!lm_shim_off() && lm_options.syscall_trap >= 0) {
 		lm_hook_shim(lm_raw_call, lm_shim_vforked);
 		lm_hook_exec(lm_exec_spawned);
+		lm_clone_by(&lm_clone_raw);
 		lm_hook_start(); /* where it cannot be, the wrappers are */
 	}
 	open_stats();

@@ -15,9 +15,11 @@
 #include "preload.h"
 #include "signal.h"
 
+#include "../enclose.h"
 #include "../ground.h"
 #include "../os.h"
 #include "../own.h"
+#include "../syscall/call.h"
 
 #include <sched.h>
 
@@ -53,6 +55,11 @@ struct lm_task *lm_task_prepare(struct lm_task_made *made)
 
 	if (!own)
 		return NULL;
+	/* A process can publish nothing that it opens, whose table it may be. */
+	if ((made->flags & (CLONE_FILES | CLONE_THREAD)) !=
+		    (CLONE_FILES | CLONE_THREAD) &&
+	    lm_call_any())
+		lm_enclose();
 	task = &tasks[own - lm_own_task];
 	task->own = own;
 	if (!lm_stack_hand(own, &task->stack)) {

@@ -32,6 +32,10 @@ void lm_task_begin(struct lm_task *task);
 void lm_task_made(const struct lm_task_made *made, struct lm_task *task,
 		  bool is);
 
+/* Both, and children with a copy, where an instruction of the program's makes
+ * them. */
+extern const struct lm_clone_ops lm_clone_raw;
+
 /* clone() of the C library: a function that the task is to call. */
 int lm_task_clone(int (*fn)(void *argument), void *stack, int flags,
 		  void *argument, void *parent_tid, void *tls, void *child_tid);

@@ -43,6 +43,7 @@
 
 #include "../area.h"
 #include "../os_linux.h"
+#include "../own.h"
 #include "aio.h"
 #include "call.h"
 #include "object.h"
@@ -96,6 +97,10 @@ static long slow_exec(long a, long b, long c)
 
 _Static_assert(LM_STUB_NESTED == 1 && LM_STUB_SHIMS == 2 &&
 		       LM_STUB_ALWAYS == 4 && LM_STUB_SMALL == 8,
+	       "known to the assembly");
+_Static_assert(offsetof(struct lm_own_task, stack) == 24 &&
+		       offsetof(struct lm_own_task, size) == 32 &&
+		       sizeof(struct lm_own_task) == 40 && LM_OWN_TASKS == 128,
 	       "known to the assembly");
 
 static long slow_vforked(long a, long b, long c)
@@ -237,6 +242,7 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
 	"pop %r9\n"                                                            \
 	"pop %rbp\n"
 __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
+	".hidden lm_own_task\n.hidden lm_own_tasks\n"
 	".hidden lm_hook_xsave\n.hidden lm_area_marks\n.hidden lm_area_marked\n"
 	".hidden lm_hook_call\n.hidden lm_hook_kinds\n"
 	".hidden lm_hook_enter_any\n.globl lm_hook_enter_any\n"
@@ -342,6 +348,24 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"je lm_hook_here\n"
 	"shl $48, %rax\n"
 	"or %rax, %r11\n"
+	/* A task that may have a thread's variables is on a stack that it was
+	 * given, and not on that thread's other one: see own.h. */
+	"cmpl $0, lm_own_tasks(%rip)\n"
+	"je 4f\n"
+	"lea lm_own_task(%rip), %rcx\n"
+	"2:\n"
+	"mov %rsp, %rax\n"
+	"cmpl $0, (%rcx)\n"
+	"je 3f\n"
+	"sub 24(%rcx), %rax\n"
+	"cmp 32(%rcx), %rax\n"
+	"jb 1f\n"
+	"3:\n"
+	"add $40, %rcx\n"
+	"lea lm_own_task+40*128(%rip), %rax\n"
+	"cmp %rax, %rcx\n"
+	"jb 2b\n"
+	"4:\n"
 	/* clang-format off */
 	IF_LARGE("1f")
 	/* clang-format on */

@@ -15,6 +15,7 @@
 
 #include "../os.h"
 #include "aio.h"
+#include "clone.h"
 #include "table.h"
 #include "window.h"
 
@@ -104,7 +105,7 @@ static bool number(const uint8_t *at, size_t len, long *nr)
 		return false;
 	memcpy(&n, at + len - sizeof(n), sizeof(n));
 	*nr = n;
-	return n <= 4095 && lm_site_wanted(n);
+	return n <= 4095 && (lm_site_wanted(n) || lm_clone_wanted(n));
 }
 
 /* Do simple instructions lead from at to end? */
@@ -205,12 +206,20 @@ static bool is_syscall(const struct lm_site *site)
 	return site->copy == 5 && site->at[0] == 0x4c && site->at[1] == 0x8b;
 }
 
+/* The C library's functions see to theirs. */
+static bool is_clone(const struct lm_site *site)
+{
+	return site->kind == LM_SITE_NUMBER && lm_clone_wanted(site->nr);
+}
+
 /* Whose call is it, and what does it run on? Of the C library's calls only
  * those of syscall() are the program's. */
 static void mark(const struct lm_text *text, struct lm_site *site)
 {
 	site->small = text->small;
-	if (site->kind == LM_SITE_NUMBER) {
+	if (is_clone(site)) {
+		site->kind = LM_SITE_CLONE;
+	} else if (site->kind == LM_SITE_NUMBER) {
 		site->shims = !text->knows && lm_table_shims(site->nr);
 		site->own = text->knows && (site->nr == SYS_rt_sigprocmask ||
 					    site->nr == SYS_rt_sigaction);
@@ -228,9 +237,14 @@ void lm_site_find(const struct lm_text *text, struct lm_sites *sites)
 		     bits &= bits - 1) {
 			size_t before = i + (size_t)__builtin_ctz(bits);
 
-			if (sites->count < LM_SITES - 1 &&
-			    find_site(text, before, &sites->site[sites->count]))
-				mark(text, &sites->site[sites->count++]);
+			struct lm_site *site = &sites->site[sites->count];
+
+			if (sites->count == LM_SITES - 1 ||
+			    !find_site(text, before, site) ||
+			    (text->knows && is_clone(site)))
+				continue;
+			mark(text, site);
+			sites->count++;
 		}
 	lm_window_check(text, sites, first);
 }

@@ -14,6 +14,7 @@ enum lm_site_kind {
 	LM_SITE_NUMBER, /* mov $nr, %eax */
 	LM_SITE_ANY,    /* what comes last: the number is known when it runs */
 	LM_SITE_READ,   /* the first instruction of read() */
+	LM_SITE_CLONE,  /* mov $nr, %eax, of a call that comes back elsewhere */
 	LM_SITE_LOADED, /* the empty function that tells of dlopen */
 	LM_SITE_KINDS,
 };

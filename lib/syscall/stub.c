@@ -9,6 +9,7 @@
 #include "../os.h"
 #include "../os_linux.h"
 #include "aio.h"
+#include "clone.h"
 #include "hook.h"
 #include "table.h"
 
@@ -29,6 +30,7 @@ struct block {
 static const struct block block_start = { {
 	[LM_SITE_NUMBER] = (uintptr_t)lm_hook_enter,
 	[LM_SITE_ANY] = (uintptr_t)lm_hook_enter_any,
+	[LM_SITE_CLONE] = (uintptr_t)lm_clone_enter,
 	[LM_SITE_READ] = (uintptr_t)lm_hook_enter_read,
 	[LM_SITE_LOADED] = (uintptr_t)lm_hook_enter_loaded,
 } };
@@ -37,7 +39,7 @@ static const struct block block_start = { {
 struct stub {
 	uint8_t code[32]; /* copies; lea stub(%rip), %r11; jmp *enter(%rip) */
 	uintptr_t back;   /* 32: the syscall */
-	int32_t nr;       /* 40: at an LM_SITE_NUMBER */
+	int32_t nr;       /* 40: at an LM_SITE_NUMBER or _CLONE */
 	int32_t flags;    /* 44: LM_STUB_... */
 };
 
@@ -110,7 +112,7 @@ static void make_stub(struct block *block, struct stub *stub,
 	memset(stub->code, 0xcc, sizeof(stub->code));
 	if (site->kind == LM_SITE_ANY)
 		at = put(at, site->at, site->copy);
-	else if (site->kind == LM_SITE_NUMBER)
+	else if (site->kind == LM_SITE_NUMBER || site->kind == LM_SITE_CLONE)
 		at = put(at, site->at + site->skip, site->copy);
 	at = put_relative(at, lea, sizeof(lea), stub);
 	at = put_relative(at, jump, sizeof(jump), &block->enter[site->kind]);

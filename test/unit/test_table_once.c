@@ -99,7 +99,7 @@ static const char head[] =
 	"  the events out of the ring itself they stay. Of `vmsplice` and\n"
 	"  MSG_ZEROCOPY the kernel has the pages themselves, but what is written to\n"
 	"  them afterwards it may not see.\n"
-	"- `clone` and `clone3` by an instruction of the program's own.\n"
+	"- What `clone` and `clone3` name is present before, and not pinned.\n"
 	"- `ptrace` and `process_vm_readv` of this process by another one,\n"
 	"  core dumps.\n"
 	"- Pointers in an ioctl's struct or a socket option that has no row\n"
