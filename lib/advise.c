@@ -233,6 +233,21 @@ void lm_advise_flags(uintptr_t start, uintptr_t end, int argument)
 	lm_change_end(&change);
 }
 
+bool lm_advise_flags_while(uintptr_t start, uintptr_t end, int argument,
+			   bool (*still)(uint32_t what), uint32_t what)
+{
+	struct lm_change change;
+	bool is;
+
+	if (lm_change_begin(&change, start, end) < 0)
+		return false;
+	is = still(what);
+	if (is)
+		each_area(start, end, mark, argument);
+	lm_change_end(&change);
+	return is;
+}
+
 static int advise_dontneed(uintptr_t start, size_t len, int advice)
 {
 	uintptr_t end = start + lm_page_up(len);

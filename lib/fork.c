@@ -22,6 +22,7 @@
 #include "place/place.h"
 #include "readahead.h"
 #include "resident.h"
+#include "served.h"
 #include "start.h"
 #include "step.h"
 #include "syscall/aio.h"
@@ -108,6 +109,7 @@ static bool forked(void)
 	lm_place_forked();
 	lm_locked_forked();
 	lm_aio_forked();
+	lm_served_forked();
 	settle_areas();
 	return lm_worker_forked();
 }
@@ -128,6 +130,7 @@ static void child(void)
 	 * go of its stack just now) they are the others', who are not here. */
 	if (!alone && !lm_call_holding())
 		lm_page_unpin_others();
+	lm_served_look();
 }
 
 void lm_fork_announce(void)

@@ -8,6 +8,7 @@
 #include "call.h"
 
 #include "../fd.h"
+#include "../served.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -31,13 +32,32 @@ static int ours(int fd)
 	return 1;
 }
 
+/* A userfaultfd may have been closed, and be nobody's any more. */
+static void look_served(void)
+{
+	int saved = errno;
+
+	if (!lm_shim_vforked())
+		lm_served_look();
+	errno = saved;
+}
+
 LM_EXPORT int close(int fd)
 {
-	return ours(fd) ? -1 : REAL(close)(fd);
+	bool serves;
+	int ret;
+
+	if (ours(fd))
+		return -1;
+	serves = lm_served_by(fd);
+	ret = REAL(close)(fd);
+	if (serves)
+		look_served();
+	return ret;
 }
 
 /* The parts between lazymap's numbers, of which there is at least one. */
-static int close_parts(unsigned first, unsigned last, int flags)
+static int close_each(unsigned first, unsigned last, int flags)
 {
 	int number, ret = 0;
 
@@ -56,11 +76,19 @@ static int close_parts(unsigned first, unsigned last, int flags)
 	return ret;
 }
 
+static int close_parts(unsigned first, unsigned last, int flags)
+{
+	int ret = close_each(first, last, flags);
+
+	if (lm_served_by(-1))
+		look_served();
+	return ret;
+}
+
 LM_EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
 	/* Ours are close-on-exec already. */
-	if (first > last || flags & (int)CLOSE_RANGE_CLOEXEC ||
-	    lm_fd_kept(first, last) < 0)
+	if (first > last || flags & (int)CLOSE_RANGE_CLOEXEC)
 		return REAL(close_range)(first, last, flags);
 	return close_parts(first, last, flags);
 }
@@ -70,7 +98,7 @@ LM_EXPORT void closefrom(int low)
 	unsigned first = low < 0 ? 0 : (unsigned)low;
 	struct rlimit limit = { 1024, 1024 };
 
-	if (lm_fd_kept(first, UINT_MAX) < 0) {
+	if (lm_fd_kept(first, UINT_MAX) < 0 && !lm_served_by(-1)) {
 		REAL(closefrom)(low);
 		return;
 	}
@@ -98,18 +126,32 @@ static void make_room(int fd, int number)
 
 LM_EXPORT int dup2(int fd, int number)
 {
+	bool serves;
+	int ret;
+
 	if (ours(fd))
 		return -1;
 	make_room(fd, number);
-	return REAL(dup2)(fd, number);
+	serves = number >= 0 && lm_served_by(number);
+	ret = REAL(dup2)(fd, number);
+	if (serves)
+		look_served();
+	return ret;
 }
 
 LM_EXPORT int dup3(int fd, int number, int flags)
 {
+	bool serves;
+	int ret;
+
 	if (ours(fd))
 		return -1;
 	make_room(fd, number);
-	return REAL(dup3)(fd, number, flags);
+	serves = number >= 0 && lm_served_by(number);
+	ret = REAL(dup3)(fd, number, flags);
+	if (serves)
+		look_served();
+	return ret;
 }
 
 #define FCNTL(name)                                                            \

@@ -8,8 +8,7 @@
 #include "call.h"
 #include "signal.h"
 
-#include "../advise.h"
-#include "../area.h"
+#include "../served.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -41,24 +40,34 @@
 /* Who serves faults of a range is to be asked for what the program touches, and
  * for nothing that is only guessed: our handler would wait for it. What it places
  * there is shown before (lib/syscall/commands.c), and is not evicted. */
-static void serve(const struct uffdio_range *range, bool served)
+static int serve(int fd, struct uffdio_register *served)
 {
-	uintptr_t start = (uintptr_t)range->start;
-	int flags = LM_AREA_SERVED | LM_AREA_RANDOM;
+	struct uffdio_range range;
+	int ret;
 
-	if (!lm_shim_off())
-		lm_advise_flags(start, start + range->len,
-				served ? flags : ~LM_AREA_SERVED);
+	lm_served_begin();
+	ret = REAL(ioctl)(fd, UFFDIO_REGISTER, served);
+	range = ret ? (struct uffdio_range){ 0 } : served->range;
+	lm_served_end((uintptr_t)range.start, range.len, ret == 0);
+	return ret;
 }
 
-static void after(unsigned long request, const void *argument)
+static int unserve(int fd, struct uffdio_range *served)
 {
-	const struct uffdio_register *registered = argument;
+	int ret = REAL(ioctl)(fd, UFFDIO_UNREGISTER, served);
 
-	if (request == UFFDIO_REGISTER)
-		serve(&registered->range, true);
-	else if (request == UFFDIO_UNREGISTER)
-		serve(argument, false);
+	if (ret == 0)
+		lm_served_no_more((uintptr_t)served->start, served->len);
+	return ret;
+}
+
+static int make_ioctl(int fd, unsigned long request, long word)
+{
+	if (request == UFFDIO_REGISTER && !lm_shim_off())
+		return serve(fd, (struct uffdio_register *)word);
+	if (request == UFFDIO_UNREGISTER && !lm_shim_off())
+		return unserve(fd, (struct uffdio_range *)word);
+	return REAL(ioctl)(fd, request, word);
 }
 
 LM_EXPORT int ioctl(int fd, unsigned long request, ...)
@@ -68,9 +77,7 @@ LM_EXPORT int ioctl(int fd, unsigned long request, ...)
 	int ret;
 
 	lm_call_pin(&pins, SYS_ioctl, LM_LONGS(fd, request, word));
-	ret = REAL(ioctl)(fd, request, word);
-	if (ret == 0)
-		after(request, (const void *)word);
+	ret = make_ioctl(fd, request, word);
 	lm_call_unpin(&pins);
 	return ret;
 }

@@ -153,7 +153,59 @@ static void forks(void)
 	printf("forks end\n");
 }
 
-int main(void)
+/* How many pages of `served` are there, once so much else was touched. */
+static void count_after(size_t pages)
+{
+	char *much = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	size_t there = 0;
+	uint64_t entry;
+
+	for (size_t i = 0; i < pages; i++)
+		much[i * PAGE] = (char)i;
+	for (size_t i = 0; i < PAGES; i++)
+		if (pread(pagemap, &entry, 8,
+			  (off_t)((uintptr_t)word(served, i) / PAGE * 8)) == 8)
+			there += entry >> 63;
+	printf("%zu there, %zu wrong\n", there, wrong());
+}
+
+/* Its userfaultfd is closed without more, in one of many ways; the range is
+ * the kernel's to swap again, and lazymap's to evict. */
+static int closed(const char *how)
+{
+	int copy;
+
+	place_all(NULL);
+	for (size_t i = 0; i < PAGES; i++)
+		*word(source, i) = i + 1;
+	if (!strcmp(how, "inherited")) {
+		int status = -1;
+
+		if (!fork()) {
+			count_after(8192);
+			exit(0);
+		}
+		wait(&status);
+		printf("%x\n", (unsigned)status);
+		return 0;
+	}
+	copy = dup(fd);
+	if (!strcmp(how, "close"))
+		close(fd);
+	else if (!strcmp(how, "dup2"))
+		dup2(2, fd);
+	else
+		close_range((unsigned)fd, (unsigned)fd, 0);
+	/* One descriptor is left. */
+	count_after(1024);
+	close(copy);
+	count_after(8192);
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
 	alarm(60);
@@ -165,6 +217,8 @@ int main(void)
 		printf("skipped: no userfaultfd\n");
 		return 0;
 	}
+	if (argc > 1)
+		return closed(argv[1]);
 	race();
 	forks();
 	return 0;
