@@ -40,12 +40,26 @@ static _Atomic int state;
 static _Atomic int stats_fd = -1;
 static uint64_t stats_tag; /* what it is open on */
 
+/* Where the program that runs is the C library itself, it comes before us. */
+static void *before_us(const char *name)
+{
+	void *first = dlsym(RTLD_DEFAULT, name);
+	Dl_info ours, its;
+
+	return first && dladdr(&state, &ours) && dladdr(first, &its) &&
+			       its.dli_fbase != ours.dli_fbase
+		       ? first
+		       : NULL;
+}
+
 void *lm_real(const char *name, void *_Atomic *kept)
 {
 	void *real = atomic_load_explicit(kept, memory_order_relaxed);
 
 	if (!real) {
 		real = dlsym(RTLD_NEXT, name);
+		if (!real)
+			real = before_us(name);
 		if (!real) {
 			lm_os_say("the C library lacks a function that the "
 				  "shim stands in front of:");
@@ -238,6 +252,12 @@ static void do_not_follow(void)
 
 __attribute__((constructor)) static void begin(void)
 {
+	/* The program is the C library itself, which says what it is and has
+	 * nothing else begun. */
+	if (!environ) {
+		atomic_store(&state, OFF);
+		return;
+	}
 	start();
 	if (!lm_shim_off() && lm_options.syscall_trap >= 0) {
 		lm_hook_shim(lm_raw_call, lm_shim_vforked);

@@ -178,6 +178,25 @@ not_found_is_127_and_not_executable_126() {
 	[ "$(cat out)" = "no shebang" ] || fail "a script without #!"
 }
 
+the_c_library_and_its_loader_run_as_programs() {
+	local library loader
+	library=$(ldd /bin/sh | awk '$1 ~ /^libc\.so/ { print $3 }')
+	loader=$(ldd /bin/sh | awk '$1 ~ /\/ld-/ { print $1 }')
+	if ! "$library" >says 2>/dev/null || ! "$loader" /bin/true; then
+		echo "the C library is no program here: not tried"
+		return
+	fi
+	ends 0 "" "$lazymap" run --resident 1M "$library"
+	cmp -s says out || fail "$library: $(cat out)"
+	ends 0 "" "$lazymap" run --min-size 1 "$loader" /bin/echo hi
+	[ "$(cat out)" = hi ] || fail "$loader: $(cat out)"
+	ends 3 "" "$lazymap" run "$loader" --argv0 other /bin/sh -c 'exit 3'
+	ends 0 "" "$lazymap" run "$loader" --verify /bin/sh
+	ends 0 "" "$lazymap" run "$loader" --list /bin/sh
+	grep -q libc out || fail "$loader --list: $(cat out)"
+	ends 127 "no-such-thing" "$lazymap" run "$loader" ./no-such-thing
+}
+
 what_the_shim_cannot_reach_is_said_and_runs() {
 	echo 'int main(void) { return 7; }' >main.c
 	if ${CC:-cc} -static -o static main.c 2>/dev/null; then
