@@ -42,11 +42,53 @@ static void note_part(uintptr_t first, uintptr_t end)
 	}
 }
 
+/* The end, up to `end`, of what is one area at `at`, or none. `own`: with what is
+ * private and can be written the kernel's lock does as with a write: it is the
+ * process's own from then on, whatever becomes of the file. */
+static uintptr_t piece(uintptr_t at, uintptr_t end, bool *own)
+{
+	uint64_t mask = lm_os_block_signals();
+	struct lm_slot *slot = lm_gate_enter();
+	struct lm_area *area = lm_area_at_or_after(at);
+
+	*own = false;
+	if (area && area->start > at) {
+		end = lm_min(end, area->start);
+	} else if (area) {
+		end = lm_min(end, area->end);
+		*own = area->prot & PROT_WRITE &&
+		       !(area->flags & LM_AREA_SHARED) &&
+		       lm_store_direct(area->store);
+	}
+	lm_gate_leave(slot);
+	lm_os_restore_signals(mask);
+	return end;
+}
+
+/* As far as it goes; or (all) what cannot be is passed over. */
+static void make_present(uintptr_t at, uintptr_t end, bool all)
+{
+	uintptr_t stop;
+	int error;
+	bool own;
+
+	for (; at < end; at = stop) {
+		stop = piece(at, end, &own);
+		if (own)
+			error = lm_advise_populate(at, stop,
+						   MADV_POPULATE_WRITE);
+		else
+			lm_fault_range(at, stop, LM_READ, false, &error);
+		if (error && !all)
+			break;
+	}
+}
+
 int lazymap_lock(const void *start, size_t len, int flags)
 {
 	uintptr_t first = lm_page_down((uintptr_t)start);
 	uintptr_t end = lm_page_up((uintptr_t)start + len);
-	int ret, error;
+	int ret;
 
 	if (end <= first || !lm_area_overlaps(first, end))
 		return lm_return(kernel_lock(start, len, flags));
@@ -60,7 +102,7 @@ int lazymap_lock(const void *start, size_t len, int flags)
 	lm_advise_flags(first, end, LM_AREA_LOCKED);
 	if (flags & MLOCK_ONFAULT)
 		return 0;
-	lm_fault_range(first, end, LM_READ, false, &error);
+	make_present(first, end, false);
 	return lm_return(kernel_lock(start, len, flags));
 }
 
@@ -82,31 +124,6 @@ void lm_locked_forked(void)
 		area->flags &= ~(unsigned)LM_AREA_LOCKED;
 }
 
-static uintptr_t end_of_area(uintptr_t addr)
-{
-	uint64_t mask = lm_os_block_signals();
-	struct lm_slot *slot = lm_gate_enter();
-	struct lm_area *area = lm_area_at_or_after(addr);
-	uintptr_t end = area ? area->end : ADDRESS_END;
-
-	lm_gate_leave(slot);
-	lm_os_restore_signals(mask);
-	return end;
-}
-
-/* As the kernel does it: what cannot be present is passed over. */
-static void make_all_present(void)
-{
-	uintptr_t at = 0;
-	int error;
-
-	while (at < ADDRESS_END) {
-		at = lm_fault_range(at, ADDRESS_END, LM_READ, false, &error);
-		if (error)
-			at = end_of_area(at);
-	}
-}
-
 int lazymap_lock_all(int flags)
 {
 	int ret = (int)lm_sys(SYS_mlockall, flags);
@@ -119,7 +136,8 @@ int lazymap_lock_all(int flags)
 		return 0;
 	lm_advise_flags(0, ADDRESS_END, LM_AREA_LOCKED);
 	if (!(flags & MCL_ONFAULT))
-		make_all_present();
+		/* As the kernel does it: what cannot be is passed over. */
+		make_present(0, ADDRESS_END, true);
 	return 0;
 }
 

@@ -456,6 +456,34 @@ CASE("mlock", "files, and memory of each protection")
 	file_see("file", fd, 0);
 }
 
+CASE("mlock", "private pages that can be written are copies")
+{
+	int fd = file_of(12 * PAGE);
+	char *mem[4];
+
+	for (int i = 0; i < 4; i++)
+		mem[i] = map(NULL, 12 * PAGE, i == 3 ? PROT_READ : RW,
+			     MAP_PRIVATE, fd, 0);
+	see_pattern("touched", mem[0] + PAGE, PAGE, PAGE);
+	ret("mlock", mlock(mem[0] + PAGE, 4 * PAGE));
+	ret("mlock2", mlock2(mem[1], 8 * PAGE, MLOCK_ONFAULT));
+	ret("read-only", mlock(mem[3], 12 * PAGE));
+	file_put(fd, PAGE + 7, 210);
+	file_put(fd, 4 * PAGE, 211);
+	file_put(fd, 6 * PAGE, 212);
+	see("touched before", mem[0] + PAGE + 7);
+	see("locked", mem[0] + 4 * PAGE);
+	see("not locked", mem[0] + 6 * PAGE);
+	see("locked when touched", mem[1] + 4 * PAGE);
+	see("to be read", mem[3] + 4 * PAGE);
+	ret("mlockall", mlockall(MCL_CURRENT));
+	file_put(fd, 4 * PAGE, 213);
+	file_put(fd, 10 * PAGE, 214);
+	see("locked when touched, then all", mem[1] + 4 * PAGE);
+	see("all", mem[2] + 10 * PAGE);
+	see("to be read", mem[3] + 10 * PAGE);
+}
+
 CASE("mlock", "the errors")
 {
 	struct rlimit limit = { 16 * PAGE, 16 * PAGE }, none = { 0, 0 };
