@@ -33,6 +33,9 @@
 
 /* When nothing could be evicted: how long not to try again. */
 #define PAUSE_NS 100000000
+/* Or, where swap takes no more, which costs a look at every frame and at what it
+ * holds: so many times as long as that took. */
+#define PAUSE_FACTOR 16
 
 _Atomic size_t lm_resident_max;
 
@@ -240,6 +243,16 @@ static size_t reserve(size_t max)
 	return lm_min(max / 64, RESERVE_MAX);
 }
 
+/* Nothing could go, in what has gone on since then. */
+static void pause_since(struct lm_quota *quota, uint64_t then)
+{
+	uint64_t now = lm_os_now_ns(), pause = PAUSE_NS;
+
+	if (lm_evict_error())
+		pause = lm_max(pause, (now - then) * PAUSE_FACTOR);
+	atomic_store(&quota->pause_to, now + pause);
+}
+
 bool lm_resident_low(void)
 {
 	struct lm_quota *all = &lm_quota_process;
@@ -260,13 +273,16 @@ bool lm_resident_has_room(size_t n)
 
 int lm_resident_room(size_t n)
 {
-	uint64_t mask;
+	uint64_t mask, then;
 	int ret;
 
 	if (lm_resident_has_room(n))
 		return 0;
 	mask = lm_os_block_signals();
+	then = lm_os_now_ns();
 	ret = lm_resident_shed(&lm_quota_process, 1) ? 1 : -EBUSY;
+	if (ret < 0 && lm_evict_error())
+		pause_since(&lm_quota_process, then);
 	lm_os_restore_signals(mask);
 	return ret;
 }
@@ -281,13 +297,18 @@ int lm_resident_reserve(void)
 
 /* Nothing can go: wait for frames that others give back. Returns false when
  * that was long enough. */
-static bool wait_for_frames(uint32_t seen, int waits)
+static bool wait_for_frames(uint32_t seen, int *waits)
 {
-	if (waits >= (atomic_load(&evicting) ? WAITS_FOR_ONE : WAITS))
-		return false;
-	atomic_fetch_add(&waiting, 1);
-	lm_os_wait_for(&given, seen, WAIT_NS);
-	atomic_fetch_sub(&waiting, 1);
+	do {
+		if (*waits >= (atomic_load(&evicting) ? WAITS_FOR_ONE : WAITS))
+			return false;
+		++*waits;
+		atomic_fetch_add(&waiting, 1);
+		lm_os_wait_for(&given, seen, WAIT_NS);
+		atomic_fetch_sub(&waiting, 1);
+		/* What is locked or in use now may not be so then. But to
+		 * swap that takes no more nothing else brings room. */
+	} while (lm_evict_error() && atomic_load(&given) == seen);
 	return true;
 }
 
@@ -308,6 +329,7 @@ static int make_for_several(struct lm_quota *quota, size_t n, size_t max)
 
 static int make_and_count(struct lm_quota *quota, size_t n, size_t max)
 {
+	uint64_t then, took;
 	int waits = 0;
 
 	while (!count_in(quota, n, max)) {
@@ -319,10 +341,13 @@ static int make_and_count(struct lm_quota *quota, size_t n, size_t max)
 			return go_over(quota, n);
 		if (n > 1)
 			return make_for_several(quota, n, max);
-		if (lm_resident_shed(quota, n) ||
-		    wait_for_frames(seen, waits++))
+		then = lm_os_now_ns();
+		if (lm_resident_shed(quota, n))
 			continue;
-		atomic_store(&quota->pause_to, lm_os_now_ns() + PAUSE_NS);
+		took = lm_os_now_ns() - then;
+		if (wait_for_frames(seen, &waits))
+			continue;
+		pause_since(quota, lm_os_now_ns() - took);
 		return go_over(quota, n);
 	}
 	return 0;

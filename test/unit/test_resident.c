@@ -940,6 +940,34 @@ START_TEST(full_swap_exceeds_the_limit_once_said_and_loses_nothing)
 }
 END_TEST
 
+/* Where nothing can go all is let in, and what is tried in vain costs a part of
+ * the time. */
+START_TEST(swap_that_takes_nothing_costs_little)
+{
+	const size_t pages = 4 * PAGES;
+	struct timespec used;
+	uint32_t(*much)[WORDS];
+
+	setenv("LAZYMAP_SWAP_POOL", "none", 1);
+	setenv("LAZYMAP_SWAP_MAX", "none", 1);
+	lazymap_on_error(note_error, NULL);
+	begin(4 * LIMIT);
+	much = lazymap_map(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(much, LAZYMAP_FAILED);
+	for (size_t i = 0; i < pages; i++)
+		much[i][0] = (uint32_t)i + 1;
+	for (size_t i = 0; i < pages; i++)
+		if (much[i][0] != i + 1)
+			ck_abort_msg("page %zu", i);
+	ck_assert_int_eq(told, 1);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	printf("%ld.%03ld s\n", (long)used.tv_sec, used.tv_nsec / 1000000);
+	/* Tried at each millisecond it were minutes. */
+	ck_assert_int_lt(used.tv_sec * scaled(10), 50);
+}
+END_TEST
+
 static sigjmp_buf jump;
 static void *bus_address;
 static int bus_code;
@@ -1354,6 +1382,7 @@ int main(void)
 	TEST(child_of_a_bare_clone_sees_everything);
 	TEST(full_swap_exceeds_the_limit_once_said_and_loses_nothing);
 	TEST(full_swap_fails_the_touch_when_strict);
+	TEST(swap_that_takes_nothing_costs_little);
 	TEST(full_disk_exceeds_the_limit_once_said_and_loses_nothing);
 	TEST(full_disk_fails_the_touch_when_strict);
 	TEST(file_size_limit_is_no_signal_and_loses_nothing);
