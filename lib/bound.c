@@ -41,32 +41,31 @@ static size_t least_for(size_t n)
 	return LM_BOUND_PAGES_A_THREAD * LM_PAGE * n;
 }
 
-static void say_small(const char *whose, size_t bytes, size_t n,
-		      const char *then)
-{
-	char line[200];
-
-	snprintf(line, sizeof(line),
-		 "%s: %zu KiB is less than %zu KiB, %zu KiB for each of %zu "
-		 "threads%s",
-		 whose, bytes >> 10, least_for(n) >> 10, least_for(1) >> 10, n,
-		 then);
-	lm_error_report(LAZYMAP_ERROR_START, EINVAL, 0, line);
-}
-
 static int check(const char *whose, size_t bytes)
 {
 	size_t n = threads();
+	char line[200];
 
 	if (!bytes || bytes >= least_for(n))
 		return 0;
-	say_small(whose, bytes, n, "");
+	snprintf(line, sizeof(line),
+		 "%s: %zu KiB is less than %zu KiB, %zu KiB for each of %zu "
+		 "threads",
+		 whose, bytes >> 10, least_for(n) >> 10, least_for(1) >> 10, n);
+	lm_error_report(LAZYMAP_ERROR_START, EINVAL, 0, line);
 	return -EINVAL;
 }
 
-/* How many more there may be before it is worth counting them. */
+/* How many more there may be before it is worth counting them; and the most that
+ * were seen where that was more than the limit has room for. Nothing fails for
+ * it, so it is not an error's message: a program's own output may be looked at. */
 static _Atomic long threads_left;
-static _Atomic bool said_small;
+static _Atomic size_t crowd;
+
+size_t lm_bound_crowd(void)
+{
+	return atomic_load_explicit(&crowd, memory_order_relaxed);
+}
 
 void lm_bound_thread(void)
 {
@@ -81,10 +80,8 @@ void lm_bound_thread(void)
 	atomic_store_explicit(&threads_left,
 			      (long)(max / LM_BOUND_PAGES_A_THREAD) - (long)n,
 			      memory_order_relaxed);
-	if (max * LM_PAGE >= least_for(n) || atomic_exchange(&said_small, true))
-		return;
-	say_small("resident limit", max * LM_PAGE, n,
-		  ": they may drive out each other's pages");
+	if (max * LM_PAGE < least_for(n) && n > lm_bound_crowd())
+		atomic_store_explicit(&crowd, n, memory_order_relaxed);
 }
 
 static int ready_swap(size_t bytes)

@@ -21,9 +21,11 @@
  */
 int lm_bound_commit(size_t len);
 
-/* One more thread has been started: with more of them than the limits have room
- * for, which were right when they were set, say so, once. Not in handlers. */
+/* One more thread has been started. Not in handlers. */
 void lm_bound_thread(void);
+/* For the statistics: the most threads there were, where the limit has room for
+ * fewer, which was right when it was set; 0. */
+size_t lm_bound_crowd(void);
 
 /* From the options: policy, swap, limit. Not in handlers. 0 or -errno. */
 int lm_bound_start(void);

@@ -6,6 +6,7 @@
 #include "stats.h"
 
 #include "area.h"
+#include "bound.h"
 #include "gate.h"
 #include "lazymap.h"
 #include "resident.h"
@@ -132,6 +133,9 @@ void lm_stats_print(int fd)
 	if (stats.resident_limit) {
 		row(fd, "resident limit, bytes", stats.resident_limit);
 		row(fd, "pages over the limit", stats.pages_over_limit);
+		if (lm_bound_crowd())
+			row(fd, "threads, more than it is for",
+			    lm_bound_crowd());
 		row(fd, "faults on hidden pages", stats.faults_soft);
 		row(fd, "pages evicted", stats.pages_evicted);
 		row(fd, "pages swapped out", stats.pages_swapped_out);
