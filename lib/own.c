@@ -61,17 +61,16 @@ void *lm_own_of(struct lm_own_task *task, void *variable)
 	return in_block(task, variable, lm_os_thread_pointer());
 }
 
-static bool gone(const struct lm_own_task *task, uint32_t tid)
+static bool gone(uint32_t tid)
 {
-	return atomic_load(&task->probe) && tid && tid != RESERVED &&
-	       lm_sys(SYS_tkill, tid, 0) == -ESRCH;
+	return tid != RESERVED && lm_sys(SYS_tkill, tid, 0) == -ESRCH;
 }
 
 static bool reserve(struct lm_own_task *task, bool probing)
 {
 	uint32_t tid = atomic_load(&task->tid);
 
-	return (!tid || (probing && gone(task, tid))) &&
+	return (!tid || (probing && gone(tid))) &&
 	       atomic_compare_exchange_strong(&task->tid, &tid, RESERVED);
 }
 
@@ -85,7 +84,6 @@ static bool prepare(struct lm_own_task *task, uintptr_t pointer)
 		lm_os_madvise((uintptr_t)block, 2 * REACH, MADV_DONTNEED);
 	atomic_store(&task->block, block);
 	atomic_store(&task->pointer, pointer);
-	atomic_store(&task->probe, false);
 	atomic_store(&task->size, 0);
 	return block;
 }
@@ -117,7 +115,6 @@ void lm_own_give(struct lm_own_task *task)
 
 void lm_own_begin(struct lm_own_task *task)
 {
-	atomic_store(&task->probe, true);
 	atomic_store(&task->tid, (uint32_t)lm_sys(SYS_gettid));
 }
 

@@ -19,9 +19,9 @@
 
 struct lm_own_task {
 	/* 0: free. Written by the kernel, for who is made (CLONE_CHILD_SETTID)
-	 * and when he is gone (CLONE_CHILD_CLEARTID), unless `probe`. Atomic. */
+	 * and when he is gone (CLONE_CHILD_CLEARTID), unless the program asks
+	 * for these for itself: then who takes one looks. Atomic. */
 	_Atomic uint32_t tid;
-	_Atomic bool probe;        /* nobody tells when it is gone */
 	_Atomic uintptr_t pointer; /* its thread pointer */
 	_Atomic(char *) block;     /* its variables; kept for the next one */
 	/* What it begins on, for the hooks of code with small stacks. */
