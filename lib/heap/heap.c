@@ -12,6 +12,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "heap/kept.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
@@ -28,6 +30,8 @@
 #define PAGE ((size_t)4096)
 #define PAGE_SHIFT 12
 #define ADDRESS_BITS 47
+#define KEPT ((size_t)32 << 20)
+#define CLEARED ((size_t)1 << 20)
 
 /* The stretch: a power of two, never above the smallest allocation. */
 #define STRETCH_SHIFT_MIN 16 /* LAZYMAP_HEAP_MIN is at least this: 64 KiB */
@@ -58,6 +62,7 @@ static struct {
 	void *(*aligned_alloc)(size_t, size_t);
 	int (*posix_memalign)(void **, size_t, size_t);
 	size_t (*usable)(void *);
+	int (*trim)(size_t);
 } next;
 static _Atomic bool ready;
 
@@ -95,6 +100,7 @@ static bool have_next(void)
 	*(void **)&next.aligned_alloc = dlsym(RTLD_NEXT, "aligned_alloc");
 	*(void **)&next.posix_memalign = dlsym(RTLD_NEXT, "posix_memalign");
 	*(void **)&next.usable = dlsym(RTLD_NEXT, "malloc_usable_size");
+	*(void **)&next.trim = dlsym(RTLD_NEXT, "malloc_trim");
 	atomic_store_explicit(&ready, true, memory_order_release);
 	looking = false;
 	return true;
@@ -165,8 +171,19 @@ static size_t round_up(size_t n)
 	return (n + PAGE - 1) & ~(PAGE - 1);
 }
 
-/* `align`: a power of two, at least a page. */
-static void *large(size_t n, size_t align)
+/* One that was freed, with what was in it; or NULL. */
+static void *reused(size_t n)
+{
+	size_t bytes = round_up(n);
+	void *p = bytes < n ? NULL : lm_kept_take(&bytes);
+
+	if (p)
+		note(p, bytes);
+	return p;
+}
+
+/* Zeros. `align`: a power of two, at least a page. */
+static void *fresh(size_t n, size_t align)
 {
 	size_t bytes = round_up(n), extra = align > PAGE ? align : 0, head;
 	char *p;
@@ -196,12 +213,27 @@ static void *large(size_t n, size_t align)
 	return p;
 }
 
+static void *large(size_t n, size_t align)
+{
+	void *p = align > PAGE ? NULL : reused(n);
+
+	return p ? p : fresh(n, align);
+}
+
+/* Up to CLEARED a reused one is cheaper, even if little of it is touched. */
+static void *large_zeros(size_t n)
+{
+	void *p = n > CLEARED ? NULL : reused(n);
+
+	return p ? memset(p, 0, n) : fresh(n, PAGE);
+}
+
 static void large_free(void *p, size_t bytes)
 {
 	int saved = errno;
 
 	note(p, 0);
-	munmap(p, bytes);
+	lm_kept_give(p, bytes);
 	errno = saved;
 }
 
@@ -249,7 +281,7 @@ EXPORT void *calloc(size_t count, size_t size)
 	size_t n;
 
 	if (!__builtin_mul_overflow(count, size, &n) && n >= least)
-		return large(n, PAGE); /* zeros, without a touch */
+		return large_zeros(n);
 	return have_next() ? next.calloc(count, size) : early_alloc(n);
 }
 
@@ -365,6 +397,13 @@ EXPORT size_t malloc_usable_size(void *p)
 	return have_next() ? next.usable(p) : 0;
 }
 
+EXPORT int malloc_trim(size_t pad)
+{
+	int given = lm_kept_drop() > 0;
+
+	return (have_next() && next.trim && next.trim(pad)) || given;
+}
+
 /* -- Start --------------------------------------------------------------------------------- */
 
 /* Digits, and at most one of K, M, G, T; 0: it is not that. */
@@ -384,6 +423,15 @@ static size_t parse(const char *text)
 	return unit && !end[1] ? bytes << 10 * (unit - units + 1) : 0;
 }
 
+/* Of a limit an eighth: it is memory that does nothing. */
+static size_t kept(void)
+{
+	const char *text = getenv("LAZYMAP_RESIDENT");
+	size_t limit = text && *text ? parse(text) : 0;
+
+	return limit && limit / 8 < KEPT ? limit / 8 : KEPT;
+}
+
 /* `lazymap run` has checked it; set by hand it may be anything. */
 __attribute__((constructor)) static void start(void)
 {
@@ -401,5 +449,6 @@ __attribute__((constructor)) static void start(void)
 	stretch_shift = STRETCH_SHIFT_MIN;
 	while (stretch_shift < 30 && (size_t)2 << stretch_shift <= bytes)
 		stretch_shift++;
+	lm_kept_bound(kept());
 	least = bytes;
 }

@@ -119,6 +119,84 @@ static void errors(void)
 	free(NULL);
 }
 
+/* What was freed comes back for the next of its size, and is no memory that was
+ * never asked for: zeros where those are promised. */
+static void again(void)
+{
+	static const size_t sizes[] = { 70000, 100000, 300000, MIB - 5000 };
+	char *p, *other;
+
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < 4; i++) {
+			p = malloc(sizes[i]);
+			other = malloc(sizes[i] - 100);
+			must(p && other, "malloc again");
+			memset(p, 'p', malloc_usable_size(p));
+			memset(other, 'o', malloc_usable_size(other));
+			must(all(p, sizes[i], 'p'), "two are apart");
+			free(p);
+			free(other);
+			p = calloc(1, sizes[i]);
+			must(p && all(p, sizes[i], 0), "calloc again");
+			memset(p, 'z', malloc_usable_size(p));
+			p = realloc(p, 2 * sizes[i]);
+			must(p && all(p, sizes[i], 'z'), "realloc again");
+			free(p);
+		}
+	malloc_trim(0);
+	p = calloc(1, 100000);
+	must(p && all(p, 100000, 0), "calloc after malloc_trim");
+	free(p);
+}
+
+static size_t resident(void)
+{
+	unsigned long all_of_it, here = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (!f || fscanf(f, "%lu %lu", &all_of_it, &here) != 2)
+		here = 0;
+	if (f)
+		fclose(f);
+	return here * 4096;
+}
+
+/* heap freed SIZE: 64 of them, touched and freed. How many KiB of that are still
+ * in memory, and after malloc_trim. */
+static int freed(size_t size)
+{
+	static char *kept[64];
+	size_t before = resident(), now[2];
+
+	for (int i = 0; i < 64; i++) {
+		kept[i] = malloc(size);
+		memset(kept[i], i, size);
+	}
+	for (int i = 0; i < 64; i++)
+		free(kept[i]);
+	for (int i = 0; i < 2; i++) {
+		now[i] = resident();
+		now[i] = now[i] < before ? 0 : now[i] - before;
+		malloc_trim(0);
+	}
+	printf("%zu %zu\n", now[0] >> 10, now[1] >> 10);
+	return 0;
+}
+
+/* heap often SIZE: one after the other, each touched and freed. */
+static int often(size_t size)
+{
+	for (int i = 0; i < 1000; i++) {
+		char *p = malloc(size);
+
+		must(p != NULL, "often");
+		memset(p, i, size);
+		must(all(p, size, (char)i), "contents of often");
+		free(p);
+	}
+	return 0;
+}
+
 static void *churn(void *which)
 {
 	unsigned seed = (unsigned)(uintptr_t)which;
@@ -230,10 +308,17 @@ static int use(const char *function, size_t size)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3)
-		return use(argv[1], strtoul(argv[2], NULL, 10));
+	size_t size = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+
+	if (size && !strcmp(argv[1], "freed"))
+		return freed(size);
+	if (size && !strcmp(argv[1], "often"))
+		return often(size);
+	if (size)
+		return use(argv[1], size);
 	resizing();
 	zeros();
+	again();
 	alignment();
 	errors();
 	threads();

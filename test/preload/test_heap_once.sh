@@ -23,7 +23,7 @@ value() {
 }
 
 plain=$("$heap")
-for options in "" "--resident 4M" "--heap-min 64K --resident 4M" \
+for options in "" "--heap-min 64K" "--resident 4M" "--heap-min 64K --resident 4M" \
 	"--resident 4M --policy fifo --swap-pool none"; do
 	# shellcheck disable=SC2086
 	got=$("$BUILDDIR/lazymap" run --heap $options -- "$heap") ||
@@ -47,6 +47,28 @@ for function in malloc calloc realloc reallocarray aligned_alloc memalign \
 	lazy 1024 $function 65536 --heap-min 64K
 	lazy 0 $function 1048576 --heap-min 2M
 done
+
+# What is freed serves the next of its size: no new faults.
+for options in "" "--resident 4M"; do
+	# shellcheck disable=SC2086
+	"$BUILDDIR/lazymap" run --heap --heap-min 64K --stats=stats $options \
+		-- "$heap" often 100000 || fail "often, $options: $?"
+	pages=$(value stats 'pages filled')
+	[ "$pages" -lt 1000 ] || fail "often, $options: $pages pages were new"
+done
+
+# freed KIB OPTION...: of 64 MiB that were freed so much is kept; malloc_trim
+# lets it go. (What else comes meanwhile: tables.)
+freed() {
+	local kept left
+	read -r kept left < <("$BUILDDIR/lazymap" run --heap "${@:2}" -- \
+		"$heap" freed 1048576)
+	[ "$kept" -le $(($1 + 4096)) ] && [ "$left" -le 4096 ] ||
+		fail "${*:2}: $kept KiB of what was freed are there, then $left"
+}
+freed 32768
+freed 1024 --resident 8M --swap-pool none
+freed 0 --resident 4M --swap-pool none
 
 # More than limit and swap hold is let in, with a word, or is not to be had.
 over="--heap --resident 1M --swap-pool none --swap-max 1M --stats=stats"
