@@ -135,7 +135,7 @@ static void signals_are_set(void)
 	printf("%ld\n", mask_on_stack(stack, SIG_BLOCK, 8, 8, 8));
 }
 
-static int inner[2];
+static int inner[2], enough[2];
 static volatile sig_atomic_t count, wrong;
 
 static void on_signal(int sig)
@@ -153,7 +153,8 @@ static void on_signal(int sig)
 	if (uname_on_stack(here, (long)next()))
 		wrong++;
 	on_stack(here, SYS_nanosleep, (long)&soon, (long)next(), 0, 0);
-	count++;
+	if (++count == 5 && write(enough[1], "", 1) != 1)
+		wrong++;
 }
 
 /* A call that waits on the thread's other stack is interrupted by handlers that
@@ -173,16 +174,19 @@ static void *interrupted(void *unused)
 
 	alternate();
 	event._sigev_un._tid = (int)syscall(SYS_gettid);
-	if (pipe(outer) || pipe(inner) ||
+	if (pipe(outer) || pipe(inner) || pipe(enough) ||
 	    timer_create(CLOCK_MONOTONIC, &event, &timer))
 		return NULL;
 	sigaction(SIGUSR1, &act, NULL);
 	child = fork();
 	if (!child) {
-		usleep(200000);
-		if (write(outer[1], "out", 4) != 4)
+		char byte;
+
+		/* Not before handlers have come, however slowly. */
+		if (read(enough[0], &byte, 1) != 1)
 			_exit(1);
-		_exit(0);
+		usleep(100000);
+		_exit(write(outer[1], "out", 4) != 4);
 	}
 	timer_settime(timer, 0, &often, NULL);
 	printf("%ld", on_stack(stack, SYS_read, outer[0], (long)at, 4, 0));
