@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -197,6 +198,39 @@ static void *interrupted(void *unused)
 	return unused;
 }
 
+/* A task that has this thread's storage is on a stack of its own meanwhile. */
+static _Atomic int ended, wrong_beside;
+
+static int call_beside(void *at)
+{
+	char *here = (char *)__builtin_frame_address(0) - 8192;
+
+	for (int i = 0; i < 20000; i++)
+		if (uname_on_stack((void *)((uintptr_t)here & ~(uintptr_t)15),
+				   (long)at))
+			wrong_beside++;
+	ended = 1;
+	return 0;
+}
+
+static void task_makes_calls_beside(void)
+{
+	char *stack = lazy(64), *at = next();
+	struct timespec moment = { 0, 1000000 };
+	void *few = small();
+
+	if (clone(call_beside, stack + 64 * PAGE,
+		  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+			  CLONE_THREAD | CLONE_SYSVSEM,
+		  next()) < 0)
+		exit(1);
+	for (int i = 0; i < 20000 || !ended; i++)
+		if (uname_on_stack(few, (long)at))
+			wrong_beside++;
+	nanosleep(&moment, NULL);
+	printf("%d wrong\n", wrong_beside);
+}
+
 static void handlers_make_calls_meanwhile(void)
 {
 	interrupted(NULL);
@@ -219,6 +253,7 @@ int main(int argc, char **argv)
 		CASE(calls_reach_lazy_memory),
 		CASE(signals_are_set),
 		CASE(handlers_make_calls_meanwhile),
+		CASE(task_makes_calls_beside),
 		CASE(so_in_threads),
 		{ NULL, NULL },
 	};
