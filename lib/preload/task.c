@@ -69,7 +69,8 @@ struct lm_task *lm_task_prepare(struct lm_task_made *made)
 	lm_mask_hand(own);
 	task->ground = lm_ground_below(made->top, BEGINNING);
 	atomic_store(&own->stack, made->top - STACK_GUESS);
-	atomic_store(&own->size, STACK_GUESS);
+	/* Its very top, too: there it ends by a call of its own. */
+	atomic_store(&own->size, STACK_GUESS + 1);
 	/* The word is the program's where it asks for either. */
 	task->by_kernel =
 		!(made->flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID));

@@ -32,6 +32,7 @@ __asm__(".pushsection .note.go.buildid,\"a\",@note\n"
  * or of its mov for some calls. What a call leaves alone is looked at. */
 long on_stack(void *stack, long nr, long a, long b, long c, long d);
 long uname_on_stack(void *stack, long a);
+int end_on_stack(void *stack);
 long mask_on_stack(void *stack, long a, long b, long c, long d);
 __asm__(".text\n.balign 16\n"
 #define ENTER                                                                  \
@@ -75,7 +76,14 @@ __asm__(".text\n.balign 16\n"
 	"mov %r8, %r10\n"
 	".byte 0x48, 0xc7, 0xc0\n" /* mov $14, %rax: of seven bytes */
 	".long 14\n"
-	"syscall\n" LEAVE ".size mask_on_stack, .-mask_on_stack\n");
+	"syscall\n" LEAVE ".size mask_on_stack, .-mask_on_stack\n"
+	".globl end_on_stack\n.type end_on_stack,@function\n"
+	"end_on_stack:\n"
+	"mov %rdi, %rsp\n"
+	"xor %edi, %edi\n"
+	"mov $60, %eax\n"
+	"syscall\n"
+	".size end_on_stack, .-end_on_stack\n");
 
 static char *more;
 static size_t used;
@@ -199,7 +207,7 @@ static void *interrupted(void *unused)
 }
 
 /* A task that has this thread's storage is on a stack of its own meanwhile. */
-static _Atomic int ended, wrong_beside;
+static _Atomic int ended, wrong_beside, tid;
 
 static int call_beside(void *at)
 {
@@ -228,6 +236,19 @@ static void task_makes_calls_beside(void)
 		if (uname_on_stack(few, (long)at))
 			wrong_beside++;
 	nanosleep(&moment, NULL);
+	/* Where it began it ends, at the very top, as Go's do. */
+	for (int i = 0; i < 200; i++) {
+		tid = 1;
+		if (clone(end_on_stack, stack + 64 * PAGE,
+			  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+				  CLONE_THREAD | CLONE_SYSVSEM |
+				  CLONE_CHILD_CLEARTID,
+			  stack + 64 * PAGE, NULL, NULL, &tid) < 0)
+			exit(1);
+		while (tid)
+			if (uname_on_stack(few, (long)at))
+				wrong_beside++;
+	}
 	printf("%d wrong\n", wrong_beside);
 }
 
