@@ -14,6 +14,8 @@
 #include "call.h"
 #include "signal.h"
 
+#include "../syscall/self.h"
+
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -58,6 +60,18 @@ ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t at, size_t size);
 LM_CALL(ssize_t, __read_chk, SYS_read, (int fd, void *buf, size_t len, size_t size), fd, buf, len, size)
 LM_CALL(ssize_t, __pread_chk, SYS_pread64, (int fd, void *buf, size_t len, off_t at, size_t size), fd, buf, len, at, size)
 LM_CALL(ssize_t, __pread64_chk, SYS_pread64, (int fd, void *buf, size_t len, off64_t at, size_t size), fd, buf, len, at, size)
+
+/* It may be in /proc/self/mem. */
+LM_EXPORT off_t lseek(int fd, off_t at, int from)
+{
+	lm_self_sought(at);
+	return REAL(lseek)(fd, at, from);
+}
+LM_EXPORT off64_t lseek64(int fd, off64_t at, int from)
+{
+	lm_self_sought(at);
+	return REAL(lseek64)(fd, at, from);
+}
 
 /* Between descriptors: only the offsets are memory. */
 LM_CALL(ssize_t, sendfile, SYS_sendfile, (int out, int in, off_t *at, size_t len), out, in, at, len)

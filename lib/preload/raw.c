@@ -18,6 +18,7 @@
 
 #include "../os_linux.h"
 #include "../syscall/copy.h"
+#include "../syscall/self.h"
 #include "../syscall/truncate.h"
 #include "../trap/action.h"
 
@@ -239,6 +240,9 @@ static bool make(long nr, const long args[6], long *result)
 	case SYS_creat:
 #endif
 		return lm_truncate_call(nr, args, result);
+	case SYS_lseek:
+		lm_self_sought(args[1]);
+		return false;
 	case SYS_prctl:
 	case SYS_seccomp:
 		return filter(nr, args, result);

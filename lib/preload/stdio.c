@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "call.h"
 
+#include "../syscall/self.h"
 #include "../syscall/truncate.h"
 
 #include <fcntl.h>
@@ -80,6 +81,25 @@ LM_EXPORT int fputs_unlocked(const char *text, FILE *file)
 LM_EXPORT int puts(const char *text)
 {
 	LM_PINNED(int, IN(text, strlen(text)), REAL(puts)(text));
+}
+
+/* It may be /proc/self/mem's. */
+LM_EXPORT int fseek(FILE *file, long at, int from)
+{
+	lm_self_sought(at);
+	return REAL(fseek)(file, at, from);
+}
+
+LM_EXPORT int fseeko(FILE *file, off_t at, int from)
+{
+	lm_self_sought(at);
+	return REAL(fseeko)(file, at, from);
+}
+
+LM_EXPORT int fseeko64(FILE *file, off64_t at, int from)
+{
+	lm_self_sought(at);
+	return REAL(fseeko64)(file, at, from);
 }
 
 /* A stream's buffer stays pinned: nobody says when the stream has done with

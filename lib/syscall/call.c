@@ -16,6 +16,7 @@
 #include "copy.h"
 #include "hook.h"
 #include "pins.h"
+#include "self.h"
 
 #include <limits.h>
 #include <sys/socket.h>
@@ -165,8 +166,9 @@ static uintptr_t reach(uintptr_t start, uintptr_t end, bool write)
 	return lm_min(at, end);
 }
 
-void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
-		 int dir)
+/* The address up to which there is nothing left to do. */
+static uintptr_t add(struct lm_call_pins *pins, uintptr_t start, size_t len,
+		     int dir)
 {
 	bool write = dir & (LM_ARG_OUT | LM_ARG_KEEP);
 	uintptr_t end, at;
@@ -176,20 +178,41 @@ void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
 	if (end < start)
 		end = UINTPTR_MAX;
 	if (!start || !len || len > SSIZE_MAX || !lm_area_near(start, end))
-		return;
+		return end;
 	at = reach(start, end, write);
 	/* Where the kernel may not write it still may read: a time-out that it
 	 * cannot update, for one, it leaves alone. */
 	if (at < end && (dir == LM_ARG_INOUT || dir == LM_ARG_KEEP))
 		at = lm_max(at, reach(at, end, false));
 	if (at <= start)
-		return;
+		return at;
 	if (dir & LM_ARG_KEEP)
 		lm_page_keep(start, at);
 	else if (pins->present_only)
 		lm_page_unpin(start, at);
 	else
 		record(pins, start, at - start);
+	return at;
+}
+
+void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
+		 int dir)
+{
+	add(pins, start, len, dir);
+}
+
+void lm_pins_forced(struct lm_call_pins *pins, uintptr_t start, uintptr_t end)
+{
+	uintptr_t at = start, next;
+
+	while (at < end) {
+		next = add(pins, at, end - at, LM_ARG_OUT);
+		if (next <= at) {
+			next = lm_min((at | (LM_PAGE - 1)) + 1, end);
+			add(pins, at, next - at, LM_ARG_KEEP);
+		}
+		at = next;
+	}
 }
 
 void lm_call_unpin(struct lm_call_pins *pins)
@@ -390,6 +413,15 @@ static void pin_row(struct lm_call_pins *pins, long nr,
 			pin_argument(pins, nr, &row->arg[i], args, i);
 }
 
+/* And what its file is. */
+static void pin_all(struct lm_call_pins *pins, long nr,
+		    const struct lm_row *row, const long args[6])
+{
+	pin_row(pins, nr, row, args);
+	if (lm_self_wanted(nr, args))
+		lm_self_pin(pins, nr, args);
+}
+
 void lm_call_pin(struct lm_call_pins *pins, long nr, const long args[6])
 {
 	const struct lm_row *row;
@@ -404,7 +436,7 @@ void lm_call_pin(struct lm_call_pins *pins, long nr, const long args[6])
 	if (lm_hook_count() && lm_pieces_wanted(nr, args))
 		return;
 	pins->present_only = nr == SYS_execve || nr == SYS_execveat;
-	pin_row(pins, nr, row, args);
+	pin_all(pins, nr, row, args);
 	if (pins->count && lm_hook_count())
 		note_pinned(pins, nr, args);
 }
@@ -448,7 +480,7 @@ long lm_call_once(long nr, const long args[6])
 	long ret;
 
 	lm_call_begin(&pins);
-	pin_row(&pins, nr, lm_table_row(nr), args);
+	pin_all(&pins, nr, lm_table_row(nr), args);
 	ret = raw(nr, args);
 	lm_call_unpin(&pins);
 	return ret;

@@ -419,11 +419,14 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"lm_hook_enter_read:\n"
 	".cfi_startproc\n"
 	"cmpb $0, lm_area_marked(%rip)\n"
-	"je 1f\n"
+	"je 2f\n"
 	"lea lm_area_marks(%rip), %rax\n"
+	/* The descriptor: see lm_self_sought(). */
 	/* clang-format off */
 	LOOK("rsi", "3f")
+	LOOK("rdi", "3f")
 	/* clang-format on */
+	"2:\n"
 	"lea 13(%r11), %rax\n"
 	"jmp *%rax\n"
 	"3:\n"

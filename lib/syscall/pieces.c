@@ -15,6 +15,7 @@
 #include "../area.h"
 #include "../resident.h"
 #include "copy.h"
+#include "self.h"
 
 #include <limits.h>
 #include <sys/ioctl.h>
@@ -179,12 +180,11 @@ static size_t take(struct buffers *buffers, size_t size,
 }
 
 /* All of them: how many bytes, as far as the kernel goes; 0 where it is not to
- * be done in pieces, or to be refused. */
-static size_t total_of(struct buffers buffers)
+ * be done in pieces, or to be refused, or nothing is lazy, unless the file is. */
+static size_t total_of(struct buffers buffers, bool lazy)
 {
 	struct iovec part[BUFFERS];
 	size_t total = 0, count;
-	bool lazy = false;
 
 	do {
 		total += take(&buffers, SSIZE_MAX, part, &count);
@@ -214,7 +214,7 @@ bool lm_pieces_wanted(long nr, const long args[6])
 	if (shaped.shape == BUFFER && (size_t)args[2] <= LEAST)
 		return false;
 	return find_buffers(shaped.shape, args, &buffers) == 0 &&
-	       total_of(buffers) > piece_size();
+	       total_of(buffers, lm_self_wanted(nr, args)) > piece_size();
 }
 
 /* -- What may be done again ------------------------------------------------------ */
@@ -449,7 +449,7 @@ bool lm_pieces_call(long nr, const long args[6], long *result)
 	    lm_copy(&transfer.msg, (uintptr_t)args[1], sizeof(transfer.msg)) <
 		    0)
 		return false;
-	total = total_of(transfer.left);
+	total = total_of(transfer.left, lm_self_wanted(nr, args));
 	if (may_repeat(nr, &transfer.shaped, args))
 		*result = make_pieces(&transfer, total);
 	else if (!may_peek(&transfer) || !made_peek(&transfer, total, result))

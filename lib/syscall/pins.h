@@ -45,6 +45,11 @@ void lm_pins_filter(struct lm_call_pins *pins, uintptr_t at);
 int lm_pins_read(struct lm_call_pins *pins, void *to, uintptr_t from,
 		 size_t len, int dir);
 
+/* What the kernel writes to memory whatever its protection is: /proc/self/mem.
+ * Pages that the program may not write are a copy then of which nothing else
+ * tells, and stay. */
+void lm_pins_forced(struct lm_call_pins *pins, uintptr_t start, uintptr_t end);
+
 /* Is it too large to be pinned at once? Then, made in pieces: true and the
  * sum; or false, it has to be one call. */
 bool lm_pieces_wanted(long nr, const long args[6]);

@@ -440,6 +440,7 @@ bool lm_table_shims(long nr)
 	case SYS_truncate:
 	case SYS_fallocate:
 	case SYS_openat:
+	case SYS_lseek:
 #ifdef SYS_open
 	case SYS_open:
 	case SYS_creat:

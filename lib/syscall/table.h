@@ -63,7 +63,7 @@ bool lm_table_nested(long nr);
 
 /* Is it one that a shim may want to make: does it set or tell the program's
  * signals, some of which it keeps; end the process, make one, or have its calls
- * filtered; or cut a file off? */
+ * filtered; cut a file off, or seek in it? */
 bool lm_table_shims(long nr);
 
 /* Every number below this is worth asking for. */
