@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE 4096
 #define BLOCK ((size_t)2 << 20)
 #define BLOCKS 24
 #define LEN (BLOCKS * BLOCK)
