@@ -159,17 +159,22 @@ static int processors(void)
 
 START_TEST(pager_drops_behind_a_stream_that_goes_on_and_nothing_is_lost)
 {
+	int pattern = _i % PATTERNS;
+	/* A stream that never pauses, with a processor left beside it. This is
+	 * for guard regions only. */
+	bool beside = patterns[pattern] != strided &&
+		      processors() > (patterns[pattern] == two_threads ? 2 : 1);
+
 	slow_step = slow_steps[_i / PATTERNS];
 	atomic_store(&lm_step_hook, hold_up);
 	begin(0);
-	run(_i % PATTERNS);
+	run(pattern);
+	beside = beside && lm_guard_files();
+	/* On a machine that does much else it may come too late each time. */
+	for (int i = 0; i < 20 && beside && !dropped_beside; i++)
+		run(pattern);
 	atomic_store(&lm_step_hook, NULL);
-	/* A stream that never paused, with a processor left beside it. */
-	if (patterns[_i % PATTERNS] == strided ||
-	    processors() <= (patterns[_i % PATTERNS] == two_threads ? 2 : 1))
-		return;
-	/* That is for guard regions only. */
-	ck_assert(!lm_guard_files() || dropped_beside);
+	ck_assert(!beside || dropped_beside);
 }
 END_TEST
 
