@@ -40,13 +40,32 @@ static bool may_be_theirs(uintptr_t at, uintptr_t end)
 	return false;
 }
 
+/* Of the kernel's own copy, which asks for each page and clears none; but a page
+ * that is huge comes at its first byte, by a write. The bytes placed. */
+static size_t place_copy(const struct lm_claim *claim, uintptr_t at,
+			 const void *buffer, size_t len)
+{
+	long n = 0;
+
+	if (!claim->huge && !claim->theirs && lm_place_over_first())
+		n = lm_place_over(at, buffer, len, claim->low, claim->high);
+	return n > 0 ? (size_t)n : 0;
+}
+
 static int place_hidden(const struct lm_claim *claim, uintptr_t at,
-			const void *buffer, size_t len)
+			const char *buffer, size_t len)
 {
 	int ret = -EOPNOTSUPP;
+	size_t done;
 
 	if (lm_store_direct(claim->store))
 		return place_direct(claim, at, buffer, len);
+	done = place_copy(claim, at, buffer, len);
+	if (done == len)
+		return 0;
+	at += done;
+	buffer += done;
+	len -= done;
 	/* By the way that fails over a marker of the program's. */
 	if (claim->theirs)
 		ret = lm_place_direct_write(at, buffer, len, true);
