@@ -47,7 +47,7 @@ static size_t place_copy(const struct lm_claim *claim, uintptr_t at,
 {
 	long n = 0;
 
-	if (!claim->huge && !claim->theirs && lm_place_over_first())
+	if (!claim->huge && !claim->theirs && lm_guard_stores())
 		n = lm_place_over(at, buffer, len, claim->low, claim->high);
 	return n > 0 ? (size_t)n : 0;
 }

@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,9 +280,17 @@ static int use_trap(void)
 	return 0;
 }
 
+static bool guards_off(void)
+{
+	const char *value = getenv("LAZYMAP_GUARD");
+
+	return value && !strcmp(value, "0");
+}
+
 /* The core's own choice. */
 static int use_place(void)
 {
+	const char *first = "";
 	char value[256];
 	int err;
 
@@ -290,19 +299,20 @@ static int use_place(void)
 		return -EINVAL;
 	}
 	err = lm_place_start(value);
+	if (!strcmp(value, "auto") && !guards_off() && lm_guard_stores())
+		first = "UFFDIO_COPY, then ";
 	if (err)
 		add("in use", "place", NO, "%s: %s", value, strerror(-err));
 	else
-		add("in use", "place", YES, "%s", lm_place->name);
+		add("in use", "place", YES, "%s%s", first, lm_place->name);
 	return err;
 }
 
 static void use_guards(void)
 {
-	const char *value = getenv("LAZYMAP_GUARD");
 	const char *text = "protection";
 
-	if (value && !strcmp(value, "0"))
+	if (guards_off())
 		text = "protection: LAZYMAP_GUARD is 0";
 	else if (lm_guard_files())
 		text = "guard regions";

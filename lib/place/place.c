@@ -28,7 +28,6 @@ const struct lm_place *lm_place;
 /* Immutable: may /proc/self/mem be used, if not otherwise then for areas that
  * are not copied? */
 static int direct_mem;
-static int by_itself; /* immutable: no way was asked for */
 
 const struct lm_place *lm_place_way(unsigned i)
 {
@@ -74,7 +73,6 @@ int lm_place_start(const char *name)
 		err = ways[i]->probe();
 		if (!err) {
 			lm_place = ways[i];
-			by_itself = any;
 			direct_mem = lm_place == &lm_place_mem ||
 				     !lm_place_mem.probe();
 			return 0;
@@ -82,11 +80,6 @@ int lm_place_start(const char *name)
 		err = refused(err);
 	}
 	return err;
-}
-
-bool lm_place_over_first(void)
-{
-	return by_itself && lm_place == &lm_place_mem && lm_place_over_can();
 }
 
 void lm_place_open(void)

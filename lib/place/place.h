@@ -68,10 +68,6 @@ int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file);
 long lm_place_over(uintptr_t dst, const void *src, size_t len, uintptr_t low,
 		   uintptr_t high);
 int lm_place_over_probe(void);
-bool lm_place_over_can(void); /* has it? */
-/* Is it to be preferred for pages that are hidden, too? No way was asked for, and
- * it can be had. For what it did not place there is the way in use. */
-bool lm_place_over_first(void);
 /* Open what it needs, where it is permitted and not open yet. */
 void lm_place_over_open(void);
 /* Before [start, end) moves: nothing of it is registered for that any more. */

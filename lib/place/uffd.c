@@ -370,14 +370,10 @@ int lm_place_over_probe(void)
 	return err;
 }
 
-bool lm_place_over_can(void)
-{
-	return atomic_load_explicit(&can_over, memory_order_relaxed);
-}
-
 void lm_place_over_open(void)
 {
-	if (lm_place == &lm_place_uffd || lm_place_over_can())
+	if (lm_place == &lm_place_uffd ||
+	    atomic_load_explicit(&can_over, memory_order_relaxed))
 		lm_fd_get(&uffd_fd);
 }
 
