@@ -290,7 +290,7 @@ static bool guards_off(void)
 /* The core's own choice. */
 static int use_place(void)
 {
-	const char *first = "";
+	const char *rest = "";
 	char value[256];
 	int err;
 
@@ -300,11 +300,11 @@ static int use_place(void)
 	}
 	err = lm_place_start(value);
 	if (!strcmp(value, "auto") && !guards_off() && lm_guard_stores())
-		first = "UFFDIO_COPY, then ";
+		rest = " (what UFFDIO_COPY does not place)";
 	if (err)
 		add("in use", "place", NO, "%s: %s", value, strerror(-err));
 	else
-		add("in use", "place", YES, "%s%s", first, lm_place->name);
+		add("in use", "place", YES, "%s%s", lm_place->name, rest);
 	return err;
 }
 

@@ -14,6 +14,7 @@
 #include "copy.h"
 #include "hook.h"
 #include "raw.h"
+#include "stub.h"
 
 static const struct lm_clone_ops *ops; /* immutable once hooks are there */
 
@@ -106,20 +107,6 @@ void lm_clone_child(void *data)
 	lm_hook_keeping_vectors(slow_begin, (long)data, 0, 0);
 }
 
-#define PUSH                                                                   \
-	"push %r9\n"                                                           \
-	"push %r8\n"                                                           \
-	"push %r10\n"                                                          \
-	"push %rdx\n"                                                          \
-	"push %rsi\n"                                                          \
-	"push %rdi\n"
-#define POP                                                                    \
-	"pop %rdi\n"                                                           \
-	"pop %rsi\n"                                                           \
-	"pop %rdx\n"                                                           \
-	"pop %r10\n"                                                           \
-	"pop %r8\n"                                                            \
-	"pop %r9\n"
 /*
  * %r11: the stub. The frame, below the red zone: where to go on, %rbp (which points
  * to it), the arguments; the same again, which may change; the number, and what
@@ -134,21 +121,10 @@ __asm__(".text\n.balign 16\n.hidden lm_clone_enter\n.globl lm_clone_enter\n"
 	".cfi_def_cfa rsp, 0\n"
 	".cfi_undefined rip\n"
 	"movslq 40(%r11), %rax\n"
-	"mov 32(%r11), %rcx\n"
-	"add $2, %rcx\n"
-	"lea -128(%rsp), %rsp\n"
-	".cfi_def_cfa rsp, 128\n"
-	"push %rcx\n"
-	".cfi_def_cfa rsp, 136\n"
-	".cfi_offset rip, -136\n"
-	"push %rbp\n"
-	".cfi_def_cfa rsp, 144\n"
-	".cfi_offset rbp, -144\n"
-	"mov %rsp, %rbp\n"
-	".cfi_def_cfa_register rbp\n"
 	/* clang-format off */
-	PUSH
-	PUSH
+	LM_STUB_FRAME
+	LM_STUB_PUSH
+	LM_STUB_PUSH
 	/* clang-format on */
 	"push %rax\n"
 	"push %rax\n"
@@ -165,7 +141,7 @@ __asm__(".text\n.balign 16\n.hidden lm_clone_enter\n.globl lm_clone_enter\n"
 	"je 3f\n"
 	"lea -96(%rbp), %rsp\n"
 	/* clang-format off */
-	POP
+	LM_STUB_POP
 	/* clang-format on */
 	"lea -256(%rbp), %rsp\n"
 	"mov -104(%rbp), %rax\n"
@@ -183,7 +159,7 @@ __asm__(".text\n.balign 16\n.hidden lm_clone_enter\n.globl lm_clone_enter\n"
 	"1:\n"
 	"lea -48(%rbp), %rsp\n"
 	/* clang-format off */
-	POP
+	LM_STUB_POP
 	/* clang-format on */
 	"pop %rbp\n"
 	"pop %rcx\n"
@@ -193,7 +169,7 @@ __asm__(".text\n.balign 16\n.hidden lm_clone_enter\n.globl lm_clone_enter\n"
 	"mov -104(%rbp), %rax\n"
 	"lea -48(%rbp), %rsp\n"
 	/* clang-format off */
-	POP
+	LM_STUB_POP
 	/* clang-format on */
 	"pop %rbp\n"
 	"pop %rcx\n"
@@ -215,7 +191,7 @@ __asm__(".text\n.balign 16\n.hidden lm_clone_enter\n.globl lm_clone_enter\n"
 	"call lm_clone_child\n"
 	"lea 8(%rbp), %rsp\n"
 	/* clang-format off */
-	POP
+	LM_STUB_POP
 	/* clang-format on */
 	"pop %rbp\n"
 	"pop %rcx\n"

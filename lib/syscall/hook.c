@@ -222,25 +222,13 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
 /* Call lm_hook_call(nr, args, how), within a frame of %rbp that ends here: the
  * arguments are an array on the stack, and as they were when it returns. */
 #define CALL                                                                   \
-	"push %r9\n"                                                           \
-	"push %r8\n"                                                           \
-	"push %r10\n"                                                          \
-	"push %rdx\n"                                                          \
-	"push %rsi\n"                                                          \
-	"push %rdi\n"                                                          \
+	LM_STUB_PUSH                                                           \
 	"mov %rsp, %rsi\n"                                                     \
 	"mov %rax, %rdi\n"                                                     \
 	"mov 44(%r11), %edx\n"                                                 \
 	"and $-16, %rsp\n"                                                     \
 	"call lm_hook_call\n"                                                  \
-	"lea -48(%rbp), %rsp\n"                                                \
-	"pop %rdi\n"                                                           \
-	"pop %rsi\n"                                                           \
-	"pop %rdx\n"                                                           \
-	"pop %r10\n"                                                           \
-	"pop %r8\n"                                                            \
-	"pop %r9\n"                                                            \
-	"pop %rbp\n"
+	"lea -48(%rbp), %rsp\n" LM_STUB_POP "pop %rbp\n"
 __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	".hidden lm_own_task\n.hidden lm_own_tasks\n"
 	".hidden lm_hook_xsave\n.hidden lm_area_marks\n.hidden lm_area_marked\n"
@@ -309,19 +297,8 @@ __asm__(".text\n.balign 64\n.hidden lm_hook_enter\n.globl lm_hook_enter\n"
 	"testb $8, 44(%r11)\n"
 	"jnz lm_hook_small\n"
 	"lm_hook_here:\n"
-	"mov 32(%r11), %rcx\n"
-	"add $2, %rcx\n"
-	"lea -128(%rsp), %rsp\n"
-	".cfi_def_cfa rsp, 128\n"
-	"push %rcx\n"
-	".cfi_def_cfa rsp, 136\n"
-	".cfi_offset rip, -136\n"
-	"push %rbp\n"
-	".cfi_def_cfa rsp, 144\n"
-	".cfi_offset rbp, -144\n"
-	"mov %rsp, %rbp\n"
-	".cfi_def_cfa_register rbp\n"
 	/* clang-format off */
+	LM_STUB_FRAME
 	CALL
 	/* clang-format on */
 	".cfi_def_cfa rsp, 136\n"

@@ -15,6 +15,37 @@
 #define LM_STUB_SMALL 8  /* of the stack only what the call needs is there */
 #define LM_STUB_OWN 16   /* the C library's own, about signals */
 
+/* A frame of %rbp below the red zone, the return address in it (behind the system
+ * call) to return to and for unwinders; the arguments, as an array on the stack, and
+ * back. %r11: the stub; %rcx is lost. */
+#define LM_STUB_FRAME                                                          \
+	"mov 32(%r11), %rcx\n"                                                 \
+	"add $2, %rcx\n"                                                       \
+	"lea -128(%rsp), %rsp\n"                                               \
+	".cfi_def_cfa rsp, 128\n"                                              \
+	"push %rcx\n"                                                          \
+	".cfi_def_cfa rsp, 136\n"                                              \
+	".cfi_offset rip, -136\n"                                              \
+	"push %rbp\n"                                                          \
+	".cfi_def_cfa rsp, 144\n"                                              \
+	".cfi_offset rbp, -144\n"                                              \
+	"mov %rsp, %rbp\n"                                                     \
+	".cfi_def_cfa_register rbp\n"
+#define LM_STUB_PUSH                                                           \
+	"push %r9\n"                                                           \
+	"push %r8\n"                                                           \
+	"push %r10\n"                                                          \
+	"push %rdx\n"                                                          \
+	"push %rsi\n"                                                          \
+	"push %rdi\n"
+#define LM_STUB_POP                                                            \
+	"pop %rdi\n"                                                           \
+	"pop %rsi\n"                                                           \
+	"pop %rdx\n"                                                           \
+	"pop %r10\n"                                                           \
+	"pop %r8\n"                                                            \
+	"pop %r9\n"
+
 /* The stubs of one object. */
 struct lm_stubs {
 	uintptr_t block;
