@@ -408,8 +408,10 @@ START_TEST(pages_that_moved_go_from_the_pool_to_the_file)
 	for (uint32_t i = 512; i < PAGES; i++)
 		put(i);
 	ck_assert_int_eq(lazymap_unmap(area + 512, (PAGES - 512) * PAGE), 0);
-	/* But for the last few, if another thread put more in that much later. */
-	ck_assert_uint_ge(stats().swap_file, (512 - 4 * 16) * PAGE);
+	/* Were they looked for where they have been, none would be there. Not
+	 * all need be: a chunk that is half demoted takes new pages, and is the
+	 * newest then, with the old ones that are still in it. */
+	ck_assert_uint_ge(stats().swap_file, 512 / 2 * PAGE);
 	area = moved;
 	for (uint32_t i = 0; i < 512; i++)
 		look(i);
