@@ -189,15 +189,29 @@ static bool find_site(const struct lm_text *text, size_t before,
 	return lm_window_find(text, at, site) == 0;
 }
 
-/* The two bytes of `syscall` among 16 positions: a bit for each. */
-static unsigned syscalls(const uint8_t *at)
+/* The two bytes of `syscall` among 16 positions: -1 for each, else 0. */
+static __m128i syscalls_16(const uint8_t *at)
 {
 	__m128i first = _mm_loadu_si128((const __m128i *)at);
 	__m128i second = _mm_loadu_si128((const __m128i *)(at + 1));
 
-	first = _mm_cmpeq_epi8(first, _mm_set1_epi8(0x0f));
-	second = _mm_cmpeq_epi8(second, _mm_set1_epi8(0x05));
-	return (unsigned)_mm_movemask_epi8(_mm_and_si128(first, second));
+	return _mm_and_si128(_mm_cmpeq_epi8(first, _mm_set1_epi8(0x0f)),
+			     _mm_cmpeq_epi8(second, _mm_set1_epi8(0x05)));
+}
+
+/* A bit for each of 64: hardly any, so they are asked for together first. */
+static uint64_t syscalls(const uint8_t *at)
+{
+	__m128i a = syscalls_16(at), b = syscalls_16(at + 16);
+	__m128i c = syscalls_16(at + 32), d = syscalls_16(at + 48);
+	__m128i any = _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d));
+
+	if (!_mm_movemask_epi8(any))
+		return 0;
+	return (uint64_t)(unsigned)_mm_movemask_epi8(a) |
+	       (uint64_t)(unsigned)_mm_movemask_epi8(b) << 16 |
+	       (uint64_t)(unsigned)_mm_movemask_epi8(c) << 32 |
+	       (uint64_t)(unsigned)_mm_movemask_epi8(d) << 48;
 }
 
 /* Is it syscall()? mov n(%rsp), %r9 */
@@ -227,26 +241,51 @@ static void mark(const struct lm_text *text, struct lm_site *site)
 		site->shims = !text->knows || is_syscall(site);
 }
 
-/* The last 16 bytes of a text are padding, or else lost. */
+/* The syscall instruction at [at + before], if it is one that can be hooked. */
+static void consider(const struct lm_text *text, size_t before,
+		     struct lm_sites *sites)
+{
+	if (sites->count < LM_SITES - 1 &&
+	    find_site(text, before, &sites->site[sites->count]))
+		sites->count++;
+}
+
+void lm_site_scan(const struct lm_text *text, struct lm_sites *sites)
+{
+	size_t first = sites->count, i = 5;
+
+	for (; i + 65 <= text->len; i += 64)
+		for (uint64_t bits = syscalls(text->at + i); bits;
+		     bits &= bits - 1)
+			consider(text, i + (size_t)__builtin_ctzl(bits), sites);
+	for (; i + 2 <= text->len; i++)
+		if (text->at[i] == 0x0f && text->at[i + 1] == 0x05)
+			consider(text, i, sites);
+	lm_window_check(text, sites, first);
+}
+
+void lm_site_mark(const struct lm_text *text, struct lm_sites *sites,
+		  size_t first)
+{
+	size_t left = first;
+
+	for (size_t i = first; i < sites->count; i++) {
+		struct lm_site *site = &sites->site[i];
+
+		if (text->knows && is_clone(site))
+			continue;
+		mark(text, site);
+		sites->site[left++] = *site;
+	}
+	sites->count = left;
+}
+
 void lm_site_find(const struct lm_text *text, struct lm_sites *sites)
 {
 	size_t first = sites->count;
 
-	for (size_t i = 5; i + 17 <= text->len; i += 16)
-		for (unsigned bits = syscalls(text->at + i); bits;
-		     bits &= bits - 1) {
-			size_t before = i + (size_t)__builtin_ctz(bits);
-
-			struct lm_site *site = &sites->site[sites->count];
-
-			if (sites->count == LM_SITES - 1 ||
-			    !find_site(text, before, site) ||
-			    (text->knows && is_clone(site)))
-				continue;
-			mark(text, site);
-			sites->count++;
-		}
-	lm_window_check(text, sites, first);
+	lm_site_scan(text, sites);
+	lm_site_mark(text, sites, first);
 }
 
 #endif

@@ -59,6 +59,12 @@ struct lm_sites {
 /* Add the sites of a text, in their order. One place is left. */
 void lm_site_find(const struct lm_text *text, struct lm_sites *sites);
 
+/* In two steps: what depends on its bytes alone (knows and small are not looked
+ * at); and, of those from number `first` on, what depends on whose text it is. */
+void lm_site_scan(const struct lm_text *text, struct lm_sites *sites);
+void lm_site_mark(const struct lm_text *text, struct lm_sites *sites,
+		  size_t first);
+
 /* Is this a call to look at? */
 bool lm_site_wanted(long nr);
 

@@ -304,6 +304,29 @@ START_TEST(what_is_too_long_for_a_function_is_not_decoded)
 }
 END_TEST
 
+/* Of a text of any length, at any place in it: mov $1, %eax; syscall. */
+START_TEST(a_call_is_found_wherever_it_stands)
+{
+	static const uint8_t call[] = { 0xb8, 1, 0, 0, 0, 0x0f, 0x05 };
+	struct lm_sites *sites = calloc(1, sizeof(*sites));
+	uint8_t code[200];
+
+	for (size_t len = sizeof(call); len <= sizeof(code); len++)
+		for (size_t at = 0; at + sizeof(call) <= len; at++) {
+			struct lm_text text = { .at = code, .len = len };
+
+			memset(code, 0x90, sizeof(code));
+			memcpy(code + at, call, sizeof(call));
+			sites->count = 0;
+			lm_site_find(&text, sites);
+			if (sites->count != 1 || sites->site[0].at != code + at)
+				ck_abort_msg("at %zu of %zu: %zu found", at,
+					     len, sites->count);
+		}
+	free(sites);
+}
+END_TEST
+
 static Suite *sites_suite(void)
 {
 	Suite *suite = suite_create("sites");
@@ -315,6 +338,7 @@ static Suite *sites_suite(void)
 	tcase_add_test(tcase, instructions_of_the_c_library_are_understood);
 	tcase_add_test(tcase, kinds_of_instructions_are_told_apart);
 	tcase_add_test(tcase, what_is_too_long_for_a_function_is_not_decoded);
+	tcase_add_test(tcase, a_call_is_found_wherever_it_stands);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
