@@ -19,6 +19,7 @@
 #include "../os_linux.h"
 #include "decode.h"
 #include "hook.h"
+#include "image.h"
 #include "stub.h"
 
 #if LM_HOOKS
@@ -31,14 +32,6 @@
 
 /* As many as an object's header may list. */
 #define HEADERS 64
-
-/* The program headers of an object. */
-struct image {
-	uintptr_t base;
-	const ElfW(Phdr) * header;
-	size_t headers;
-	const char *name; /* its file's; may be empty */
-};
 
 /* One that has been looked at. */
 struct object {
@@ -81,29 +74,6 @@ static bool find_read(struct lm_site *site)
 	return at[0] == 0x80 && at[1] == 0x3d && at[6] == 0;
 }
 
-static bool holds(const struct image *image, uintptr_t addr)
-{
-	for (size_t i = 0; i < image->headers; i++) {
-		const ElfW(Phdr) *ph = &image->header[i];
-
-		if (ph->p_type == PT_LOAD &&
-		    addr - (image->base + ph->p_vaddr) < ph->p_memsz)
-			return true;
-	}
-	return false;
-}
-
-static uintptr_t first_of(const struct image *image)
-{
-	uintptr_t first = UINTPTR_MAX;
-
-	for (size_t i = 0; i < image->headers; i++)
-		if (image->header[i].p_type == PT_LOAD)
-			first = lm_min(first,
-				       image->base + image->header[i].p_vaddr);
-	return lm_page_down(first);
-}
-
 /* Something of each of the C library's files: before glibc 2.34 it was several.
  * Immutable after the start. */
 #define LIBRARY 3
@@ -122,81 +92,26 @@ static void find_library(void)
 
 /* Does it know what it does with signals? The C library's functions are
  * interposed: what these do inside is not the program's wish. */
-static bool knows(const struct image *image)
+static bool knows(const struct lm_image *image)
 {
 	const char *file = strrchr(image->name, '/');
 
 	for (size_t i = 0; i < LIBRARY; i++)
-		if (library[i] && holds(image, library[i]))
+		if (library[i] && lm_image_holds(image, library[i]))
 			return true;
 	return strstr(file ? file : image->name, "lazymap-") != NULL;
 }
 
-/* Is it Go's? Its stacks are small and lie in its heap. Its linker says so in a
- * note. */
-static bool small_stacks(const struct image *image)
-{
-	const uint8_t *at, *end;
-	uint32_t note[3]; /* the lengths of name and content, the type */
-
-	for (size_t i = 0; i < image->headers; i++) {
-		at = (const uint8_t *)(image->base + image->header[i].p_vaddr);
-		end = at + image->header[i].p_memsz;
-		/* Not all notes are loaded. */
-		if (image->header[i].p_type != PT_NOTE || at == end ||
-		    !holds(image, (uintptr_t)at) ||
-		    !holds(image, (uintptr_t)end - 1))
-			continue;
-		while (at + sizeof(note) + 4 <= end) {
-			memcpy(note, at, sizeof(note));
-			if (note[0] == 4 && !memcmp(at + sizeof(note), "Go", 3))
-				return true;
-			at += sizeof(note) + ((note[0] + 3) & ~3u) +
-			      ((note[1] + 3) & ~3u);
-		}
-	}
-	return false;
-}
-
-/* Does it need other objects, the C library first of all? */
-static bool needs_others(const struct image *image)
-{
-	const ElfW(Dyn) *entry = NULL;
-
-	for (size_t i = 0; i < image->headers; i++)
-		if (image->header[i].p_type == PT_DYNAMIC)
-			entry = (const void *)(image->base +
-					       image->header[i].p_vaddr);
-	for (; entry && entry->d_tag != DT_NULL; entry++)
-		if (entry->d_tag == DT_NEEDED)
-			return true;
-	return false;
-}
-
-static void find_sites(const struct image *image, const struct lm_site *read,
+static void find_sites(const struct lm_image *image, const struct lm_site *read,
 		       struct lm_sites *sites)
 {
-	struct lm_text text = { .frames = NULL,
-				.knows = knows(image),
-				.small = small_stacks(image) };
+	struct lm_text text;
 
-	for (size_t i = 0; i < image->headers; i++)
-		if (image->header[i].p_type == PT_GNU_EH_FRAME) {
-			text.frames = (const void *)(image->base +
-						     image->header[i].p_vaddr);
-			text.frames_len = image->header[i].p_memsz;
-		}
-	for (size_t i = 0; i < image->headers; i++) {
-		const ElfW(Phdr) *ph = &image->header[i];
-
-		if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_X) ||
-		    !(ph->p_flags & PF_R) || ph->p_flags & PF_W)
-			continue;
-		text.at = (const uint8_t *)(image->base + ph->p_vaddr);
-		text.len = ph->p_filesz;
+	for (size_t next = 0; lm_image_text(image, &next, &text);) {
+		text.knows = knows(image);
 		lm_site_find(&text, sites);
 	}
-	if (read && holds(image, (uintptr_t)read->at))
+	if (read && lm_image_holds(image, (uintptr_t)read->at))
 		sites->site[sites->count++] = *read;
 }
 
@@ -206,22 +121,22 @@ static void find_sites(const struct image *image, const struct lm_site *read,
  * without the C library, for there is no thread-local storage of ours in the
  * threads that it makes, nor any lazy memory.
  */
-static int hook(const struct image *image, const struct lm_site *read,
+static int hook(const struct lm_image *image, const struct lm_site *read,
 		int memory, struct lm_stubs *stubs)
 {
 	struct lm_sites *sites;
 	int ret = 0;
 
-	if (holds(image, (uintptr_t)lm_hook_start) ||
-	    (debug && holds(image, debug->r_brk)) ||
-	    (small_stacks(image) && !needs_others(image)))
+	if (lm_image_holds(image, (uintptr_t)lm_hook_start) ||
+	    (debug && lm_image_holds(image, debug->r_brk)) ||
+	    (lm_image_small_stacks(image) && !lm_image_needs_others(image)))
 		return 0;
 	sites = lm_meta_run(sizeof(*sites));
 	if (!sites)
 		return -ENOMEM;
 	find_sites(image, read, sites);
 	if (sites->count)
-		ret = lm_stub_make(first_of(image), sites, memory, stubs);
+		ret = lm_stub_make(lm_image_first(image), sites, memory, stubs);
 	lm_meta_free_run(sites, sizeof(*sites));
 	if (ret > 0)
 		atomic_fetch_add_explicit(&hooked, (unsigned)ret,
@@ -236,7 +151,7 @@ static void hook_new(struct object *object, int memory)
 {
 	ElfW(Phdr) ph[HEADERS];
 	ElfW(Ehdr) elf;
-	struct image image = { object->base, ph, 0, object->map->l_name };
+	struct lm_image image = { object->base, ph, 0, object->map->l_name };
 	long len;
 
 	if (lm_sys(SYS_pread64, memory, &elf, sizeof(elf), object->base) !=
@@ -403,14 +318,14 @@ struct start {
  * that it cannot read. */
 static int visit(struct dl_phdr_info *info, size_t size, void *data)
 {
-	struct image image = { info->dlpi_addr, info->dlpi_phdr,
-			       info->dlpi_phnum, info->dlpi_name };
+	struct lm_image image = { info->dlpi_addr, info->dlpi_phdr,
+				  info->dlpi_phnum, info->dlpi_name };
 	struct start *start = data;
 	struct lm_stubs stubs;
 	int ret;
 
 	(void)size;
-	if (first_of(&image) > (uintptr_t)__builtin_frame_address(0))
+	if (lm_image_first(&image) > (uintptr_t)__builtin_frame_address(0))
 		return 0;
 	ret = hook(&image, start->read.at ? &start->read : NULL, start->memory,
 		   &stubs);
