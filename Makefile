@@ -114,7 +114,13 @@ SEMANTICS := $(if $(SEMANTICS_SRC),$(addprefix $(BUILD)/test/semantics/,\
 	semantics semantics-library))
 SYSCALLS := $(if $(SYSCALLS_SRC),$(BUILD)/test/syscalls/syscalls)
 
-all: $(LIBRARIES) $(SHIM) $(MODULES) $(TOOL) $(EXAMPLES) $(BUILD)/lazymap.pc
+# Where the C library makes its system calls is kept: lib/syscall/kept.h.
+LIBC := $(filter /%,$(shell $(CC) -print-file-name=libc.so.6 2>/dev/null))
+SITES_DIR := $(BUILD)/lazymap-sites
+SITES := $(if $(and $(TOOL),$(LIBC)),$(if $(SANITIZE),,$(SITES_DIR)/made))
+
+all: $(LIBRARIES) $(SHIM) $(MODULES) $(TOOL) $(SITES) $(EXAMPLES) \
+	$(BUILD)/lazymap.pc
 tests: all $(if $(CHECK_LIBS),$(TESTS)) $(HELPERS) $(SEMANTICS) \
 	$(SYSCALLS)
 	@:
@@ -209,6 +215,12 @@ $(BUILD)/lazymap.pc: lazymap.pc.in $(BUILD)/config.mk
 
 $(BUILD)/lazymap: $(call obj,$(TOOL_SRC)) $(LIB_A)
 	$(call say,LINK)$(LINK) -o $@ $(call obj,$(TOOL_SRC)) $(LIB_A) $(LIBS)
+
+# Without it they are looked for each time. The C library may have no build id,
+# or be another machine's.
+$(SITES_DIR)/made: $(TOOL) $(wildcard $(LIBC))
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(call say,KEEP,$(@D))$(TOOL) sites --keep $(@D) $(LIBC) >$@ || :
 
 # $(1): sources. What they link: nothing, or the shared library beside them.
 RPATH = -L$(BUILD) -llazymap -Wl,-rpath,'$$ORIGIN/$(1)'
@@ -358,6 +370,10 @@ endif
 	$(if $(SHIM)$(MODULES),$(INSTALL) -m 755 $(SHIM) $(MODULES) \
 		$(D)$(MODULE_DIR)/)
 	$(if $(TOOL),$(INSTALL) -m 755 $(TOOL) $(D)$(bindir)/)
+ifneq ($(SITES),)
+	$(INSTALL) -d $(D)$(MODULE_DIR)/$(notdir $(SITES_DIR))
+	$(INSTALL) -m 644 $(SITES_DIR)/* $(D)$(MODULE_DIR)/$(notdir $(SITES_DIR))/
+endif
 	$(INSTALL) -m 644 $(BUILD)/lazymap.pc $(D)$(pkgconfigdir)/
 	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(m) $(D)$(call man_path,$(m)) &&) :
 
@@ -366,6 +382,7 @@ uninstall:
 		$(addprefix $(D)$(libdir)/,liblazymap.a $(SO) $(SONAME) $(SOFILE)) \
 		$(addprefix $(D)$(MODULE_DIR)/,$(notdir $(SHIM) $(MODULES))) \
 		$(D)$(bindir)/lazymap $(foreach m,$(MAN),$(D)$(call man_path,$(m)))
+	rm -rf $(D)$(MODULE_DIR)/$(notdir $(SITES_DIR))
 	-rmdir $(D)$(MODULE_DIR)
 
 # -- The rest ----------------------------------------------------------------
@@ -377,7 +394,7 @@ reconfigure:
 
 clean:
 	@if test -f $(BUILD)/config.mk; then cd $(BUILD) && rm -rf obj test \
-		examples bench bench.log lazymap lazymap.pc *.list *.a *.so \
+		examples bench bench.log lazymap lazymap-sites lazymap.pc *.list *.a *.so \
 		*.so.*; fi
 
 distclean:

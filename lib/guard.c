@@ -391,9 +391,9 @@ void lm_guard_start(void)
 	if (lm_options.guard < 0)
 		return;
 	anonymous = probe(-1);
-	over = anonymous && !lm_place_over_probe();
+	tracks = anonymous && may_place_over() && !lm_place_tracked_probe();
+	over = tracks || (anonymous && !lm_place_over_probe());
 	copied = over && may_place_over();
-	tracks = copied && !lm_place_tracked_probe();
 	fd = anonymous ? (int)lm_sys(SYS_memfd_create, "lazymap", MFD_CLOEXEC)
 		       : -1;
 	if (fd < 0)

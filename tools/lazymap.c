@@ -83,6 +83,9 @@ static void help(void)
 	     "      run CMD with its mappings made lazy\n"
 	     "  lazymap doctor [--json]\n"
 	     "      try what this kernel and container permit\n"
+	     "  lazymap sites [--keep DIR] OBJECT...\n"
+	     "      count the system calls of a program or library that can be\n"
+	     "      caught where they are made; keep where they are\n"
 	     "  lazymap --help | --version\n"
 	     "\n"
 	     "Options of run:");
@@ -107,10 +110,12 @@ static int finish(int status)
 int main(int argc, char **argv)
 {
 	static char run[] = "lazymap run", doctor[] = "lazymap doctor";
+	static char sites[] = "lazymap sites";
 	const char *what = argc > 1 ? argv[1] : NULL;
 
 	if (!what) {
-		lm_tool_say("no subcommand given: run, doctor, or --help");
+		lm_tool_say("no subcommand given: run, doctor, sites or "
+			    "--help");
 		return LM_TOOL_USAGE;
 	}
 	if (!strcmp(what, "run")) {
@@ -121,6 +126,10 @@ int main(int argc, char **argv)
 		argv[1] = doctor;
 		return finish(lm_doctor_main(argc - 1, argv + 1));
 	}
+	if (!strcmp(what, "sites")) {
+		argv[1] = sites;
+		return finish(lm_sites_main(argc - 1, argv + 1));
+	}
 	if (!strcmp(what, "--help") || !strcmp(what, "-h") ||
 	    !strcmp(what, "help")) {
 		help();
@@ -130,6 +139,7 @@ int main(int argc, char **argv)
 		puts("lazymap " VERSION);
 		return finish(0);
 	}
-	lm_tool_say("'%s' is neither run, doctor, --help nor --version", what);
+	lm_tool_say("'%s' is neither run, doctor, sites, --help nor --version",
+		    what);
 	return LM_TOOL_USAGE;
 }

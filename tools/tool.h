@@ -38,6 +38,7 @@ const char *lm_tool_where(void);
 /* The subcommands: argv[0] is "lazymap NAME". Their value is exit's. */
 int lm_run_main(int argc, char **argv);
 int lm_doctor_main(int argc, char **argv);
+int lm_sites_main(int argc, char **argv);
 
 /* The options of `lazymap run`, a line each, for --help. */
 void lm_run_help(void);

@@ -79,7 +79,7 @@ void lm_place_over_end(uintptr_t start, uintptr_t end);
  */
 long lm_place_over_tracked(uintptr_t dst, const void *src, size_t len,
 			   uintptr_t low, uintptr_t high);
-int lm_place_tracked_probe(void);
+int lm_place_tracked_probe(void); /* answers lm_place_over_probe(), too, by 0 */
 /* Of n (at most 64) pages placed so, none of which can be written now: bit i,
  * page i was not since. 0 as well where it cannot be known; and, for the pages of
  * a forked child or those that mremap moved, because nobody noted it. */

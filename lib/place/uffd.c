@@ -348,6 +348,8 @@ int lm_place_tracked_probe(void)
 	if (lm_os_failed(page))
 		return (int)(long)page;
 	err = try_tracked(page);
+	if (!err)
+		atomic_store_explicit(&can_over, true, memory_order_relaxed);
 	lm_os_munmap(page, 2 * LM_PAGE);
 	lm_fd_drop(&uffd_fd);
 	lm_place_unwritten_drop();

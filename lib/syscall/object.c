@@ -20,6 +20,7 @@
 #include "decode.h"
 #include "hook.h"
 #include "image.h"
+#include "kept.h"
 #include "stub.h"
 
 #if LM_HOOKS
@@ -102,6 +103,35 @@ static bool knows(const struct lm_image *image)
 	return strstr(file ? file : image->name, "lazymap-") != NULL;
 }
 
+/* What is kept of it. */
+static int find_kept(const struct lm_image *image, const struct lm_text *text,
+		     struct lm_sites *sites)
+{
+	struct lm_kept_name name;
+	size_t len;
+	const uint8_t *id = lm_image_id(image, &len);
+	int fd, ret;
+
+	if (!id || !lm_kept_name(id, len, &name))
+		return -ENOENT;
+	fd = lm_kept_open(&name);
+	if (fd < 0)
+		return fd;
+	ret = lm_kept_read(fd, text, sites);
+	lm_sys(SYS_close, fd);
+	return ret;
+}
+
+static void find_in_text(const struct lm_image *image,
+			 const struct lm_text *text, struct lm_sites *sites)
+{
+	size_t first = sites->count;
+
+	if (find_kept(image, text, sites) < 0)
+		lm_site_scan(text, sites);
+	lm_site_mark(text, sites, first);
+}
+
 static void find_sites(const struct lm_image *image, const struct lm_site *read,
 		       struct lm_sites *sites)
 {
@@ -109,7 +139,7 @@ static void find_sites(const struct lm_image *image, const struct lm_site *read,
 
 	for (size_t next = 0; lm_image_text(image, &next, &text);) {
 		text.knows = knows(image);
-		lm_site_find(&text, sites);
+		find_in_text(image, &text, sites);
 	}
 	if (read && lm_image_holds(image, (uintptr_t)read->at))
 		sites->site[sites->count++] = *read;

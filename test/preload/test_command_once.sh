@@ -62,6 +62,8 @@ usage_errors_end_with_2_and_say_what_was_wrong() {
 	ends 2 "--json" "$lazymap" run --json true
 	ends 2 "--yaml" "$lazymap" doctor --yaml
 	ends 2 "'now'" "$lazymap" doctor now
+	ends 2 "no object" "$lazymap" sites
+	ends 2 "--drop" "$lazymap" sites --drop x
 	[ ! -s out ] || fail "a usage error prints to standard output"
 }
 
@@ -405,8 +407,9 @@ help_and_version_are_on_standard_output() {
 	grep -qE '^lazymap [0-9]+\.[0-9]+\.[0-9]+$' out || fail "$(cat out)"
 	ends 0 "" "$lazymap" run --help
 	ends 0 "" "$lazymap" doctor --help
+	ends 0 "" "$lazymap" sites --help
 	ends 0 "" "$lazymap" --help
-	for option in run doctor stats trap place cluster min-size no-follow; do
+	for option in run doctor sites keep stats trap place cluster min-size no-follow; do
 		grep -q -e "$option" out || fail "the help lacks $option"
 	done
 	if [ -w /dev/full ]; then
@@ -459,6 +462,52 @@ d = json.load(open("out"))
 assert d["ok"] is True
 assert d["in use"]["place"]["ok"] and d["in use"]["trap"]["text"]
 assert "ok" not in d["limits"]["RLIMIT_AS"]' || fail "its JSON is wrong"
+}
+
+sites_are_counted_and_kept() {
+	local libc id
+
+	[ "$(uname -m)" = x86_64 ] || return
+	libc=$(ldd "$lazymap" | awk '$1 == "libc.so.6" { print $3 }')
+	mkdir kept
+	ends 0 "" "$lazymap" sites --keep kept "$libc"
+	[ "$(awk '{ print ($2 > 200) }' out)" = 1 ] || fail "$(cat out)"
+	[ "$(find kept -type f | wc -l)" = 1 ] || fail "kept: $(ls kept)"
+	id=$(ls kept)
+	# The same as the build has made for this C library.
+	cmp "kept/$id" "$BUILDDIR/lazymap-sites/$id" || fail "another $id"
+	# Only what is whole.
+	head -c 3000 "$libc" >cut
+	head -c 100000 /dev/zero >zeros
+	printf '#!/bin/sh\n' >script
+	: >nothing
+	ends 125 "cut: damaged" "$lazymap" sites cut
+	ends 125 "zeros: not a program" "$lazymap" sites zeros
+	ends 125 "script: not a program" "$lazymap" sites script
+	ends 125 "nothing: not a program" "$lazymap" sites nothing
+	ends 125 "none: No such file" "$lazymap" sites none
+	ends 125 "kept: not a regular file" "$lazymap" sites kept
+	ends 125 "away: No such file" "$lazymap" sites --keep away "$libc"
+	# The others all the same.
+	ends 125 "none: No such file" "$lazymap" sites none "$libc"
+	grep -q "system calls" out || fail "nothing of $libc"
+	[ "$(find kept -type f | wc -l)" = 1 ] || fail "kept: $(ls kept)"
+}
+
+# Its numbers may be anything: bytes of the headers changed, one after the other.
+sites_of_damaged_objects_do_not_end_by_a_signal() {
+	local i
+
+	[ "$(uname -m)" = x86_64 ] || return
+	for i in $(seq 16 7 700); do
+		cp "$BUILDDIR/liblazymap-heap.so" damaged
+		printf '\xff' | dd of=damaged bs=1 seek="$i" conv=notrunc 2>/dev/null
+		run "$lazymap" sites damaged
+		case $status in
+		0 | 125) ;;
+		*) fail "byte $i: $status" ;;
+		esac
+	done
 }
 
 for t in $(declare -F | awk '{ print $3 }'); do

@@ -7,14 +7,23 @@
  */
 #define _GNU_SOURCE
 #include <check.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "syscall/decode.h"
+#include "syscall/hook.h"
+#include "syscall/kept.h"
 #include "syscall/site.h"
 #include "syscall/table.h"
 
@@ -327,6 +336,173 @@ START_TEST(a_call_is_found_wherever_it_stands)
 }
 END_TEST
 
+/* -- Kept ------------------------------------------------------------------------ */
+
+/* What a file of `len` bytes gives: -errno, or how many sites. */
+static int read_back(const uint8_t *bytes, size_t len,
+		     const struct lm_text *text, struct lm_sites *sites)
+{
+	int fd = memfd_create("kept", MFD_CLOEXEC), ret;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, bytes, len), (ssize_t)len);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	sites->count = 0;
+	ret = lm_kept_read(fd, text, sites);
+	close(fd);
+	if (ret < 0)
+		ck_assert_uint_eq(sites->count, 0);
+	return ret < 0 ? ret : (int)sites->count;
+}
+
+/* The file's bytes: malloc's. */
+static uint8_t *keep(const struct lm_text *text, const struct lm_sites *sites,
+		     size_t *len)
+{
+	int fd = memfd_create("kept", MFD_CLOEXEC);
+	uint8_t *bytes;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(lm_kept_write(fd, text, sites), 0);
+	*len = (size_t)lseek(fd, 0, SEEK_END);
+	bytes = malloc(*len);
+	ck_assert_int_eq(pread(fd, bytes, *len, 0), (ssize_t)*len);
+	close(fd);
+	return bytes;
+}
+
+START_TEST(what_is_kept_is_what_was_found)
+{
+	struct lm_sites *found = calloc(1, sizeof(*found));
+	struct lm_sites *back = calloc(1, sizeof(*back));
+	struct found of = libc();
+	uint8_t *bytes;
+	size_t len;
+
+	lm_site_scan(&of.text, found);
+	bytes = keep(&of.text, found, &len);
+	ck_assert_int_eq(read_back(bytes, len, &of.text, back),
+			 (int)found->count);
+	for (size_t i = 0; i < found->count; i++) {
+		const struct lm_site *a = &found->site[i], *b = &back->site[i];
+
+		if (a->at != b->at || a->skip != b->skip ||
+		    a->copy != b->copy || a->kind != b->kind ||
+		    a->inner != b->inner || a->nr != b->nr)
+			ck_abort_msg("site %zu is another one", i);
+	}
+	free(bytes);
+	free(found);
+	free(back);
+}
+END_TEST
+
+START_TEST(a_kept_file_that_is_not_right_is_not_used)
+{
+	struct lm_sites *found = calloc(1, sizeof(*found));
+	struct lm_sites *back = calloc(1, sizeof(*back));
+	struct found of = libc();
+	struct lm_text other;
+	uint8_t *bytes, *text;
+	size_t len;
+
+	lm_site_scan(&of.text, found);
+	bytes = keep(&of.text, found, &len);
+	for (size_t i = 0; i < len; i += i < 64 ? 1 : 61) {
+		bytes[i] ^= 0x40;
+		ck_assert_int_eq(read_back(bytes, len, &of.text, back),
+				 -EINVAL);
+		bytes[i] ^= 0x40;
+	}
+	for (size_t cut = 0; cut < len; cut += 31)
+		ck_assert_int_eq(read_back(bytes, cut, &of.text, back),
+				 -EINVAL);
+	other = of.text;
+	other.len -= 16;
+	ck_assert_int_eq(read_back(bytes, len, &other, back), -EINVAL);
+	/* Somebody else's jump at one of them. */
+	text = malloc(of.text.len);
+	memcpy(text, of.text.at, of.text.len);
+	other = of.text;
+	other.at = text;
+	text[found->site[3].at - of.text.at] = 0xe9;
+	ck_assert_int_eq(read_back(bytes, len, &other, back),
+			 (int)found->count - 1);
+	ck_assert_ptr_eq(back->site[2].at,
+			 text + (found->site[2].at - of.text.at));
+	ck_assert_ptr_eq(back->site[3].at,
+			 text + (found->site[4].at - of.text.at));
+	free(text);
+	free(bytes);
+	free(found);
+	free(back);
+}
+END_TEST
+
+#if LM_HOOKS
+/* The build id of the C library: its note is among the first bytes. */
+static struct lm_kept_name name_of_libc(void)
+{
+	static const char note[] = "\4\0\0\0\24\0\0\0\3\0\0\0GNU";
+	struct lm_kept_name name;
+	Dl_info info;
+	const uint8_t *id;
+
+	ck_assert(dladdr((void *)getppid, &info));
+	id = memmem(info.dli_fbase, 4096, note, sizeof(note));
+	ck_assert_ptr_nonnull(id);
+	ck_assert(lm_kept_name(id + sizeof(note), 20, &name));
+	return name;
+}
+
+static int hooks_of_a_child(void)
+{
+	int pipes[2], count = -1;
+
+	ck_assert_int_eq(pipe(pipes), 0);
+	if (fork() == 0) {
+		lm_hook_start();
+		count = (int)lm_hook_count();
+		_exit(write(pipes[1], &count, sizeof(count)) < 0);
+	}
+	close(pipes[1]);
+	ck_assert_int_eq(read(pipes[0], &count, sizeof(count)), sizeof(count));
+	close(pipes[0]);
+	return count;
+}
+
+/* One that says that the C library has none is believed. */
+START_TEST(what_is_kept_beside_the_library_is_used)
+{
+	struct lm_kept_name name = name_of_libc();
+	struct lm_sites *none = calloc(1, sizeof(*none));
+	struct found of = libc();
+	char dir[PATH_MAX], path[PATH_MAX + 100];
+	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+	int fd, all = hooks_of_a_child(), left;
+
+	ck_assert_int_gt(n, 0);
+	dir[n] = '\0';
+	strcpy(strrchr(dir, '/') + 1, LM_KEPT_DIR);
+	mkdir(dir, 0755);
+	snprintf(path, sizeof(path), "%s/%s", dir, name.text);
+	unlink(path);
+	ck_assert_int_eq(lm_kept_open(&name), -ENOENT);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(lm_kept_write(fd, &of.text, none), 0);
+	close(fd);
+	left = hooks_of_a_child();
+	unlink(path);
+	rmdir(dir);
+	printf("%d hooks, %d without the C library's\n", all, left);
+	ck_assert_int_gt(all, left + 200);
+	ck_assert_int_eq(hooks_of_a_child(), all);
+	free(none);
+}
+END_TEST
+#endif
+
 static Suite *sites_suite(void)
 {
 	Suite *suite = suite_create("sites");
@@ -339,15 +515,36 @@ static Suite *sites_suite(void)
 	tcase_add_test(tcase, kinds_of_instructions_are_told_apart);
 	tcase_add_test(tcase, what_is_too_long_for_a_function_is_not_decoded);
 	tcase_add_test(tcase, a_call_is_found_wherever_it_stands);
+	tcase_add_test(tcase, what_is_kept_is_what_was_found);
+	tcase_add_test(tcase, a_kept_file_that_is_not_right_is_not_used);
+#if LM_HOOKS
+	tcase_add_test(tcase, what_is_kept_beside_the_library_is_used);
+#endif
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
 
-int main(void)
+/* By its whole path: what is kept is looked for beside it. */
+static void run_by_path(char **argv)
 {
-	SRunner *runner = srunner_create(sites_suite());
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (argv[0][0] == '/' || n < 0)
+		return;
+	path[n] = '\0';
+	argv[0] = path;
+	execv(path, argv);
+}
+
+int main(int argc, char **argv)
+{
+	SRunner *runner;
 	int failed;
 
+	(void)argc;
+	run_by_path(argv);
+	runner = srunner_create(sites_suite());
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
