@@ -9,6 +9,7 @@
 #include "guard.h"
 #include "os_linux.h"
 #include "pager.h"
+#include "place/place.h"
 
 /* What the kernel maps around one page of a file that is touched: its
  * fault_around_bytes, as it is unless somebody changed it. */
@@ -23,6 +24,14 @@ static void ask(uintptr_t start, uintptr_t end, int how)
 	lm_os_madvise(start, end - start, how);
 }
 
+/* The kernel maps a block with one entry if its cache has it in one piece: then
+ * what is far from the page that was asked for is there, too. */
+static bool map_block(uintptr_t at)
+{
+	ask(at, at + LM_PAGE, MADV_POPULATE_READ);
+	return lm_place_present(at + LM_BLOCK - LM_PAGE);
+}
+
 /*
  * Pages of a file: asked for one, the kernel maps those around it that are in
  * its cache, in one go; asked for all, it looks each up again (Linux 6.18: a
@@ -34,6 +43,8 @@ static void map_around(const struct lm_claim *claim, uintptr_t end)
 {
 	uintptr_t at = claim->start;
 
+	if (end - at == LM_BLOCK && map_block(at))
+		return;
 	while (at < end) {
 		uintptr_t next = lm_min((at | (AROUND - 1)) + 1, end);
 

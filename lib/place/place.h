@@ -87,6 +87,8 @@ uint64_t lm_place_unwritten(uintptr_t at, size_t n);
 /* Which of n (at most 64) pages of a private mapping of a file, that nobody can
  * write any more, are the file's? None where it cannot be known. */
 uint64_t lm_place_of_file(uintptr_t at, size_t n);
+/* Has the kernel mapped a page there? False where it cannot be known. */
+bool lm_place_present(uintptr_t at);
 /* May any of n (at most 64) pages without a frame have a guard marker? True where
  * it cannot be known. */
 bool lm_place_marked(uintptr_t at, size_t n);

@@ -77,6 +77,13 @@ uint64_t lm_place_of_file(uintptr_t at, size_t n)
 	return which;
 }
 
+bool lm_place_present(uintptr_t at)
+{
+	uint64_t entry[PAGES_MAX];
+
+	return read_entries(at, 1, entry) && entry[0] & PRESENT;
+}
+
 bool lm_place_marked(uintptr_t at, size_t n)
 {
 	uint64_t entry[PAGES_MAX];
