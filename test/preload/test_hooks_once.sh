@@ -36,6 +36,11 @@ for options in '' '--resident 8M --cluster 4K' '--place mremap' \
 	grep -q 'limit is exceeded' said && fail "with $options: $(cat said)"
 	[ "$said" = "$plain" ] || fail "lazymap run $options: $said, not $plain"
 done
+# By a relative path nothing that is kept of the C library is found: it is looked
+# through.
+said=$(cd "$BUILDDIR" && LD_PRELOAD=./liblazymap-preload.so "$hooks") ||
+	fail "with nothing kept: $said"
+[ "$said" = "$plain" ] || fail "with nothing kept: $said, not $plain"
 "$lazymap" run --no-syscall-trap -- "$hooks" >/dev/null &&
 	fail "nothing is missed without the hooks"
 
