@@ -147,7 +147,8 @@ $(BUILD)/obj/lib/%.o: OBJ_FLAGS += -U_FORTIFY_SOURCE $(CALLGRAPH)
 ifneq ($(findstring __x86_64__,$(shell $(CC) -dM -E -x c /dev/null)),)
 NO_VECTORS := lib/syscall/call lib/syscall/copy lib/syscall/pieces \
 	lib/syscall/special lib/syscall/command lib/syscall/table \
-	lib/syscall/hook lib/syscall/clone lib/syscall/self lib/page lib/own
+	lib/syscall/hook lib/syscall/clone lib/syscall/self lib/syscall/made lib/page \
+	lib/own
 $(NO_VECTORS:%=$(BUILD)/obj/%.o): OBJ_FLAGS += -mgeneral-regs-only
 endif
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/tools/%.o: CPPFLAGS += \

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define CALLS 20000
+#define PASSES 25
 #define SIZE ((size_t)1 << 20)
 #define ROUNDS_MAX 99
 
@@ -108,11 +109,11 @@ static double measure(const struct op *op)
 	char *at = op->lazy ? lazy + 65536 : ordinary;
 	double best = 1e18, from;
 
-	for (int pass = 0; pass < 5; pass++) {
+	for (int pass = 0; pass < PASSES; pass++) {
 		from = now();
-		for (int i = 0; i < CALLS / 5; i++)
+		for (int i = 0; i < CALLS / PASSES; i++)
 			op->run(at);
-		from = (now() - from) / (CALLS / 5);
+		from = (now() - from) / (CALLS / PASSES);
 		best = from < best ? from : best;
 	}
 	return best;

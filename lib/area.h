@@ -70,6 +70,15 @@ static inline bool lm_area_ever(void)
 	return atomic_load_explicit(&lm_area_marked, memory_order_relaxed);
 }
 
+/* Can any area be in the 16 GiB from `start` on? False is certain. */
+static inline bool lm_area_near_start(uintptr_t start)
+{
+	uintptr_t i = start >> LM_NEAR_SHIFT;
+
+	return i < LM_NEAR &&
+	       atomic_load_explicit(&lm_area_marks[i], memory_order_relaxed);
+}
+
 /* Can any area be in [start, end), start < end? False is certain. */
 static inline bool lm_area_near(uintptr_t start, uintptr_t end)
 {

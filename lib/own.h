@@ -33,15 +33,19 @@ extern struct lm_own_task lm_own_task[LM_OWN_TASKS]
 /* None of these and what follows has ever been used. Atomic. */
 extern _Atomic uint32_t lm_own_tasks __attribute__((visibility("hidden")));
 
+/* Has there ever been such a task? */
+static inline bool lm_own_any(void)
+{
+	return __builtin_expect(
+		atomic_load_explicit(&lm_own_tasks, memory_order_relaxed) != 0,
+		0);
+}
+
 void *lm_own_find(void *variable);
 
 static inline void *lm_own_at(void *variable)
 {
-	if (__builtin_expect(atomic_load_explicit(&lm_own_tasks,
-						  memory_order_relaxed) != 0,
-			     0))
-		return lm_own_find(variable);
-	return variable;
+	return lm_own_any() ? lm_own_find(variable) : variable;
 }
 
 /* A thread-local variable, as this task has it. */

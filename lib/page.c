@@ -6,62 +6,33 @@
 #include "page.h"
 
 #include "meta.h"
+#include "pin.h"
 #include "stats.h"
 #include "swap/swap.h"
 
 #include <assert.h>
 
-#define LEAF_SHIFT 34 /* 16 GiB */
-#define LEAF_BLOCKS ((uintptr_t)1 << (LEAF_SHIFT - LM_BLOCK_SHIFT))
+#define LEAF_SHIFT LM_PAGE_LEAF_SHIFT
+#define LEAF_BLOCKS LM_PAGE_LEAF_BLOCKS
+#define LEAVES LM_PAGE_LEAVES
 /* Of larger areas only as much is promised: 2 MiB of leaves. */
 #define PROMISE_MAX ((size_t)1 << 39)
-#define LEAVES ((uintptr_t)1 << (LM_ADDRESS_BITS - LEAF_SHIFT))
 
-typedef _Atomic(lm_page_word *) block_entry;
-
-/* atomic; a leaf or block that is there stays until the gate is shut */
-static _Atomic(block_entry *) leaves[LEAVES];
+_Atomic(lm_page_entry *) lm_page_leaves[LEAVES];
 
 /* How many blocks each leaf has; atomic. A leaf without any is passed over. */
 static _Atomic uint32_t leaf_count[LEAVES];
 
-static size_t page_index(uintptr_t addr)
-{
-	return (addr >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
-}
-
-static block_entry *entry_of(uintptr_t addr)
-{
-	block_entry *leaf;
-
-	if (addr >> LM_ADDRESS_BITS)
-		return NULL;
-	/* Acquire: pairs with the release that published the leaf. */
-	leaf = atomic_load_explicit(&leaves[addr >> LEAF_SHIFT],
-				    memory_order_acquire);
-	if (!leaf)
-		return NULL;
-	return &leaf[(addr >> LM_BLOCK_SHIFT) & (LEAF_BLOCKS - 1)];
-}
-
-static lm_page_word *block_of(uintptr_t addr)
-{
-	block_entry *entry = entry_of(addr);
-
-	/* Acquire: pairs with the release that published the block. */
-	return entry ? atomic_load_explicit(entry, memory_order_acquire) : NULL;
-}
-
 lm_page_word *lm_page_word_of(uintptr_t addr)
 {
-	lm_page_word *block = block_of(addr);
+	lm_page_word *block = lm_page_block(addr);
 
-	return block ? &block[page_index(addr)] : NULL;
+	return block ? &block[lm_page_index(addr)] : NULL;
 }
 
-static block_entry *make_entry(uintptr_t addr)
+static lm_page_entry *make_entry(uintptr_t addr)
 {
-	block_entry *entry = entry_of(addr), *leaf, *none = NULL;
+	lm_page_entry *entry = lm_page_entry_of(addr), *leaf, *none = NULL;
 	size_t size = LEAF_BLOCKS * sizeof(*leaf);
 
 	if (entry || addr >> LM_ADDRESS_BITS)
@@ -70,16 +41,16 @@ static block_entry *make_entry(uintptr_t addr)
 	if (!leaf)
 		return NULL;
 	if (!atomic_compare_exchange_strong_explicit(
-		    &leaves[addr >> LEAF_SHIFT], &none, leaf,
+		    &lm_page_leaves[addr >> LEAF_SHIFT], &none, leaf,
 		    memory_order_acq_rel, memory_order_acquire))
 		lm_meta_free_run(leaf, size);
-	return entry_of(addr);
+	return lm_page_entry_of(addr);
 }
 
 lm_page_word *lm_page_make(uintptr_t addr)
 {
-	lm_page_word *block = block_of(addr), *none = NULL;
-	block_entry *entry;
+	lm_page_word *block = lm_page_block(addr), *none = NULL;
+	lm_page_entry *entry;
 
 	if (!block) {
 		entry = make_entry(addr);
@@ -98,7 +69,7 @@ lm_page_word *lm_page_make(uintptr_t addr)
 			block = none;
 		}
 	}
-	return &block[page_index(addr)];
+	return &block[lm_page_index(addr)];
 }
 
 int lm_page_promise(uintptr_t start, size_t len)
@@ -253,7 +224,7 @@ uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end)
 		if (!atomic_load_explicit(&leaf_count[addr >> LEAF_SHIFT],
 					  memory_order_relaxed))
 			addr = ((addr >> LEAF_SHIFT) + 1) << LEAF_SHIFT;
-		else if (!block_of(addr))
+		else if (!lm_page_block(addr))
 			addr = ((addr >> LM_BLOCK_SHIFT) + 1) << LM_BLOCK_SHIFT;
 		else
 			return addr;
@@ -307,7 +278,7 @@ static size_t reset_words(uintptr_t start, uintptr_t end)
 
 static void free_block_if_empty(uintptr_t addr)
 {
-	block_entry *entry = entry_of(addr);
+	lm_page_entry *entry = lm_page_entry_of(addr);
 	lm_page_word *block = *entry;
 
 	for (size_t i = 0; i < LM_BLOCK_PAGES; i++)
@@ -383,49 +354,15 @@ lm_page_word *lm_page_find_busy(uintptr_t start, uintptr_t end,
 	return NULL;
 }
 
-static bool pin_one(lm_page_word *word, bool write)
-{
-	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
-
-	do {
-		if (LM_PAGE_STATE(seen) != LM_PAGE_DIRTY &&
-		    (write || LM_PAGE_STATE(seen) != LM_PAGE_CLEAN))
-			return false;
-		if (LM_PAGE_PINS(seen) == LM_PAGE_PINS_MAX)
-			return false;
-		/* Acquire: pairs with the settle that filled it. */
-	} while (!atomic_compare_exchange_weak_explicit(
-		word, &seen, seen + LM_PAGE_PIN, memory_order_acquire,
-		memory_order_relaxed));
-	return true;
-}
-
-static void unpin_one(lm_page_word *word)
-{
-	uint64_t seen = atomic_load_explicit(word, memory_order_relaxed), new;
-
-	/* None left: unmapped meanwhile. */
-	while (LM_PAGE_PINS(seen)) {
-		new = seen - LM_PAGE_PIN;
-		if (!LM_PAGE_PINS(new))
-			new &= ~LM_PAGE_KEPT;
-		/* Release: pairs with the claim that takes the page. */
-		if (atomic_compare_exchange_weak_explicit(word, &seen, new,
-							  memory_order_release,
-							  memory_order_relaxed))
-			break;
-	}
-}
-
 uintptr_t lm_page_pin(uintptr_t start, uintptr_t end, bool write)
 {
 	for (start = lm_page_down(start); start < end; start += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(start);
 
-		if (!word || !pin_one(word, write))
+		if (!word || !lm_pin_take(word, write))
 			return start;
 		if (lm_page_word_of(start) != word) {
-			unpin_one(word);
+			lm_pin_drop(word);
 			return start;
 		}
 	}
@@ -438,7 +375,7 @@ void lm_page_unpin(uintptr_t start, uintptr_t end)
 		lm_page_word *word = lm_page_word_of(start);
 
 		if (word)
-			unpin_one(word);
+			lm_pin_drop(word);
 	}
 }
 

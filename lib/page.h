@@ -104,6 +104,43 @@ static inline bool lm_page_resident(enum lm_page_state state)
 	return state >= LM_PAGE_HIDDEN_CLEAN;
 }
 
+/* The upper levels. Atomic; a leaf or block that is there stays until the gate is
+ * shut. */
+#define LM_PAGE_LEAF_SHIFT 34 /* 16 GiB */
+#define LM_PAGE_LEAF_BLOCKS                                                    \
+	((uintptr_t)1 << (LM_PAGE_LEAF_SHIFT - LM_BLOCK_SHIFT))
+#define LM_PAGE_LEAVES ((uintptr_t)1 << (LM_ADDRESS_BITS - LM_PAGE_LEAF_SHIFT))
+typedef _Atomic(lm_page_word *) lm_page_entry;
+extern _Atomic(lm_page_entry *) lm_page_leaves[LM_PAGE_LEAVES];
+
+static inline lm_page_entry *lm_page_entry_of(uintptr_t addr)
+{
+	lm_page_entry *leaf;
+
+	if (addr >> LM_ADDRESS_BITS)
+		return NULL;
+	/* Acquire: pairs with the release that published the leaf. */
+	leaf = atomic_load_explicit(&lm_page_leaves[addr >> LM_PAGE_LEAF_SHIFT],
+				    memory_order_acquire);
+	if (!leaf)
+		return NULL;
+	return &leaf[(addr >> LM_BLOCK_SHIFT) & (LM_PAGE_LEAF_BLOCKS - 1)];
+}
+
+/* The words of the block that holds addr; NULL: it does not exist. */
+static inline lm_page_word *lm_page_block(uintptr_t addr)
+{
+	lm_page_entry *entry = lm_page_entry_of(addr);
+
+	/* Acquire: pairs with the release that published the block. */
+	return entry ? atomic_load_explicit(entry, memory_order_acquire) : NULL;
+}
+
+static inline size_t lm_page_index(uintptr_t addr)
+{
+	return (addr >> LM_PAGE_SHIFT) & (LM_BLOCK_PAGES - 1);
+}
+
 /*
  * The word of the page at addr; NULL when its block does not exist (all its
  * pages are ABSENT). lm_page_make() makes the block: NULL when out of memory.

@@ -10,6 +10,7 @@
 
 #include "preload.h"
 
+#include "../own.h"
 #include "../syscall/call.h"
 #include "../syscall/table.h"
 
@@ -27,13 +28,42 @@
 #define LM_OUT LM_ARG_OUT
 #define LM_INOUT LM_ARG_INOUT
 
+/*
+ * The C library's older way to have a function called where a thread is cancelled,
+ * or leaves by a jump: pthread_cleanup_push() saves all registers, which takes as
+ * long as all the rest that is done for a short call.
+ */
+void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
+			   void (*routine)(void *), void *arg);
+void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
+
+/* Who else is there may be a task that has this thread's variables, the list
+ * among them: see own.h. */
+static inline bool lm_shim_cancels(void)
+{
+	return !__libc_single_threaded && !lm_own_any();
+}
+
+/* ret = call, with left(arg) where it does not return, if another thread could
+ * cancel it. */
+#define LM_LEAVING(ret, call, left, arg)                                       \
+	do {                                                                   \
+		struct _pthread_cleanup_buffer cleanup_;                       \
+		bool listed_ = lm_shim_cancels();                              \
+                                                                               \
+		if (listed_)                                                   \
+			_pthread_cleanup_push(&cleanup_, left, arg);           \
+		ret = call;                                                    \
+		if (listed_)                                                   \
+			_pthread_cleanup_pop(&cleanup_, 0);                    \
+	} while (0)
+
 static inline void lm_shim_unpin(void *pins)
 {
 	lm_call_unpin(pins);
 }
 
-/* Make `call` with what `pinning` adds to `pins`; a cancelled one lets go, too,
- * where there is another thread that could cancel it. For a function's last
+/* Make `call` with what `pinning` adds to `pins`. For a function's last
  * statement. */
 #define LM_PINNED(type, pinning, call)                                         \
 	do {                                                                   \
@@ -45,16 +75,10 @@ static inline void lm_shim_unpin(void *pins)
 			return call;                                           \
 		lm_call_begin(pins);                                           \
 		pinning;                                                       \
-		if (!pins->count)                                              \
+		if (!pins->count && !pins->nested)                             \
 			return call;                                           \
-		if (__libc_single_threaded) {                                  \
-			ret_ = call;                                           \
-			lm_call_unpin(pins);                                   \
-			return ret_;                                           \
-		}                                                              \
-		pthread_cleanup_push(lm_shim_unpin, pins);                     \
-		ret_ = call;                                                   \
-		pthread_cleanup_pop(1);                                        \
+		LM_LEAVING(ret_, call, lm_shim_unpin, pins);                   \
+		lm_call_unpin(pins);                                           \
 		return ret_;                                                   \
 	} while (0)
 

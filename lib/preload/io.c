@@ -11,7 +11,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
-#include "call.h"
+#include "buffer.h"
 #include "signal.h"
 
 #include "../syscall/self.h"
@@ -22,44 +22,42 @@
 #include <unistd.h>
 
 /* clang-format off */
-static ssize_t read_once(int fd, void *buf, size_t len)
+LM_BUFFER_NEAR(ssize_t, read, SYS_read, LM_OUT, 0, (int fd, void *buf, size_t len), (fd, buf, len), fd, buf, len)
+LM_EXPORT LM_HOT ssize_t read(int fd, void *buf, size_t len)
 {
-	LM_PINNED(ssize_t, lm_call_pin(pins, SYS_read, LM_LONGS(fd, buf, len)),
-		  REAL(read)(fd, buf, len));
-}
-
-LM_EXPORT ssize_t read(int fd, void *buf, size_t len)
-{
-	ssize_t ret = read_once(fd, buf, len);
+	bool far = lm_buffer_far(buf, 0) && LM_KNOWN(read);
+	ssize_t ret = far ? LM_KNOWN(read)(fd, buf, len) : read_near(fd, buf, len);
 
 	lm_mask_read(buf, ret);
 	return ret;
 }
 
-LM_CALL(ssize_t, write, SYS_write, (int fd, const void *buf, size_t len), fd, buf, len)
-LM_CALL(ssize_t, pread, SYS_pread64, (int fd, void *buf, size_t len, off_t at), fd, buf, len, at)
-LM_CALL(ssize_t, pread64, SYS_pread64, (int fd, void *buf, size_t len, off64_t at), fd, buf, len, at)
-LM_CALL(ssize_t, pwrite, SYS_pwrite64, (int fd, const void *buf, size_t len, off_t at), fd, buf, len, at)
-LM_CALL(ssize_t, pwrite64, SYS_pwrite64, (int fd, const void *buf, size_t len, off64_t at), fd, buf, len, at)
+LM_BUFFER_CALL(ssize_t, write, SYS_write, LM_IN, 0, (int fd, const void *buf, size_t len), fd, buf, len)
+LM_BUFFER_CALL(ssize_t, pread, SYS_pread64, LM_OUT, at, (int fd, void *buf, size_t len, off_t at), fd, buf, len, at)
+LM_BUFFER_CALL(ssize_t, pread64, SYS_pread64, LM_OUT, at, (int fd, void *buf, size_t len, off64_t at), fd, buf, len, at)
+LM_BUFFER_CALL(ssize_t, pwrite, SYS_pwrite64, LM_IN, at, (int fd, const void *buf, size_t len, off_t at), fd, buf, len, at)
+LM_BUFFER_CALL(ssize_t, pwrite64, SYS_pwrite64, LM_IN, at, (int fd, const void *buf, size_t len, off64_t at), fd, buf, len, at)
 
-LM_CALL(ssize_t, readv, SYS_readv, (int fd, const struct iovec *iov, int count), fd, iov, count)
-LM_CALL(ssize_t, writev, SYS_writev, (int fd, const struct iovec *iov, int count), fd, iov, count)
-LM_CALL(ssize_t, preadv, SYS_preadv, (int fd, const struct iovec *iov, int count, off_t at), fd, iov, count, at)
-LM_CALL(ssize_t, preadv64, SYS_preadv, (int fd, const struct iovec *iov, int count, off64_t at), fd, iov, count, at)
-LM_CALL(ssize_t, pwritev, SYS_pwritev, (int fd, const struct iovec *iov, int count, off_t at), fd, iov, count, at)
-LM_CALL(ssize_t, pwritev64, SYS_pwritev, (int fd, const struct iovec *iov, int count, off64_t at), fd, iov, count, at)
-LM_CALL(ssize_t, preadv2, SYS_preadv2, (int fd, const struct iovec *iov, int count, off_t at, int flags), fd, iov, count, at, flags)
-LM_CALL(ssize_t, preadv64v2, SYS_preadv2, (int fd, const struct iovec *iov, int count, off64_t at, int flags), fd, iov, count, at, flags)
-LM_CALL(ssize_t, pwritev2, SYS_pwritev2, (int fd, const struct iovec *iov, int count, off_t at, int flags), fd, iov, count, at, flags)
-LM_CALL(ssize_t, pwritev64v2, SYS_pwritev2, (int fd, const struct iovec *iov, int count, off64_t at, int flags), fd, iov, count, at, flags)
+/* -1: where the file is. */
+#define HERE(at) ((at) == -1 ? 0 : (at))
+LM_VECTOR_CALL(ssize_t, readv, SYS_readv, LM_OUT, 0, (int fd, const struct iovec *iov, int count), fd, iov, count)
+LM_VECTOR_CALL(ssize_t, writev, SYS_writev, LM_IN, 0, (int fd, const struct iovec *iov, int count), fd, iov, count)
+LM_VECTOR_CALL(ssize_t, preadv, SYS_preadv, LM_OUT, at, (int fd, const struct iovec *iov, int count, off_t at), fd, iov, count, at)
+LM_VECTOR_CALL(ssize_t, preadv64, SYS_preadv, LM_OUT, at, (int fd, const struct iovec *iov, int count, off64_t at), fd, iov, count, at)
+LM_VECTOR_CALL(ssize_t, pwritev, SYS_pwritev, LM_IN, at, (int fd, const struct iovec *iov, int count, off_t at), fd, iov, count, at)
+LM_VECTOR_CALL(ssize_t, pwritev64, SYS_pwritev, LM_IN, at, (int fd, const struct iovec *iov, int count, off64_t at), fd, iov, count, at)
+LM_VECTOR_CALL(ssize_t, preadv2, SYS_preadv2, LM_OUT, HERE(at), (int fd, const struct iovec *iov, int count, off_t at, int flags), fd, iov, count, at, flags)
+LM_VECTOR_CALL(ssize_t, preadv64v2, SYS_preadv2, LM_OUT, HERE(at), (int fd, const struct iovec *iov, int count, off64_t at, int flags), fd, iov, count, at, flags)
+LM_VECTOR_CALL(ssize_t, pwritev2, SYS_pwritev2, LM_IN, HERE(at), (int fd, const struct iovec *iov, int count, off_t at, int flags), fd, iov, count, at, flags)
+LM_VECTOR_CALL(ssize_t, pwritev64v2, SYS_pwritev2, LM_IN, HERE(at), (int fd, const struct iovec *iov, int count, off64_t at, int flags), fd, iov, count, at, flags)
 
 /* What a fortified program calls; libc checks the object's size behind us. */
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t size);
 ssize_t __pread_chk(int fd, void *buf, size_t len, off_t at, size_t size);
 ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t at, size_t size);
-LM_CALL(ssize_t, __read_chk, SYS_read, (int fd, void *buf, size_t len, size_t size), fd, buf, len, size)
-LM_CALL(ssize_t, __pread_chk, SYS_pread64, (int fd, void *buf, size_t len, off_t at, size_t size), fd, buf, len, at, size)
-LM_CALL(ssize_t, __pread64_chk, SYS_pread64, (int fd, void *buf, size_t len, off64_t at, size_t size), fd, buf, len, at, size)
+LM_BUFFER_CALL(ssize_t, __read_chk, SYS_read, LM_OUT, 0, (int fd, void *buf, size_t len, size_t size), fd, buf, len, size)
+LM_BUFFER_CALL(ssize_t, __pread_chk, SYS_pread64, LM_OUT, at, (int fd, void *buf, size_t len, off_t at, size_t size), fd, buf, len, at, size)
+LM_BUFFER_CALL(ssize_t, __pread64_chk, SYS_pread64, LM_OUT, at, (int fd, void *buf, size_t len, off64_t at, size_t size), fd, buf, len, at, size)
 
 /* It may be in /proc/self/mem. */
 LM_EXPORT off_t lseek(int fd, off_t at, int from)

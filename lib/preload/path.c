@@ -152,6 +152,8 @@ LM_EXPORT int chroot(const char *path)
 	}
 #define LOOKS(fd, type, name, nr, parameters, ...)                             \
 	LOOKS_AS(fd, type, name, nr, parameters, (__VA_ARGS__), __VA_ARGS__)
+/* AT_FDCWD, as the C library has it in its register: the hook there compares. */
+#define HERE ((unsigned)AT_FDCWD)
 OPEN(open)
 OPEN(open64)
 OPENAT(openat)
@@ -177,10 +179,10 @@ LOOKS(AT_FDCWD, DIR *, opendir, SYS_open, (const char *path), path)
 LOOKS_AS(AT_FDCWD, int, scandir, SYS_open, (const char *path, struct dirent ***list, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (path, list, wanted, order), path)
 LOOKS_AS(AT_FDCWD, int, scandir64, SYS_open, (const char *path, struct dirent64 ***list, int (*wanted)(const struct dirent64 *), int (*order)(const struct dirent64 **, const struct dirent64 **)), (path, list, wanted, order), path)
 
-LOOKS(AT_FDCWD, int, stat, SYS_stat, (const char *path, struct stat *st), path, st)
-LOOKS(AT_FDCWD, int, stat64, SYS_stat, (const char *path, struct stat64 *st), path, st)
-LOOKS(AT_FDCWD, int, lstat, SYS_lstat, (const char *path, struct stat *st), path, st)
-LOOKS(AT_FDCWD, int, lstat64, SYS_lstat, (const char *path, struct stat64 *st), path, st)
+LOOKS_AS(AT_FDCWD, int, stat, SYS_newfstatat, (const char *path, struct stat *st), (path, st), HERE, path, st)
+LOOKS_AS(AT_FDCWD, int, stat64, SYS_newfstatat, (const char *path, struct stat64 *st), (path, st), HERE, path, st)
+LOOKS_AS(AT_FDCWD, int, lstat, SYS_newfstatat, (const char *path, struct stat *st), (path, st), HERE, path, st)
+LOOKS_AS(AT_FDCWD, int, lstat64, SYS_newfstatat, (const char *path, struct stat64 *st), (path, st), HERE, path, st)
 LOOKS(fd, int, fstatat, SYS_newfstatat, (int fd, const char *path, struct stat *st, int flags), fd, path, st, flags)
 LOOKS(fd, int, fstatat64, SYS_newfstatat, (int fd, const char *path, struct stat64 *st, int flags), fd, path, st, flags)
 LOOKS(fd, int, statx, SYS_statx, (int fd, const char *path, int flags, unsigned mask, struct statx *st), fd, path, flags, mask, st)

@@ -15,6 +15,7 @@
 #include "../syscall/raw.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -27,7 +28,12 @@ void *lm_real(const char *name, void *_Atomic *kept);
 #define REAL(name)                                                             \
 	({                                                                     \
 		static void *_Atomic kept_;                                    \
-		(__typeof__(&name))lm_real(#name, &kept_);                     \
+		void *real_ =                                                  \
+			atomic_load_explicit(&kept_, memory_order_relaxed);    \
+                                                                               \
+		if (__builtin_expect(!real_, 0))                               \
+			real_ = lm_real(#name, &kept_);                        \
+		(__typeof__(&name))real_;                                      \
 	})
 
 /* Lazymap is not there (yet): calls go on as they are. Starts it when it can be

@@ -12,6 +12,7 @@
 #include "../lock.h"
 #include "../os.h"
 #include "../own.h"
+#include "../syscall/made.h"
 #include "../trap/action.h"
 #include "../trap/trap.h"
 
@@ -66,6 +67,7 @@ static struct sigaction action_for(int sig)
  * and is SIGSEGV then. False: nothing. */
 bool lm_signal_program(int *sig, siginfo_t *info, struct sigaction *act)
 {
+	lm_made_forget();
 	if (*sig != LM_STAND_IN) {
 		*act = lm_handler_kept(*sig);
 		return true;

@@ -7,7 +7,6 @@
 #include "call.h"
 
 #include "../area.h"
-#include "../gate.h"
 #include "../meta.h"
 #include "../own.h"
 #include "../page.h"
@@ -15,6 +14,7 @@
 #include "aio.h"
 #include "copy.h"
 #include "hook.h"
+#include "made.h"
 #include "pins.h"
 #include "self.h"
 
@@ -36,66 +36,14 @@ struct lm_call_more {
 	struct lm_pin pin[MORE_PINS];
 };
 
-/* What this thread has pinned for a call that is about to be made inside a
- * function of the C library, so that the hook there need not: the call as it is
- * going to be, but for arguments that are no memory's. */
-static __thread struct {
-	const struct lm_call_pins *pins; /* NULL: nothing */
-	uint64_t changes;
-	long nr, args[3];
-} made __attribute__((tls_model("initial-exec")));
-#define MADE LM_OWN(made)
-
-/* How many of this thread's calls have something pinned: those that it is in, and
- * those that were left by a jump. */
-static __thread unsigned holding __attribute__((tls_model("initial-exec")));
-
-static uint64_t changes(void)
-{
-	return atomic_load_explicit(&lm_map_changes, memory_order_relaxed);
-}
-
-/* It counts only while the function that pinned runs (whose `pins` lies further
- * up on the stack), and not in a handler that interrupts it, unless for the very
- * same memory. Where that function was left by a jump what it pinned stays so,
- * until the memory is given up. */
 bool lm_call_pinned(long nr, const long args[6])
 {
-	return MADE.pins && MADE.nr == nr && MADE.args[0] == args[0] &&
-	       MADE.args[1] == args[1] && MADE.args[2] == args[2] &&
-	       MADE.changes == changes() &&
-	       (uintptr_t)MADE.pins > (uintptr_t)__builtin_frame_address(0);
-}
-
-static void note_pinned(const struct lm_call_pins *pins, long nr,
-			const long args[6])
-{
-	MADE.pins = NULL; /* nothing, for a handler between the lines */
-	atomic_signal_fence(memory_order_seq_cst);
-	MADE.nr = nr;
-	MADE.changes = changes();
-	for (int i = 0; i < 3; i++)
-		MADE.args[i] = args[i];
-	atomic_signal_fence(memory_order_seq_cst);
-	MADE.pins = pins;
+	return lm_made_is(nr, args);
 }
 
 bool lm_call_holding(void)
 {
-	return LM_OWN(holding);
-}
-
-bool lm_call_any(void)
-{
-	return lm_area_ever();
-}
-
-void lm_call_begin(struct lm_call_pins *pins)
-{
-	pins->count = 0;
-	pins->present_only = false;
-	pins->long_strings = false;
-	pins->more = NULL;
+	return LM_OWN(lm_made).holding;
 }
 
 static long slow_run(long len, long b, long c)
@@ -137,7 +85,7 @@ static void record(struct lm_call_pins *pins, uintptr_t start, size_t len)
 	struct lm_call_more *more = pins->more;
 
 	if (!pins->count)
-		LM_OWN(holding)++;
+		LM_OWN(lm_made).holding++;
 	if (pins->count < LM_CALL_PINS) {
 		pins->pin[pins->count++] = (struct lm_pin){ start, len };
 		return;
@@ -219,10 +167,9 @@ void lm_call_unpin(struct lm_call_pins *pins)
 {
 	struct lm_call_more *more;
 
-	if (MADE.pins == pins)
-		MADE.pins = NULL;
+	lm_made_end(pins);
 	if (pins->count)
-		LM_OWN(holding)--;
+		LM_OWN(lm_made).holding--;
 	while (pins->count) {
 		struct lm_pin pin = pins->pin[--pins->count];
 
@@ -389,13 +336,16 @@ static void pin_argument(struct lm_call_pins *pins, long nr,
 				    arg->dir);
 		break;
 	case LM_ARG_IOVEC:
+		pins->nested = true;
 		lm_pins_iovec(pins, at, n, arg->dir);
 		break;
 	case LM_ARG_MSG:
+		pins->nested = true;
 		if (at)
 			lm_pins_msg(pins, at, arg->dir);
 		break;
 	case LM_ARG_MMSG:
+		pins->nested = true;
 		if (at)
 			pin_mmsg(pins, at, (unsigned)n, arg->dir);
 		break;
@@ -437,8 +387,8 @@ void lm_call_pin(struct lm_call_pins *pins, long nr, const long args[6])
 		return;
 	pins->present_only = nr == SYS_execve || nr == SYS_execveat;
 	pin_all(pins, nr, row, args);
-	if (pins->count && lm_hook_count())
-		note_pinned(pins, nr, args);
+	if ((pins->count || pins->nested) && lm_hook_count())
+		lm_made_note(lm_made_mine(), pins, nr, args);
 }
 
 void lm_call_present(long nr, const long args[6])

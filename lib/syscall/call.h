@@ -30,6 +30,8 @@
 #ifndef LM_SYSCALL_CALL_H
 #define LM_SYSCALL_CALL_H
 
+#include "../area.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,12 +47,16 @@ struct lm_call_pins {
 	uint32_t count;            /* in pin[] */
 	bool present_only;         /* make present, do not pin */
 	bool long_strings;         /* strings may be longer than a page */
+	bool nested;               /* what its memory names was looked at */
 	struct lm_call_more *more; /* the rest, when there are many */
 	struct lm_pin pin[LM_CALL_PINS];
 };
 
 /* Is there anything to do for any call? */
-bool lm_call_any(void);
+static inline bool lm_call_any(void)
+{
+	return lm_area_ever();
+}
 
 /* Has this thread anything pinned for a call? */
 bool lm_call_holding(void);
@@ -65,7 +71,12 @@ void lm_call_present(long nr, const long args[6]);
 
 /* For a function that is no single system call: begin with count and more 0,
  * then a range at a time. dir is LM_ARG_IN, LM_ARG_OUT or LM_ARG_INOUT. */
-void lm_call_begin(struct lm_call_pins *pins);
+static inline void lm_call_begin(struct lm_call_pins *pins)
+{
+	pins->count = 0;
+	pins->present_only = pins->long_strings = pins->nested = false;
+	pins->more = NULL;
+}
 void lm_call_add(struct lm_call_pins *pins, uintptr_t start, size_t len,
 		 int dir);
 

@@ -25,7 +25,6 @@
 
 /* So that eight threads have room. */
 #define SHARE 8
-#define LEAST ((size_t)64 * 1024)
 /* Without a limit: a MiB was faster than 64 KiB and than all at once. */
 #define TO_PIPE ((size_t)1024 * 1024)
 /* What the kernel transfers at most in one call: MAX_RW_COUNT. */
@@ -119,7 +118,8 @@ static size_t piece_size(void)
 	size_t pages =
 		atomic_load_explicit(&lm_resident_max, memory_order_relaxed);
 
-	return pages ? lm_max(pages / SHARE * LM_PAGE, LEAST) : TO_PIPE;
+	return pages ? lm_max(pages / SHARE * LM_PAGE, LM_PIECES_LEAST)
+		     : TO_PIPE;
 }
 
 /* -- The program's buffers ------------------------------------------------------ */
@@ -211,7 +211,7 @@ bool lm_pieces_wanted(long nr, const long args[6])
 	if (shaped.shape == NO_SHAPE ||
 	    (!lm_resident_limited() && !to_pipe(nr, args)))
 		return false;
-	if (shaped.shape == BUFFER && (size_t)args[2] <= LEAST)
+	if (shaped.shape == BUFFER && (size_t)args[2] <= LM_PIECES_LEAST)
 		return false;
 	return find_buffers(shaped.shape, args, &buffers) == 0 &&
 	       total_of(buffers, lm_self_wanted(nr, args)) > piece_size();

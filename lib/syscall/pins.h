@@ -50,6 +50,9 @@ int lm_pins_read(struct lm_call_pins *pins, void *to, uintptr_t from,
  * tells, and stay. */
 void lm_pins_forced(struct lm_call_pins *pins, uintptr_t start, uintptr_t end);
 
+/* A transfer of one buffer that is no longer is never made in pieces. */
+#define LM_PIECES_LEAST ((size_t)64 * 1024)
+
 /* Is it too large to be pinned at once? Then, made in pieces: true and the
  * sum; or false, it has to be one call. */
 bool lm_pieces_wanted(long nr, const long args[6]);

@@ -11,6 +11,7 @@
 #include "aio.h"
 #include "clone.h"
 #include "hook.h"
+#include "made.h"
 #include "table.h"
 
 #if LM_HOOKS
@@ -28,10 +29,10 @@ struct block {
 };
 
 static const struct block block_start = { {
-	[LM_SITE_NUMBER] = (uintptr_t)lm_hook_enter,
-	[LM_SITE_ANY] = (uintptr_t)lm_hook_enter_any,
+	[LM_SITE_NUMBER] = (uintptr_t)lm_made_enter,
+	[LM_SITE_ANY] = (uintptr_t)lm_made_enter_any,
 	[LM_SITE_CLONE] = (uintptr_t)lm_clone_enter,
-	[LM_SITE_READ] = (uintptr_t)lm_hook_enter_read,
+	[LM_SITE_READ] = (uintptr_t)lm_made_enter_read,
 	[LM_SITE_LOADED] = (uintptr_t)lm_hook_enter_loaded,
 } };
 

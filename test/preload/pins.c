@@ -15,6 +15,7 @@
 #include <linux/aio_abi.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -58,7 +59,9 @@ static long make(long nr, long a, long b, long c, long d, long e)
 			 : "i"(number), "D"(a), "S"(b), "d"(c), "r"(r10),      \
 			   "r"(r8)                                             \
 			 : "rcx", "r11", "memory")
-	if (nr == SYS_io_submit)
+	if (nr == SYS_readv)
+		MAKE(SYS_readv);
+	else if (nr == SYS_io_submit)
 		MAKE(SYS_io_submit);
 	else if (nr == SYS_io_getevents)
 		MAKE(SYS_io_getevents);
@@ -236,6 +239,195 @@ static void *read_all(void *at)
 	return (void *)read(ends[0], at, LEN);
 }
 
+/* In a moment, from another process: which then writes, to end the call. */
+static pid_t signal_soon(void)
+{
+	pid_t child = fork();
+
+	if (child)
+		return child;
+	usleep(30000);
+	kill(getppid(), SIGUSR2);
+	usleep(30000);
+	EXPECT(write(ends[1], "some", 4) == 4);
+	_exit(failures);
+}
+
+static void handle(void (*handler)(int sig))
+{
+	struct sigaction act = { .sa_handler = handler,
+				 .sa_flags = SA_RESTART };
+
+	sigaction(SIGUSR2, &act, NULL);
+}
+
+static char *looked_at;
+static volatile size_t stayed;
+
+static void look(int sig)
+{
+	(void)sig;
+	stayed = staying(looked_at);
+}
+
+/* Where a call waits for which `pages` of what is there are to stay, and go then. */
+#define EXPECT_HELD(at, pages, call)                                           \
+	do {                                                                   \
+		pid_t child_;                                                  \
+		int status_ = -1;                                              \
+                                                                               \
+		memset(at, 'x', LEN);                                          \
+		looked_at = at;                                                \
+		child_ = signal_soon();                                        \
+		EXPECT(call == 4);                                             \
+		EXPECT(!lazy || stayed == (pages));                            \
+		EXPECT(waitpid(child_, &status_, 0) == child_ && !status_);    \
+		EXPECT_STAYING(at, 0);                                         \
+	} while (0)
+
+static void what_is_there_stays_during_a_call(void)
+{
+	char *at = area(), some[2];
+	struct iovec iov[3] = { { at + PAGE, 1 },
+				{ some, sizeof(some) },
+				{ at + 3 * PAGE - 1, 2 } };
+
+	EXPECT(pipe(ends) == 0);
+	handle(look);
+	EXPECT_HELD(at, 1, read(ends[0], at + 10, 100));
+	EXPECT(!memcmp(at, "xxxxxxxxxxsomex", 15));
+	EXPECT_HELD(at, 3, read(ends[0], at + PAGE - 1, PAGE + 2));
+	EXPECT(!memcmp(at + PAGE - 2, "xsomex", 6));
+	EXPECT_HELD(at, 3, readv(ends[0], iov, 3));
+	EXPECT(at[PAGE] == 's' && !memcmp(some, "om", 2) &&
+	       at[3 * PAGE - 1] == 'e');
+	close(ends[0]);
+	close(ends[1]);
+	munmap(at, LEN);
+}
+
+/* With the first one there alone: what is taken at once is given back. */
+static void what_is_there_in_part_is_let_go(void)
+{
+	char *at = area();
+	struct iovec iov[2] = { { at, PAGE }, { at + PAGE, PAGE } };
+
+	/* The first call of a function goes another way. */
+	for (int i = 0; i < 4; i++) {
+		int vector = i & 1;
+
+		memset(at, 'x', LEN);
+		madvise(at + PAGE, PAGE, MADV_DONTNEED);
+		EXPECT((vector ? preadv(file, iov, 2, 0)
+			       : pread(file, at, 2 * PAGE, 0)) ==
+		       2 * (ssize_t)PAGE);
+		EXPECT(is_file(at, 2 * PAGE));
+		EXPECT_STAYING(at, 0);
+	}
+	munmap(at, LEN);
+}
+
+/* The kernel goes as far as it may. */
+static void what_may_not_be_written_holds_nothing(void)
+{
+	char *at = area(), text[6000];
+	struct iovec iov[2] = { { at, PAGE }, { at + PAGE, PAGE } };
+
+	memset(text, 'y', sizeof(text));
+	memset(at, 'x', LEN);
+	EXPECT(mprotect(at + PAGE, PAGE, PROT_READ) == 0);
+	EXPECT(pwrite(file, text, sizeof(text), LEN) == (ssize_t)sizeof(text));
+	EXPECT(pread(file, at, 2 * PAGE, LEN) == (ssize_t)PAGE);
+	EXPECT(at[PAGE - 1] == 'y' && at[PAGE] == 'x');
+	EXPECT_STAYING(at, 0);
+	memset(at, 'x', PAGE);
+	EXPECT(preadv(file, iov, 2, LEN) == (ssize_t)PAGE);
+	EXPECT(at[PAGE - 1] == 'y' && at[PAGE] == 'x');
+	EXPECT_STAYING(at, 0);
+	munmap(at, LEN);
+}
+
+static sigjmp_buf out;
+
+static void leave(int sig)
+{
+	(void)sig;
+	siglongjmp(out, 1);
+}
+
+__attribute__((noinline)) static long read_deeper(const struct iovec *iov)
+{
+	volatile char room[8192];
+
+	room[0] = room[sizeof(room) - 1] = 0;
+	return make(SYS_readv, ends[0], (long)iov, 1, 0, 0);
+}
+
+/* What the call was going to use is not what another one uses, though it is made
+ * with the same arguments. */
+static void a_call_that_was_left_is_not_made_later(void)
+{
+	char *at = area(), ordinary[4];
+	static struct iovec iov;
+	int status = -1;
+	pid_t child;
+
+	EXPECT(pipe(ends) == 0);
+	handle(leave);
+	iov = (struct iovec){ ordinary, sizeof(ordinary) };
+	child = signal_soon();
+	if (!sigsetjmp(out, 1)) {
+		EXPECT(readv(ends[0], &iov, 1) == -1);
+		EXPECT(0);
+	}
+	iov.iov_base = at;
+	EXPECT(read_deeper(&iov) == 4 && !memcmp(at, "some", 4));
+	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	close(ends[0]);
+	close(ends[1]);
+	munmap(at, LEN);
+}
+
+static void *read_one(void *at)
+{
+	return (void *)read(ends[0], at, PAGE);
+}
+
+static void *leave_one(void *at)
+{
+	if (!sigsetjmp(out, 1))
+		return read_one(at);
+	return NULL;
+}
+
+/* Beside other threads; one alone holds it until it is unmapped. */
+static void a_thread_that_leaves_a_call_lets_go(void)
+{
+	char *at = area();
+	pthread_t thread;
+	void *n = NULL;
+
+	EXPECT(pipe(ends) == 0);
+	for (int jump = 0; jump < 2; jump++) {
+		memset(at, 'x', LEN);
+		handle(leave);
+		EXPECT(pthread_create(&thread, NULL,
+				      jump ? leave_one : read_one, at) == 0);
+		/* It is there when the call comes, as mostly. */
+		usleep(30000);
+		for (int i = 0; lazy && i < 1000 && staying(at) != 1; i++)
+			usleep(1000);
+		EXPECT(jump ? !pthread_kill(thread, SIGUSR2)
+			    : !pthread_cancel(thread));
+		EXPECT(pthread_join(thread, &n) == 0);
+		EXPECT(n == (jump ? NULL : PTHREAD_CANCELED));
+		EXPECT_STAYING(at, 0);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	munmap(at, LEN);
+}
+
 /* It has not the thread that waits. */
 static void a_child_holds_nothing_of_other_threads(void)
 {
@@ -346,6 +538,14 @@ int main(int argc, char **argv)
 		if (pwrite(file, &byte, 1, (off_t)i) != 1)
 			return 1;
 	}
+	what_is_there_stays_during_a_call();
+	what_is_there_in_part_is_let_go();
+	what_may_not_be_written_holds_nothing();
+	a_call_that_was_left_is_not_made_later();
+	a_thread_that_leaves_a_call_lets_go();
+	/* And with what a thread needs more. */
+	what_is_there_stays_during_a_call();
+	a_call_that_was_left_is_not_made_later();
 	a_child_holds_nothing_of_other_threads();
 	a_child_holds_what_its_own_call_uses();
 	spliced_pages_may_go();
