@@ -9,6 +9,7 @@
 #include "guard.h"
 #include "huge.h"
 #include "os_linux.h"
+#include "place/ladder.h"
 #include "place/place.h"
 #include "resident.h"
 #include "stats.h"
@@ -45,32 +46,52 @@ static bool may_be_theirs(uintptr_t at, uintptr_t end)
 static size_t place_copy(const struct lm_claim *claim, uintptr_t at,
 			 const void *buffer, size_t len)
 {
-	long n = 0;
+	long n = lm_place_over(at, buffer, len, claim->low, claim->high);
 
-	if (!claim->huge && !claim->theirs && lm_guard_stores())
-		n = lm_place_over(at, buffer, len, claim->low, claim->high);
 	return n > 0 ? (size_t)n : 0;
+}
+
+/* Neither way is said, and both are there. */
+static struct lm_ladder ladder(const struct lm_claim *claim, size_t len)
+{
+	struct lm_ladder placed = { LM_LADDER_MEM, false, 0 };
+
+	if (claim->huge || claim->theirs || !lm_guard_stores())
+		return placed;
+	if (lm_place == &lm_place_mem)
+		return lm_ladder_begin(len);
+	placed.way = LM_LADDER_COPY;
+	return placed;
 }
 
 static int place_hidden(const struct lm_claim *claim, uintptr_t at,
 			const char *buffer, size_t len)
 {
+	struct lm_ladder placed;
 	int ret = -EOPNOTSUPP;
-	size_t done;
+	size_t done = 0;
 
 	if (lm_store_direct(claim->store))
 		return place_direct(claim, at, buffer, len);
-	done = place_copy(claim, at, buffer, len);
-	if (done == len)
+	placed = ladder(claim, len);
+	if (placed.way == LM_LADDER_COPY)
+		done = place_copy(claim, at, buffer, len);
+	if (done == len) {
+		lm_ladder_end(&placed);
 		return 0;
+	}
 	at += done;
 	buffer += done;
 	len -= done;
 	/* By the way that fails over a marker of the program's. */
 	if (claim->theirs)
 		ret = lm_place_direct_write(at, buffer, len, true);
-	if (ret == -EOPNOTSUPP)
-		return lm_place->write(at, buffer, len);
+	if (ret == -EOPNOTSUPP) {
+		ret = lm_place->write(at, buffer, len);
+		if (!ret && placed.way == LM_LADDER_MEM)
+			lm_ladder_end(&placed);
+		return ret;
+	}
 	if (ret < 0)
 		return may_be_theirs(at, at + len) ? -EFAULT : -ENOMEM;
 	return 0;

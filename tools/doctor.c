@@ -19,6 +19,7 @@
 
 #include "guard.h"
 #include "lazymap.h"
+#include "place/ladder.h"
 #include "place/place.h"
 #include "probe.h"
 #include "tool.h"
@@ -190,8 +191,7 @@ static const char *place_text(const char *name)
 	return "";
 }
 
-/* What it takes is told, not chosen by: to find it out takes longer than most
- * programs would save. */
+/* What a single page takes; what is chosen by is another thing: see ladder.h. */
 static void look_place(const struct lm_place *way)
 {
 	int err = way->probe();
@@ -287,10 +287,44 @@ static bool guards_off(void)
 	return value && !strcmp(value, "0");
 }
 
+/* Of what a store has read into hidden pages: timed here as the core does it. */
+static void use_ladder(bool asked)
+{
+	static const char *const names[] = { "UFFDIO_COPY", "mem" };
+	enum lm_ladder_way way, other;
+	const char *why = NULL;
+	int err;
+
+	if (asked)
+		why = "LAZYMAP_PLACE";
+	else if (guards_off())
+		why = "LAZYMAP_GUARD is 0";
+	else if (!lm_guard_stores())
+		why = "no UFFDIO_COPY over guard regions";
+	else if (lm_place != &lm_place_mem)
+		why = "mem is not permitted";
+	if (why) {
+		add("in use", "placing", YES, "%s: %s", lm_place->name, why);
+		return;
+	}
+	err = lm_probe_ladder();
+	way = lm_ladder_choice();
+	other = way == LM_LADDER_COPY ? LM_LADDER_MEM : LM_LADDER_COPY;
+	if (err)
+		add("in use", "placing", YES, "%s: not timed (%s)", names[way],
+		    strerror(-err));
+	else
+		add("in use", "placing", YES,
+		    "%s: %.2f us a page of 64 KiB, by %s %.2f%s", names[way],
+		    lm_ladder_ns(way) / 1000.0, names[other],
+		    lm_ladder_ns(other) / 1000.0,
+		    way == LM_LADDER_COPY ? "; left for less than 3/4 of it"
+					  : "");
+}
+
 /* The core's own choice. */
 static int use_place(void)
 {
-	const char *rest = "";
 	char value[256];
 	int err;
 
@@ -299,12 +333,12 @@ static int use_place(void)
 		return -EINVAL;
 	}
 	err = lm_place_start(value);
-	if (!strcmp(value, "auto") && !guards_off() && lm_guard_stores())
-		rest = " (what UFFDIO_COPY does not place)";
 	if (err)
 		add("in use", "place", NO, "%s: %s", value, strerror(-err));
 	else
-		add("in use", "place", YES, "%s%s", lm_place->name, rest);
+		add("in use", "place", YES, "%s", lm_place->name);
+	if (!err)
+		use_ladder(strcmp(value, "auto") != 0);
 	return err;
 }
 

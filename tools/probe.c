@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "place/ladder.h"
 #include "probe.h"
 
 /* Headers are older than kernels: Linux 5.11, 5.14, 6.1. */
@@ -279,6 +280,41 @@ long lm_probe_place_ns(const struct lm_place *way)
 	munmap(memory, len);
 	qsort(ns, TIMED, sizeof(*ns), by_size);
 	return err ? err : ns[TIMED / 2];
+}
+
+/* 64 KiB, as a store's: 0 or -errno. */
+static int place_by(enum lm_ladder_way way, char *memory)
+{
+	static const char bytes[LM_LADDER_LEN]
+		__attribute__((aligned(4096))) = { 1 };
+	uintptr_t at = (uintptr_t)memory;
+	long n;
+
+	if (way == LM_LADDER_MEM)
+		return lm_place_mem_write(at, bytes, sizeof(bytes));
+	n = lm_place_over(at, bytes, sizeof(bytes), at, at + sizeof(bytes));
+	return n == (long)sizeof(bytes) ? 0 : n < 0 ? (int)n : -EAGAIN;
+}
+
+int lm_probe_ladder(void)
+{
+	size_t len = LM_LADDER_WAYS * LM_LADDER_TRIES * LM_LADDER_LEN;
+	char *memory = mmap(NULL, len, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int err = 0;
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	for (char *at = memory; !err && at < memory + len;
+	     at += LM_LADDER_LEN) {
+		struct lm_ladder placed = lm_ladder_begin(LM_LADDER_LEN);
+
+		err = place_by(placed.way, at);
+		if (!err)
+			lm_ladder_end(&placed);
+	}
+	munmap(memory, len);
+	return err;
 }
 
 int lm_probe_populate(int write)

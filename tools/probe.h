@@ -25,6 +25,8 @@ int lm_probe_uffd_features(uint64_t *features);
 /* What placing a page and showing it takes by this way, which its probe has found
  * to work: the median of some, in ns; or -errno. */
 long lm_probe_place_ns(const struct lm_place *way);
+/* A round of lm_ladder_begin(), where both of its ways are permitted. */
+int lm_probe_ladder(void);
 /* madvise with one of the two MADV_POPULATE_. */
 int lm_probe_populate(int write);
 /* A huge page on first touch of aligned memory, after MADV_HUGEPAGE. */

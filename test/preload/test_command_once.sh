@@ -442,6 +442,34 @@ doctor_says_what_will_be_used() {
 		grep -qE '^  RLIMIT_AS +4096000000$' || fail "RLIMIT_AS"
 }
 
+doctor_says_what_stores_are_placed_by() {
+	local line
+
+	ends 0 "" "$lazymap" doctor
+	line=$(grep -E '^  placing +yes ' out) || fail "nothing is said"
+	case $line in
+	*" us a page of 64 KiB, by "*) ;;
+	*": "*) return ;; # there is one way only
+	esac
+	# As it says itself; what is rounded may be either.
+	echo "$line" | awk '{
+		way = $3; ns = $4; other = $(NF - ($0 ~ /;/ ? 7 : 0))
+		copy = way == "mem:" ? other : ns
+		mem = way == "mem:" ? ns : other
+		if (mem < 0.74 * copy) exit way != "mem:"
+		if (mem > 0.76 * copy) exit way != "UFFDIO_COPY:"
+	}' || fail "it is not the faster one: $line"
+	for place in mem uffd; do
+		LAZYMAP_PLACE=$place run "$lazymap" doctor
+		[ "$(in_use place)" != $place ] ||
+			grep -qE "^  placing +yes +$place: LAZYMAP_PLACE$" out ||
+			fail "with $place: $(grep placing out)"
+	done
+	LAZYMAP_GUARD=0 run "$lazymap" doctor
+	grep -qE "^  placing +yes +mem: LAZYMAP_GUARD is 0$" out ||
+		fail "without guards: $(grep placing out)"
+}
+
 doctor_takes_the_environment_into_account() {
 	LAZYMAP_CLUSTER=4K LAZYMAP_PLACE=mremap run "$lazymap" doctor
 	[ "$(in_use cluster)" = 4096 ] || fail "LAZYMAP_CLUSTER"
