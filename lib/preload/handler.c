@@ -22,6 +22,7 @@
 #include "../os.h"
 #include "../syscall/copy.h"
 #include "../trap/action.h"
+#include "../trap/trap.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -261,6 +262,7 @@ static void prepare(struct start *start)
 
 /* Go on in call() as if the kernel had called it, with the frame pointer of who
  * was interrupted. */
+LM_TRAP_ENTRY
 void lm_handler_entered_with(int sig, siginfo_t *info, void *context,
 			     uint64_t mask)
 {

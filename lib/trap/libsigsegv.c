@@ -103,6 +103,7 @@ static int on_fault(void *addr, int serious)
 	return 1;
 }
 
+LM_TRAP_ENTRY
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	int saved = errno;

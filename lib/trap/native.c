@@ -58,6 +58,7 @@ static enum lm_access access_of(const ucontext_t *context)
 }
 #endif
 
+LM_TRAP_ENTRY
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	int saved = errno;

@@ -27,6 +27,14 @@ enum lm_served {
 	LM_FAILED,  /* the page could not be filled: SIGBUS */
 };
 
+/* A function that the kernel enters: qemu's user mode (7.2, Debian 12's) has the
+ * stack eight bytes off there, and what the compiler makes relies on it. */
+#ifdef __x86_64__
+#define LM_TRAP_ENTRY __attribute__((force_align_arg_pointer))
+#else
+#define LM_TRAP_ENTRY
+#endif
+
 #define LM_TRAP_VERSION 1
 
 /* What the core gives a trap. All are async-signal-safe. */

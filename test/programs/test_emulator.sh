@@ -7,7 +7,7 @@
 set -u
 
 . "$(dirname "$0")/programs.sh"
-need qemu-x86_64
+need qemu-x86_64 /usr/bin/python3
 [ "$(uname -m)" = x86_64 ] || {
 	echo "skipped: the emulated program is for x86-64"
 	exit 77
@@ -22,6 +22,16 @@ everywhere "qemu-user" -- timeout 60 qemu-x86_64 /usr/bin/awk "$sum"
 everywhere "qemu-user, no shim in it" -- \
 	timeout 60 qemu-x86_64 -U LD_PRELOAD /usr/bin/awk "$sum"
 [ "$faults" -ge 50 ] || fail "qemu-user: only $faults faults"
+# What was read is written: by way of /proc/self/mem, where the handler comes to
+# instructions that need an aligned stack.
+write='import mmap
+m = mmap.mmap(-1, 1 << 22, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+print(sum(m[:]))
+for i in range(0, len(m), 8192):
+    m[i] = 1
+print(sum(m[:]))'
+compare "qemu-user, writing" -- \
+	timeout -s KILL 60 qemu-x86_64 /usr/bin/python3 -c "$write"
 
 if command -v valgrind >/dev/null; then
 	valgrind=(valgrind -q --tool=none "$programs/heap")
