@@ -358,7 +358,12 @@ enum lm_claimed lm_claim(struct lm_claim *claim, uintptr_t addr,
 	lm_gate_leave(claim->slot);
 	if (verdict == LM_CLAIM_WAIT) {
 		lm_step(LM_STEP_WAIT, claim->page);
-		lm_page_wait(word, ticket);
+		/* Who holds it may wait for this very worker, where there can
+		 * be no other. */
+		if (claim->here)
+			lm_page_wait_a_moment(word, ticket);
+		else
+			lm_page_wait(word, ticket);
 	}
 	return verdict;
 }

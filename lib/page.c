@@ -12,6 +12,7 @@
 
 #include <assert.h>
 
+#define MOMENT_NS 1000000
 #define LEAF_SHIFT LM_PAGE_LEAF_SHIFT
 #define LEAF_BLOCKS LM_PAGE_LEAF_BLOCKS
 #define LEAVES LM_PAGE_LEAVES
@@ -212,6 +213,11 @@ void lm_page_wait(lm_page_word *word, uint32_t ticket)
 #error "the futex is the low half of the word"
 #endif
 	lm_os_wait((_Atomic uint32_t *)word, ticket);
+}
+
+void lm_page_wait_a_moment(lm_page_word *word, uint32_t ticket)
+{
+	lm_os_wait_for((_Atomic uint32_t *)word, ticket, MOMENT_NS);
 }
 
 uintptr_t lm_page_next_block(uintptr_t addr, uintptr_t end)

@@ -189,6 +189,8 @@ void lm_page_set_swap(lm_page_word *word, uint64_t handle);
  * reads the word's memory, which stays mapped. */
 bool lm_page_will_wait(lm_page_word *word, uint32_t *ticket);
 void lm_page_wait(lm_page_word *word, uint32_t ticket);
+/* The same, for a millisecond at most. */
+void lm_page_wait_a_moment(lm_page_word *word, uint32_t ticket);
 
 /*
  * The next address >= addr and < end whose block exists: ranges of absent

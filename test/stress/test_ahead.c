@@ -7,93 +7,24 @@
 #define _GNU_SOURCE
 #include "caught.h"
 #include "held.h"
-#include "known.h"
-#include "lazymap.h"
 #include "program.h"
 #include "quota.h"
+#include "watched.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <time.h>
+#include <sys/resource.h>
 
 #define PAGES ((size_t)4096)
 #define LIMIT ((size_t)4 << 20)
 #define THREADS 8
 
-static char *base;
-static _Atomic unsigned reads[PAGES];
-static _Atomic size_t stop_at, bad_from; /* pages; PAGES: none */
-static _Atomic bool stopped;
-static _Atomic unsigned reading, reports, closed;
 static _Atomic size_t wrong, over;
 
-static void nap(void)
+static void begin(const struct lazymap_options *options)
 {
-	struct timespec moment = { .tv_nsec = 100000 };
-
-	nanosleep(&moment, NULL);
-}
-
-static int read_known(void *data, void *buf, size_t len, off_t offset)
-{
-	size_t first = (size_t)offset / PAGE, n = len / PAGE;
-
-	(void)data;
-	reading++;
-	while (first <= stop_at && stop_at < first + n) {
-		stopped = true;
-		nap();
-	}
-	for (size_t i = first; i < first + n; i++)
-		reads[i]++;
-	known_fill(buf, len, first);
-	reading--;
-	return first + n > bad_from ? -EIO : 0;
-}
-
-static void close_known(void *data)
-{
-	(void)data;
-	closed = 1 + reading;
-}
-
-static int report(const struct lazymap_error *error, void *data)
-{
-	(void)data;
-	(void)error;
-	reports++;
-	return 0;
-}
-
-static struct lazymap_store_ops ops = {
-	.size = sizeof(ops),
-	.version = LAZYMAP_STORE_VERSION,
-	.read = read_known,
-	.close = close_known,
-};
-
-static void begin(const struct lazymap_options *wanted)
-{
-	struct lazymap_options options = *wanted;
-
-	options.size = sizeof(options);
-	lazymap_on_error(report, NULL);
-	stop_at = bad_from = PAGES;
-	ck_assert_int_eq(lazymap_start(&options), 0);
-	base = lazymap_map_store(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE, &ops, NULL, 0);
-	ck_assert_ptr_ne(base, LAZYMAP_FAILED);
-}
-
-static struct lazymap_stats stats(void)
-{
-	struct lazymap_stats now;
-
-	ck_assert_int_eq(lazymap_stats(&now, sizeof(now)), 0);
-	return now;
+	watched_begin(options, PAGES);
 }
 
 /* The page that is the i-th of a scan. */
@@ -104,7 +35,7 @@ static size_t at(size_t i, bool down)
 
 static void look(size_t page)
 {
-	wrong += known_wrong(base + page * PAGE, page);
+	wrong += known_wrong(watched_base + page * PAGE, page);
 }
 
 static void scan(size_t from, size_t to, bool down)
@@ -113,33 +44,28 @@ static void scan(size_t from, size_t to, bool down)
 		look(at(i, down));
 }
 
-static void wait_for(_Atomic bool *what)
-{
-	for (int i = 0; i < 300000 && !*what; i++)
-		nap();
-	ck_assert(*what);
-}
-
 START_TEST(a_page_is_read_before_it_is_touched_and_no_page_twice)
 {
 	bool down = _i;
 
 	begin(&(struct lazymap_options){ 0 });
 	/* Streams begin with 64 KiB: faults at 0, 16 and 32 pages. */
-	stop_at = at(80, down);
+	watched_stop_at = at(80, down);
 	scan(0, 60, down);
 	/* Only a worker can have come there: who touches does not wait. */
-	wait_for(&stopped);
-	ck_assert_uint_eq(reads[stop_at], 0);
-	stop_at = PAGES;
+	watched_wait_for(&watched_stopped);
+	ck_assert_uint_eq(watched_reads[watched_stop_at], 0);
+	watched_stop_at = WATCHED_NONE;
 	scan(60, PAGES, down);
 	ck_assert_uint_eq(wrong, 0);
 	for (size_t i = 0; i < PAGES; i++)
-		ck_assert_msg(reads[i] == 1, "page %zu: %u reads", i, reads[i]);
-	ck_assert_uint_gt(stats().pages_ahead, PAGES / 8);
+		ck_assert_msg(watched_reads[i] == 1, "page %zu: %u reads", i,
+			      watched_reads[i]);
+	ck_assert_uint_gt(watched_stats().pages_ahead, PAGES / 8);
 	/* No more faults than a marker for each 2 MiB, and the ramp; but who is
 	 * before the workers faults for himself. */
-	ck_assert_uint_le(stats().faults_read + stats().faults_soft, 300);
+	ck_assert_uint_le(
+		watched_stats().faults_read + watched_stats().faults_soft, 300);
 }
 END_TEST
 
@@ -151,7 +77,7 @@ static size_t of_thread(size_t thread, size_t i)
 
 static uint64_t *own_word(size_t page)
 {
-	return (uint64_t *)(base + page * PAGE) + 1;
+	return (uint64_t *)(watched_base + page * PAGE) + 1;
 }
 
 /* Each page is read, and a word of it written; then they come again. */
@@ -190,10 +116,24 @@ START_TEST(eight_streams_each_way_under_a_limit_lose_nothing)
 		pthread_join(threads[i], NULL);
 	ck_assert_uint_eq(wrong, 0);
 	ck_assert_uint_eq(over, 0);
-	ck_assert_uint_eq(reports, 0);
-	ck_assert_uint_gt(stats().pages_ahead, 0);
+	ck_assert_uint_eq(watched_reports, 0);
+	ck_assert_uint_gt(watched_stats().pages_ahead, 0);
 }
 END_TEST
+
+/* There is no room for a stack, and some for all else. */
+static void no_more_threads(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	struct rlimit limit;
+	size_t pages;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fscanf(file, "%zu", &pages), 1);
+	fclose(file);
+	limit.rlim_cur = limit.rlim_max = pages * PAGE + ((size_t)4 << 20);
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+}
 
 START_TEST(who_touches_what_a_worker_holds_waits_for_it)
 {
@@ -206,7 +146,8 @@ START_TEST(who_touches_what_a_worker_holds_waits_for_it)
 	begin(&(struct lazymap_options){ 0 });
 	scan(0, 32, down); /* and the next fault asks for what is beyond 64 */
 	/* A piece begins at its lowest page. */
-	held_at(steps[_i / 2], base + (down ? first - 15 : first) * PAGE,
+	held_at(steps[_i / 2],
+		watched_base + (down ? first - 15 : first) * PAGE,
 		LM_STEP_WAIT);
 	scan(32, 64, down);
 	held_wait();
@@ -217,21 +158,58 @@ START_TEST(who_touches_what_a_worker_holds_waits_for_it)
 }
 END_TEST
 
+static _Atomic bool touching;
+
+static void *release_soon(void *unused)
+{
+	(void)unused;
+	while (!touching)
+		watched_nap();
+	for (int i = 0; i < 200; i++)
+		watched_nap();
+	held_release();
+	return NULL;
+}
+
+/* Where no more threads can be had it is the one worker that is held, about to
+ * claim what is then touched, and who touches waits for it. */
+START_TEST(one_worker_does_not_wait_for_who_waits_for_it)
+{
+	pthread_t thread;
+
+	if (program_sanitized("")) {
+		printf("skipped: sanitizers need memory of their own\n");
+		return;
+	}
+	begin(&(struct lazymap_options){ 0 });
+	ck_assert_int_eq(pthread_create(&thread, NULL, release_soon, NULL), 0);
+	no_more_threads();
+	held_at(LM_STEP_CLAIM, watched_base + 32 * PAGE, LM_STEP_MAX);
+	scan(0, 17, false); /* it asks for the 32nd and others */
+	held_wait();
+	touching = true;
+	scan(17, PAGES, false);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_is_told_to_who_touches_it)
 {
 	uint64_t value;
 
 	caught_install();
 	begin(&(struct lazymap_options){ 0 });
-	bad_from = 80;
+	watched_bad_from = 80;
 	scan(0, 64, false);
 	for (int i = 0; i < 100; i++)
-		nap();
-	ck_assert_uint_eq(reports, 0);
+		watched_nap();
+	ck_assert_uint_eq(watched_reports, 0);
 	ck_assert_uint_eq(wrong, 0);
-	ck_assert_int_eq(caught_read(base + 100 * PAGE, &value), SIGBUS);
-	ck_assert_uint_eq(reports, 1);
-	bad_from = PAGES;
+	ck_assert_int_eq(caught_read(watched_base + 100 * PAGE, &value),
+			 SIGBUS);
+	ck_assert_uint_eq(watched_reports, 1);
+	watched_bad_from = WATCHED_NONE;
 	scan(64, PAGES, false);
 	ck_assert_uint_eq(wrong, 0);
 }
@@ -272,7 +250,7 @@ START_TEST(a_stream_comes_to_where_single_pages_were_touched)
 	}
 	scan(0, PAGES / 16, down);
 	for (int i = 0; i < 20; i++)
-		nap();
+		watched_nap();
 	for (size_t i = PAGES / 16; i < PAGES; i++) {
 		size_t page = at(i, down);
 
@@ -281,10 +259,10 @@ START_TEST(a_stream_comes_to_where_single_pages_were_touched)
 		look(page);
 		/* Let the workers be first, now and then. */
 		if (i % 64 == 0)
-			nap();
+			watched_nap();
 	}
 	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_gt(stats().pages_ahead, PAGES / 8);
+	ck_assert_uint_gt(watched_stats().pages_ahead, PAGES / 8);
 }
 END_TEST
 
@@ -292,9 +270,9 @@ static void *let_go(void *unused)
 {
 	(void)unused;
 	for (int i = 0; i < 200; i++)
-		nap();
-	ck_assert_uint_eq(closed, 0);
-	stop_at = PAGES;
+		watched_nap();
+	ck_assert_uint_eq(watched_closed, 0);
+	watched_stop_at = WATCHED_NONE;
 	return NULL;
 }
 
@@ -303,14 +281,14 @@ START_TEST(a_store_is_not_closed_while_it_is_read_ahead)
 	pthread_t thread;
 
 	begin(&(struct lazymap_options){ 0 });
-	stop_at = 80;
+	watched_stop_at = 80;
 	scan(0, 60, false);
-	wait_for(&stopped);
+	watched_wait_for(&watched_stopped);
 	ck_assert_int_eq(pthread_create(&thread, NULL, let_go, NULL), 0);
-	ck_assert_int_eq(lazymap_unmap(base, PAGES * PAGE), 0);
+	ck_assert_int_eq(lazymap_unmap(watched_base, PAGES * PAGE), 0);
 	pthread_join(thread, NULL);
-	ck_assert_uint_eq(closed, 1);
-	ck_assert_uint_eq(reads[PAGES - 1], 0);
+	ck_assert_uint_eq(watched_closed, 1);
+	ck_assert_uint_eq(watched_reads[PAGES - 1], 0);
 }
 END_TEST
 
@@ -319,18 +297,19 @@ START_TEST(nothing_is_read_ahead_where_nobody_wants_it)
 	struct lazymap_options options = { .threads = _i == 0 ? -1 : 0,
 					   .cluster = _i == 1 ? 16 * PAGE : 0 };
 
-	ops.flags = _i == 2 ? LAZYMAP_STORE_IN_HANDLER : 0;
+	watched_ops.flags = _i == 2 ? LAZYMAP_STORE_IN_HANDLER : 0;
 	begin(&options);
 	if (_i == 3)
 		ck_assert_int_eq(
-			lazymap_advise(base, PAGES * PAGE, MADV_RANDOM), 0);
+			lazymap_advise(watched_base, PAGES * PAGE, MADV_RANDOM),
+			0);
 	if (_i == 4)
 		for (size_t i = 0; i < PAGES; i++)
-			look(i * 1237 % PAGES);
+			look((i * i * 61 + i * 17) % PAGES);
 	else
 		scan(0, PAGES, false);
 	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(stats().pages_ahead, 0);
+	ck_assert_uint_eq(watched_stats().pages_ahead, 0);
 }
 END_TEST
 
@@ -338,15 +317,16 @@ START_TEST(wrong_guesses_are_counted)
 {
 	begin(&(struct lazymap_options){ .resident = LIMIT });
 	scan(0, 64, false);
-	while (!stats().pages_ahead)
-		nap();
-	ck_assert_uint_eq(stats().pages_ahead_unused, 0);
+	while (!watched_stats().pages_ahead)
+		watched_nap();
+	ck_assert_uint_eq(watched_stats().pages_ahead_unused, 0);
 	/* Elsewhere, until it is driven out. */
 	for (int round = 0; round < 2; round++)
 		for (size_t i = 0; i < PAGES - 512; i++)
 			look(512 + i * 1237 % (PAGES - 512));
-	ck_assert_uint_gt(stats().pages_ahead_unused, 0);
-	ck_assert_uint_le(stats().pages_ahead_unused, stats().pages_ahead * 2);
+	ck_assert_uint_gt(watched_stats().pages_ahead_unused, 0);
+	ck_assert_uint_le(watched_stats().pages_ahead_unused,
+			  watched_stats().pages_ahead * 2);
 	scan(0, PAGES, false);
 	ck_assert_uint_eq(wrong, 0);
 }
@@ -365,6 +345,7 @@ int main(void)
 		       eight_streams_each_way_under_a_limit_lose_nothing);
 	tcase_add_loop_test(ahead, who_touches_what_a_worker_holds_waits_for_it,
 			    0, 8);
+	tcase_add_test(ahead, one_worker_does_not_wait_for_who_waits_for_it);
 	tcase_add_test(ahead, what_cannot_be_read_is_told_to_who_touches_it);
 	tcase_add_loop_test(ahead, a_child_and_its_parent_each_read_on, 0, 2);
 	tcase_add_loop_test(
