@@ -4,6 +4,9 @@
  * read ahead of the stream is not waited for. read is the program that has no
  * mapping: a piece of 64 KiB, or of 2 MiB, after the other.
  *
+ * And one page out of each 256 KiB of the first, upwards, and in four places in
+ * turn, two of which go down; read then is one of a page for each.
+ *
  *	ahead
  *
  * SPDX-License-Identifier: MIT
@@ -15,8 +18,9 @@
 #include "view.h"
 
 #define READ_NS 200000
+#define STRIDE (64 * BENCH_PAGE)
 
-enum { READ_64K, READ_2M, STORE, STORE_NO_THREADS };
+enum { READ_4K, READ_64K, READ_2M, STORE, STORE_NO_THREADS };
 
 static size_t size, limit;
 static int file;
@@ -102,6 +106,55 @@ static void run(const struct bench_way *way, struct bench_result *result)
 			(double)stats.pages_ahead / (double)(size / BENCH_PAGE);
 }
 
+/* Where the i-th of n steps is, in so many places in turn. */
+static size_t step_at(size_t i, size_t n, size_t places)
+{
+	size_t place = i % places, k = i / places, each = n / places;
+
+	return (place * each + (place % 2 ? each - 1 - k : k)) * STRIDE;
+}
+
+static uint64_t word_at(const char *base, size_t at)
+{
+	static uint64_t page[BENCH_PAGE / 8];
+
+	if (base)
+		return *(const uint64_t *)(base + at);
+	if (read_slowly(NULL, page, sizeof(page), (off_t)at) < 0)
+		abort();
+	return page[0];
+}
+
+static void run_steps(const struct bench_way *way, struct bench_result *result)
+{
+	size_t n = size / STRIDE, wrong = 0;
+	struct lazymap_stats stats;
+	char *base = NULL;
+	double from;
+
+	slow = true;
+	if (way->how >= STORE) {
+		base = map(way->how == STORE);
+		if (base == LAZYMAP_FAILED) {
+			bench_skip(result, "%s", strerror(errno));
+			return;
+		}
+	}
+	from = bench_now();
+	for (size_t i = 0; i < n; i++) {
+		size_t at = step_at(i, n, (size_t)way->pattern);
+
+		wrong += word_at(base, at) != file_word(at / 8);
+	}
+	result->value = (bench_now() - from) / (double)n * 1e6;
+	if (wrong)
+		bench_wrong(result, "%zu words are wrong", wrong);
+	if (base && !lazymap_stats(&stats, sizeof(stats))) {
+		result->more[0] = (double)stats.pages_ahead / (double)n;
+		result->more[1] = (double)stats.pages_filled / (double)n;
+	}
+}
+
 static void run_slow(const struct bench_way *way, struct bench_result *result)
 {
 	slow = true;
@@ -127,6 +180,25 @@ static int cache(char *why, size_t len)
 		0                                                              \
 	}
 
+#define STEP_WAYS(places)                                                      \
+	{ .name = "read 4K",                                                   \
+	  .run = run_steps,                                                    \
+	  .how = READ_4K,                                                      \
+	  .pattern = places },                                                 \
+		{ .name = "lazymap store",                                     \
+		  .run = run_steps,                                            \
+		  .how = STORE,                                                \
+		  .pattern = places },                                         \
+		{ .name = "lazymap store, no threads",                         \
+		  .run = run_steps,                                            \
+		  .how = STORE_NO_THREADS,                                     \
+		  .pattern = places },                                         \
+	{                                                                      \
+		0                                                              \
+	}
+
+static const struct bench_way step_ways[] = { STEP_WAYS(1) };
+static const struct bench_way place_ways[] = { STEP_WAYS(4) };
 static const struct bench_way slow_ways[] = { WAYS(run_slow) };
 static const struct bench_way copy_ways[] = { WAYS(run) };
 
@@ -140,6 +212,12 @@ static const struct bench_way copy_ways[] = { WAYS(run) };
 		SHOWN("lazymap store", "lazymap store, no threads"),           \
 			SHOWN("lazymap store", "read 64K"),                    \
 			SHOWN("lazymap store", "read 2M")                      \
+	}
+
+#define STEP_AIMS                                                              \
+	{                                                                      \
+		SHOWN("lazymap store", "lazymap store, no threads"),           \
+			SHOWN("lazymap store", "read 4K")                      \
 	}
 
 static const struct bench_row rows[] = {
@@ -158,6 +236,20 @@ static const struct bench_row rows[] = {
 	  .more = { "ahead" },
 	  .before = cache,
 	  .aims = AIMS },
+	{ .name = "a page of each 256 KiB, reads take 0.2 ms",
+	  .unit = "us a page",
+	  .rounds_max = 5,
+	  .ways = step_ways,
+	  .more = { "ahead", "filled" },
+	  .before = cache,
+	  .aims = STEP_AIMS },
+	{ .name = "the same in four places, two of them backward",
+	  .unit = "us a page",
+	  .rounds_max = 5,
+	  .ways = place_ways,
+	  .more = { "ahead", "filled" },
+	  .before = cache,
+	  .aims = STEP_AIMS },
 };
 
 int main(void)

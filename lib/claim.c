@@ -7,6 +7,7 @@
 
 #include "guard.h"
 #include "huge.h"
+#include "readahead.h"
 #include "resident.h"
 #include "step.h"
 #include "stream.h"
@@ -16,6 +17,8 @@
 #define WIDE ((uintptr_t)1 << 30)
 #define SMALL ((uintptr_t)64 * 1024)
 #define BATCH (LM_SWAP_BATCH * LM_PAGE)
+/* So many strides at once are to find room for what they ask for. */
+#define STRIDES 4
 
 bool lm_claim_allowed(int prot, enum lm_access access)
 {
@@ -88,17 +91,32 @@ static bool is_small(const struct lm_area *area)
 	       !lm_resident_bounded(area->quota);
 }
 
+/* Of a step's pages those that are around the page, in the area and block. */
+static void reach_step(const struct lm_area *area, struct lm_claim *claim,
+		       uintptr_t start, uintptr_t end)
+{
+	uintptr_t block = claim->page & ~(LM_BLOCK - 1);
+
+	claim->start = lm_max(start, lm_max(block, area->start));
+	claim->end = lm_min(end, lm_min(block + LM_BLOCK, area->end));
+}
+
 /* How far around the page a claim may reach. */
 static void reach(struct lm_area *area, struct lm_claim *claim)
 {
-	uintptr_t cluster = claim->cluster, end, wide;
+	uintptr_t cluster = claim->cluster, start, end, wide;
 
+	claim->strided = false;
 	if (claim->may_stream) {
 		wide = lm_stream_cluster(&claim->slot->streams, claim->page,
 					 lm_resident_reach(area->quota),
 					 &claim->stream);
 		if (!claim->fixed)
 			cluster = is_small(area) ? lm_max(wide, SMALL) : wide;
+		claim->strided = !claim->fixed && !claim->stream &&
+				 !is_small(area) &&
+				 lm_stride_of(&claim->slot->strides,
+					      claim->page, &start, &end);
 	}
 	if (area->flags & LM_AREA_RANDOM || claim->from == claim->to ||
 	    claim->alone)
@@ -109,6 +127,8 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
 	claim->end =
 		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
+	if (claim->strided && !claim->alone)
+		reach_step(area, claim, start, end);
 	if (claim->wide && !lm_resident_bounded(area->quota)) {
 		claim->start = lm_max(claim->page - lm_min(claim->page, WIDE),
 				      area->start);
@@ -238,7 +258,8 @@ static bool worth_opening(const struct lm_area *area,
 			  const struct lm_claim *claim)
 {
 	if (claim->opened || lm_page_resident(claim->from) || claim->guard ||
-	    (claim->stream && !claim->fixed) || claim->until ||
+	    (claim->stream && !claim->fixed) ||
+	    (claim->until && !claim->apart) ||
 	    claim->end - claim->start >= LM_BLOCK ||
 	    (claim->start == area->start && claim->end == area->end))
 		return false;
@@ -252,6 +273,37 @@ static bool worth_opening(const struct lm_area *area,
 	return claim->from == LM_PAGE_ABSENT && lm_guard_can(area) &&
 	       (!lm_resident_bounded(area->quota) ||
 		lm_area_prot(area, LM_PAGE_CLEAN) == area->prot);
+}
+
+/* What stream or stride it is on has come so far. */
+static void learn(const struct lm_area *area, struct lm_claim *claim)
+{
+	struct lm_slot *slot = claim->slot;
+	bool ahead =
+		claim->from != LM_PAGE_SWAPPED && lm_readahead_can(area->store);
+	struct lm_stride_room room = {
+		area->start, area->end,
+		ahead ? lm_resident_reach(area->quota) / STRIDES : 0
+	};
+
+	claim->come_start = claim->start;
+	claim->come_end = claim->end;
+	claim->ask = LM_WAY_NONE;
+	claim->steps.count = 0;
+	if (claim->strided)
+		claim->steps =
+			lm_stride_claimed(&slot->strides, claim->page, &room);
+	else if (claim->may_stream)
+		claim->ask =
+			lm_stream_claimed(&slot->streams, claim->page,
+					  &claim->come_start, &claim->come_end);
+	else if (claim->from == LM_PAGE_HIDDEN_CLEAN && !claim->until)
+		claim->steps =
+			lm_stride_touched(&slot->strides, claim->page, &room);
+	if (claim->fixed)
+		claim->ask = LM_WAY_NONE;
+	else if (claim->may_stream && !claim->strided && !claim->stream)
+		lm_stride_alone(&slot->strides, claim->page);
 }
 
 /* Inside the gate: claim the page and its neighbours. */
@@ -292,15 +344,7 @@ static enum lm_claimed claim_page(struct lm_area *area, struct lm_claim *claim,
 		return LM_CLAIM_OPEN;
 	}
 	claim_neighbours(claim, *word);
-	claim->come_start = claim->start;
-	claim->come_end = claim->end;
-	claim->ask = LM_WAY_NONE;
-	if (claim->may_stream)
-		claim->ask =
-			lm_stream_claimed(&claim->slot->streams, claim->page,
-					  &claim->come_start, &claim->come_end);
-	if (claim->fixed)
-		claim->ask = LM_WAY_NONE;
+	learn(area, claim);
 	remember(area, claim);
 	lm_gate_filling(claim->slot);
 	return LM_CLAIM_DONE;

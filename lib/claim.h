@@ -38,11 +38,14 @@ struct lm_claim {
 	enum lm_way stream; /* it goes on one */
 	enum lm_way ask;    /* that way more may be wanted, beyond */
 	uintptr_t come_start, come_end;
-	uintptr_t marker; /* this page stays hidden; 0: none does */
-	unsigned ahead;   /* of how many pages it is the marker: a logarithm */
-	bool here;        /* the store is read in this thread */
-	bool prime;       /* the first write to a private area */
-	bool follows;     /* what is not written is what the file is */
+	bool strided;          /* it is on a stride: what a step touches */
+	struct lm_steps steps; /* of it, that may be wanted next */
+	bool apart;            /* ahead of a touch, and far from others */
+	uintptr_t marker;      /* this page stays hidden; 0: none does */
+	unsigned ahead; /* of how many pages it is the marker: a logarithm */
+	bool here;      /* the store is read in this thread */
+	bool prime;     /* the first write to a private area */
+	bool follows;   /* what is not written is what the file is */
 	int prot, rest_prot; /* to reveal them with */
 	int area_prot;
 	/* What userfaultfd is to know with it: the area's part of the block; of
@@ -71,8 +74,8 @@ bool lm_claim_allowed(int prot, enum lm_access access);
 
 /*
  * Look the address up and claim its page, and those around it that are alike.
- * `until`, `wide`, `alone`, `opened`, `marker`, `ahead` and `here` are the
- * caller's, set before.
+ * `until`, `wide`, `alone`, `opened`, `marker`, `ahead`, `here` and `apart` are
+ * the caller's, set before.
  */
 enum lm_claimed lm_claim(struct lm_claim *claim, uintptr_t addr,
 			 enum lm_access access);

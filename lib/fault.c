@@ -87,6 +87,7 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 	int ret;
 
 	claim.wide = claim.alone = claim.opened = claim.here = false;
+	claim.apart = false;
 	claim.marker = 0;
 	for (;;) {
 		claim.until = until;

@@ -41,11 +41,11 @@ size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most);
 /*
  * Read ahead what is absent of a store's [start, end): in a worker, whatever else
  * happens there meanwhile. A marker among it stays hidden, and is one of 1 <<
- * `ahead` pages. Silent, too.
+ * `ahead` pages. `apart`: a stride's, far from what else is read. Silent, too.
  */
 void lm_fault_read_ahead(uintptr_t start, uintptr_t end,
 			 const struct lm_store *store, uintptr_t marker,
-			 unsigned ahead);
+			 unsigned ahead, bool apart);
 
 /* The error callback: returns what it returned, 0 without one. */
 int lm_error_report(int kind, int error, uintptr_t addr, const char *what);

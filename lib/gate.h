@@ -23,6 +23,7 @@
 #include "own.h"
 #include "stats.h"
 #include "stream.h"
+#include "stride.h"
 
 #define LM_SLOTS 64
 
@@ -34,6 +35,7 @@ struct lm_slot {
 	_Atomic uint32_t idle;
 	_Atomic uint32_t shown; /* faults, for widen.c */
 	struct lm_streams streams;
+	struct lm_strides strides;
 	_Atomic uint64_t counter[LM_COUNTER_MAX];
 };
 

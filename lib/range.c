@@ -7,6 +7,7 @@
 #include "fault.h"
 
 #include "fill.h"
+#include "guard.h"
 #include "start.h"
 #include "stats.h"
 
@@ -112,6 +113,9 @@ void lm_fault_unpin(uintptr_t start, uintptr_t end)
 
 /* -- Ahead of a touch -------------------------------------------------------- */
 
+/* For pages that may turn out to be absent; a moment each. */
+#define WAITS 4
+
 static uintptr_t next_swapped(uintptr_t at, uintptr_t end)
 {
 	struct lm_slot *slot = lm_gate_enter();
@@ -151,18 +155,19 @@ size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most)
 	return ret < 0 ? 0 : (claim.end - claim.start) >> LM_PAGE_SHIFT;
 }
 
-static bool is_absent(uintptr_t page)
+/* `busy`: or may be so again, when who has it is done. */
+static bool is_absent(uintptr_t page, bool busy)
 {
-	lm_page_word *word;
-	bool absent;
 	struct lm_slot *slot = lm_gate_enter();
+	lm_page_word *word = lm_page_word_of(page);
+	uint64_t seen =
+		word ? atomic_load_explicit(word, memory_order_relaxed) : 0;
+	enum lm_page_state state = LM_PAGE_STATE(seen);
 
-	word = lm_page_word_of(page);
-	absent =
-		!word || LM_PAGE_STATE(atomic_load_explicit(
-				 word, memory_order_relaxed)) == LM_PAGE_ABSENT;
 	lm_gate_leave(slot);
-	return absent;
+	if (state == LM_PAGE_BUSY && busy)
+		state = LM_PAGE_WAS(seen);
+	return state == LM_PAGE_ABSENT;
 }
 
 /* What is claimed there: the next address, or 0 when it is not worth going on. */
@@ -187,16 +192,20 @@ static uintptr_t read_ahead(struct lm_claim *claim,
 
 void lm_fault_read_ahead(uintptr_t start, uintptr_t end,
 			 const struct lm_store *store, uintptr_t marker,
-			 unsigned ahead)
+			 unsigned ahead, bool apart)
 {
+	bool opened = !apart;
+	int waits = 0;
+
 	while (start && start < end) {
 		struct lm_claim claim = { .until = end,
-					  .opened = true,
+					  .opened = opened,
+					  .apart = apart,
 					  .here = true,
 					  .marker = marker,
 					  .ahead = ahead };
 
-		if (!is_absent(start)) {
+		if (!is_absent(start, apart)) {
 			start += LM_PAGE;
 			continue;
 		}
@@ -204,8 +213,15 @@ void lm_fault_read_ahead(uintptr_t start, uintptr_t end,
 		case LM_CLAIM_DONE:
 			start = read_ahead(&claim, store);
 			break;
-		case LM_CLAIM_WAIT: /* it was another's */
-			start += LM_PAGE;
+		case LM_CLAIM_WAIT:
+			/* It was another's, who fills it; but among pages
+			 * that lie apart who opens a block has all of it. */
+			if (!apart || waits++ == WAITS)
+				start += LM_PAGE;
+			break;
+		case LM_CLAIM_OPEN:
+			lm_guard_open(start);
+			opened = true;
 			break;
 		default:
 			return;

@@ -21,8 +21,12 @@
 /* Workers that read ahead at once; others stay for who waits. */
 #define READERS 4
 
+/* What nobody has taken yet: [start, end), and of a stride so many more like it
+ * at `step`. */
 struct wish {
-	uintptr_t start, end; /* what nobody has taken yet */
+	uintptr_t start, end;
+	intptr_t step; /* 0: of a stream */
+	uint32_t more;
 	uintptr_t marker;
 	const struct lm_store *store; /* compared, never followed */
 	uint8_t pages;                /* of all: a power of two */
@@ -49,13 +53,26 @@ static void push(const struct wish *wish)
 		lm_worker_call();
 }
 
+static void cut_step(struct wish *from)
+{
+	if (from->more) {
+		from->more--;
+		from->start += (uintptr_t)from->step;
+		from->end += (uintptr_t)from->step;
+	} else {
+		from->start = from->end;
+	}
+}
+
 /* The piece that the stream comes to first. */
 static void cut(struct wish *from, struct wish *piece)
 {
 	uintptr_t border;
 
 	*piece = *from;
-	if (from->down) {
+	if (from->step) {
+		cut_step(from);
+	} else if (from->down) {
 		border = (from->end - 1) & ~(PIECE - 1);
 		piece->start = lm_max(border, from->start);
 		from->end = piece->start;
@@ -90,6 +107,16 @@ static bool take_piece(struct wish *piece)
 	return left;
 }
 
+/* Of pages, rounded up. */
+static uint8_t log_of(uintptr_t bytes)
+{
+	uint8_t log = 0;
+
+	while (log < LM_PAGE_AHEAD_MAX && LM_PAGE << log < bytes)
+		log++;
+	return log;
+}
+
 /* Twice what the stream has come to, beyond it. */
 static void ask(const struct lm_claim *claim, enum lm_way way, uintptr_t start,
 		uintptr_t end)
@@ -109,18 +136,32 @@ static void ask(const struct lm_claim *claim, enum lm_way way, uintptr_t start,
 	}
 	if (wish.start >= wish.end)
 		return;
-	while (wish.pages < LM_PAGE_AHEAD_MAX &&
-	       LM_PAGE << wish.pages < wish.end - wish.start)
-		wish.pages++;
+	wish.pages = log_of(wish.end - wish.start);
 	lm_stream_ahead(&claim->slot->streams, start, end,
 			wish.down ? wish.start : wish.end);
 	push(&wish);
 }
 
-static bool is_for_workers(const struct lm_claim *claim)
+static void ask_for_steps(const struct lm_claim *claim)
 {
-	return !lm_store_direct(claim->store) && lm_options.threads >= 0 &&
-	       !(claim->store->ops.flags & LAZYMAP_STORE_IN_HANDLER);
+	const struct lm_steps *steps = &claim->steps;
+	struct wish wish = {
+		.start = steps->start,
+		.end = steps->end,
+		.step = steps->step,
+		.more = steps->count - 1,
+		.marker = steps->start,
+		.store = claim->store,
+		.pages = log_of(steps->count * (steps->end - steps->start)),
+	};
+
+	push(&wish);
+}
+
+bool lm_readahead_can(const struct lm_store *store)
+{
+	return !lm_store_direct(store) && lm_options.threads >= 0 &&
+	       !(store->ops.flags & LAZYMAP_STORE_IN_HANDLER);
 }
 
 void lm_readahead(const struct lm_claim *claim)
@@ -128,8 +169,12 @@ void lm_readahead(const struct lm_claim *claim)
 	uintptr_t start = claim->come_start, end = claim->come_end;
 	enum lm_way way = claim->ask;
 
-	if (!is_for_workers(claim))
+	if (!lm_readahead_can(claim->store))
 		return;
+	if (claim->steps.count) {
+		ask_for_steps(claim);
+		return;
+	}
 	if (claim->from == LM_PAGE_HIDDEN_CLEAN)
 		way = lm_stream_touched(&claim->slot->streams, claim->page,
 					&start, &end);
@@ -155,7 +200,7 @@ bool lm_readahead_step(void)
 	if (lm_readahead_waiting())
 		lm_worker_call();
 	lm_fault_read_ahead(piece.start, piece.end, piece.store, piece.marker,
-			    piece.pages);
+			    piece.pages, piece.step);
 	atomic_fetch_sub(&readers, 1);
 	return true;
 }

@@ -10,6 +10,9 @@
  * (pages_ahead_unused). What cannot be read is left absent: who touches it hears
  * of it.
  *
+ * So it is with a stride (stride.h): the steps that come next are asked for, each
+ * of which is a piece, and the first page of the first is the marker.
+ *
  * Only for stores whose reads run in workers; not with LAZYMAP_THREADS=0,
  * where the cluster is fixed, or with MADV_RANDOM. Hints: what finds no place
  * is not read.
@@ -20,6 +23,9 @@
 #define LM_READAHEAD_H
 
 #include "claim.h"
+
+/* Is it read ahead at all? */
+bool lm_readahead_can(const struct lm_store *store);
 
 /* Of a fault that was served: ask, if it goes on a stream. Async-signal-safe;
  * all signals blocked. */
