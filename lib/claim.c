@@ -19,6 +19,8 @@
 #define BATCH (LM_SWAP_BATCH * LM_PAGE)
 /* So many strides at once are to find room for what they ask for. */
 #define STRIDES 4
+/* What a fault shows besides, of the steps that come next. */
+#define SHOWN ((size_t)64 * 1024)
 
 bool lm_claim_allowed(int prot, enum lm_access access)
 {
@@ -137,8 +139,9 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 	if (!claim->until || claim->alone)
 		return;
 	end = lm_min(area->end, claim->until);
-	/* The kernel's range is known: no guess around copied pages. */
-	if (!lm_store_direct(area->store)) {
+	/* The kernel's range is known: no guess around copied pages; and so is
+	 * a step's. */
+	if (!lm_store_direct(area->store) || claim->apart) {
 		claim->start = claim->page;
 		claim->end = claim->page + LM_PAGE;
 	}
@@ -275,16 +278,28 @@ static bool worth_opening(const struct lm_area *area,
 		lm_area_prot(area, LM_PAGE_CLEAN) == area->prot);
 }
 
+/* Of the steps that come next workers read some, or the fault shows them. */
+static struct lm_stride_room room_for(const struct lm_area *area,
+				      const struct lm_claim *claim)
+{
+	struct lm_stride_room room = { .low = area->start, .high = area->end };
+
+	if (claim->from == LM_PAGE_SWAPPED ||
+	    area->flags & (LM_AREA_SERVED | LM_AREA_GUARDS))
+		return room;
+	room.shown = lm_store_direct(area->store);
+	if (room.shown || lm_readahead_can(area->store))
+		room.most = lm_resident_reach(area->quota) / STRIDES;
+	if (room.shown)
+		room.most = lm_min(room.most, SHOWN);
+	return room;
+}
+
 /* What stream or stride it is on has come so far. */
 static void learn(const struct lm_area *area, struct lm_claim *claim)
 {
 	struct lm_slot *slot = claim->slot;
-	bool ahead =
-		claim->from != LM_PAGE_SWAPPED && lm_readahead_can(area->store);
-	struct lm_stride_room room = {
-		area->start, area->end,
-		ahead ? lm_resident_reach(area->quota) / STRIDES : 0
-	};
+	struct lm_stride_room room = room_for(area, claim);
 
 	claim->come_start = claim->start;
 	claim->come_end = claim->end;
@@ -303,7 +318,8 @@ static void learn(const struct lm_area *area, struct lm_claim *claim)
 	if (claim->fixed)
 		claim->ask = LM_WAY_NONE;
 	else if (claim->may_stream && !claim->strided && !claim->stream)
-		lm_stride_alone(&slot->strides, claim->page);
+		lm_stats_add(LM_COUNT_pages_ahead_unused,
+			     lm_stride_alone(&slot->strides, claim->page));
 }
 
 /* Inside the gate: claim the page and its neighbours. */

@@ -84,6 +84,7 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 {
 	struct lm_claim claim;
 	unsigned refused = 0;
+	bool show;
 	int ret;
 
 	claim.wide = claim.alone = claim.opened = claim.here = false;
@@ -123,11 +124,16 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 				lm_claim_progress(&claim, addr);
 				lm_readahead(&claim);
 			}
+			show = claim.steps.count &&
+			       lm_store_direct(claim.store);
 			lm_claim_settle(&claim, claim.to, claim.rest);
 			lm_step(LM_STEP_SETTLED, claim.page);
 			if (claim.from != claim.to)
 				lm_widen_note(claim.slot, claim.page,
 					      claim.quota);
+			if (show)
+				lm_fault_show(&claim.steps, claim.store,
+					      access);
 			return LM_SERVED;
 		case LM_CLAIM_OPEN:
 			lm_guard_open(claim.page);

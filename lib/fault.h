@@ -9,6 +9,7 @@
 
 #include "area.h"
 #include "page.h"
+#include "stride.h"
 #include "trap/trap.h"
 
 /* Serve a fault: see struct lm_trap_core. All signals are blocked. */
@@ -46,6 +47,13 @@ size_t lm_fault_ahead(uintptr_t *at, uintptr_t end, size_t most);
 void lm_fault_read_ahead(uintptr_t start, uintptr_t end,
 			 const struct lm_store *store, uintptr_t marker,
 			 unsigned ahead, bool apart);
+
+/*
+ * In a fault on a stride, which has been served: show what is absent of its next
+ * steps, for the same access, where there is room. Silent, too.
+ */
+void lm_fault_show(const struct lm_steps *steps, const struct lm_store *store,
+		   enum lm_access access);
 
 /* The error callback: returns what it returned, 0 without one. */
 int lm_error_report(int kind, int error, uintptr_t addr, const char *what);

@@ -389,8 +389,12 @@ int lm_fill(struct lm_claim *claim)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
 	bool resident = lm_page_resident(claim->from);
-	int ret = resident ? 0 : lm_resident_take(claim->quota, pages);
+	int ret = 0;
 
+	if (!resident && claim->apart)
+		ret = lm_resident_try(claim->quota, pages);
+	else if (!resident)
+		ret = lm_resident_take(claim->quota, pages);
 	lm_step(LM_STEP_CLAIMED, claim->page);
 	if (ret < 0)
 		return ret;

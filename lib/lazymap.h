@@ -352,9 +352,10 @@ struct lazymap_stats {
 	uint64_t swap_file;        /* bytes of the file in use now */
 	uint64_t pages_widened;    /* shown untouched, to need fewer VM areas */
 	uint64_t pages_demoted;    /* of pages_to_pool, moved to the file */
-	uint64_t pages_ahead; /* of pages_filled, read ahead of a stream; */
+	uint64_t pages_ahead; /* of pages_filled, read ahead of a stream, or
+			       * shown ahead of equal steps; */
 	uint64_t pages_ahead_unused; /* about so many were driven out before it
-				      * came to them */
+				      * came to them, or it never did */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "start.h"
 #include "stats.h"
+#include "widen.h"
 
 /* -- A range, for the kernel, for pins, for populating ---------------------- */
 
@@ -226,5 +227,58 @@ void lm_fault_read_ahead(uintptr_t start, uintptr_t end,
 		default:
 			return;
 		}
+	}
+}
+
+/* What is claimed of a step. False: it is not worth going on. */
+static bool show_claimed(struct lm_claim *claim, const struct lm_store *store)
+{
+	int ret = -EAGAIN;
+
+	claim->until = 0;
+	if (claim->store == store && claim->from == LM_PAGE_ABSENT)
+		ret = lm_fill(claim);
+	if (ret < 0) {
+		lm_claim_undo(claim);
+		return false;
+	}
+	lm_stats_add(LM_COUNT_pages_ahead,
+		     (claim->end - claim->start) >> LM_PAGE_SHIFT);
+	lm_claim_settle(claim, claim->to, claim->rest);
+	lm_widen_note(claim->slot, claim->page, claim->quota);
+	return true;
+}
+
+static bool show_step(uintptr_t start, uintptr_t end,
+		      const struct lm_store *store, enum lm_access access)
+{
+	struct lm_claim claim = { .until = end, .apart = true, .here = true };
+
+	if (!is_absent(start, false))
+		return true;
+	for (;;) {
+		switch (lm_claim(&claim, start, access)) {
+		case LM_CLAIM_DONE:
+			return show_claimed(&claim, store);
+		case LM_CLAIM_OPEN:
+			lm_guard_open(start);
+			claim.opened = true;
+			break;
+		default:
+			return false;
+		}
+	}
+}
+
+void lm_fault_show(const struct lm_steps *steps, const struct lm_store *store,
+		   enum lm_access access)
+{
+	uintptr_t start = steps->start, end = steps->end;
+
+	for (uint32_t i = 0; i < steps->count; i++) {
+		if (!show_step(start, end, store, access))
+			return;
+		start += (uintptr_t)steps->step;
+		end += (uintptr_t)steps->step;
 	}
 }

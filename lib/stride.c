@@ -209,6 +209,10 @@ static struct lm_steps ask(struct lm_stride *stride,
 		return steps;
 	many = lm_max(many, FIRST);
 	steps.count = lm_min(many, that_fit(&steps, room));
+	/* What ends with the area is likely to be come to. */
+	SET(stride->shown, room->shown && steps.count == many
+				   ? many * (steps.end - steps.start) / LM_PAGE
+				   : 0);
 	SET(stride->many, lm_max(steps.count, 1));
 	SET(stride->asked, steps.count);
 	return steps;
@@ -236,7 +240,8 @@ static void come_to_asked(struct lm_strides *strides, struct lm_stride *stride)
 static void come_to_next(struct lm_stride *stride, uintptr_t at)
 {
 	SET(stride->at, at);
-	SET(stride->back, 1);
+	SET(stride->back, GET(stride->asked) + 1);
+	SET(stride->asked, 0);
 	SET(stride->equal, GET(stride->equal) + 1);
 }
 
@@ -315,13 +320,15 @@ static struct lm_stride *give_up(struct lm_strides *strides)
 	return oldest;
 }
 
-static void begin(struct lm_strides *strides, uintptr_t page, intptr_t step)
+static uint32_t begin(struct lm_strides *strides, uintptr_t page, intptr_t step)
 {
 	struct lm_stride *stride = give_up(strides);
+	uint32_t shown = GET(stride->shown);
 
 	SET(stride->step, 0);
 	SET(stride->many, 0);
 	SET(stride->asked, 0);
+	SET(stride->shown, 0);
 	SET(stride->back, 1);
 	SET(stride->below, 0);
 	SET(stride->above, PAGE);
@@ -329,6 +336,7 @@ static void begin(struct lm_strides *strides, uintptr_t page, intptr_t step)
 	SET(stride->at, page);
 	SET(stride->step, step);
 	touch(strides, stride);
+	return shown;
 }
 
 /* Those that are none yet and come to this page. */
@@ -356,9 +364,9 @@ static bool is_known(const struct lm_strides *strides, uintptr_t page,
 	return false;
 }
 
-void lm_stride_alone(struct lm_strides *strides, uintptr_t page)
+uint32_t lm_stride_alone(struct lm_strides *strides, uintptr_t page)
 {
-	uint32_t i;
+	uint32_t i, shown = 0;
 
 	tick(strides);
 	go_on(strides, page);
@@ -368,9 +376,10 @@ void lm_stride_alone(struct lm_strides *strides, uintptr_t page)
 
 		if (step && has(strides, before - (uintptr_t)step) &&
 		    !is_known(strides, page, step))
-			begin(strides, page, step);
+			shown += begin(strides, page, step);
 	}
 	i = atomic_fetch_add_explicit(&strides->oldest, 1,
 				      memory_order_relaxed);
 	SET(strides->recent[i % LM_STRIDE_RECENT], page);
+	return shown;
 }

@@ -41,6 +41,8 @@ struct lm_stride {
 	/* Steps: the last ones may not be all there; these were asked for. */
 	_Atomic uint32_t back, asked;
 	_Atomic uint32_t used; /* when */
+	/* Pages of these that nobody else would count if they were in vain. */
+	_Atomic uint32_t shown;
 };
 
 struct lm_strides {
@@ -51,10 +53,12 @@ struct lm_strides {
 	_Atomic uint32_t doubt; /* steps in vain */
 };
 
-/* What may be asked for: within [low, high), so many bytes; 0: nothing. */
+/* What may be asked for: within [low, high), so many bytes; 0: nothing. `shown`:
+ * there is no marker that would tell of what was in vain. */
 struct lm_stride_room {
 	uintptr_t low, high;
 	size_t most;
+	bool shown;
 };
 
 /* The next steps: the first is [start, end), the others follow at `step`. */
@@ -72,7 +76,8 @@ bool lm_stride_of(struct lm_strides *strides, uintptr_t page, uintptr_t *start,
 /* A fault that is on one was claimed; and one that is on none, nor on a stream. */
 struct lm_steps lm_stride_claimed(struct lm_strides *strides, uintptr_t page,
 				  const struct lm_stride_room *room);
-void lm_stride_alone(struct lm_strides *strides, uintptr_t page);
+/* Returns how many pages that were shown are given up by that. */
+uint32_t lm_stride_alone(struct lm_strides *strides, uintptr_t page);
 
 /* A page that is there was touched: was it asked for? Then more may be. */
 struct lm_steps lm_stride_touched(struct lm_strides *strides, uintptr_t page,

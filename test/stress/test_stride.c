@@ -300,6 +300,143 @@ START_TEST(nothing_is_read_ahead_where_nobody_wants_it)
 }
 END_TEST
 
+enum { ZEROS, FILE_PRIVATE, FILE_SHARED, KINDS };
+
+static void begin_direct(int kind, size_t limit)
+{
+	struct lazymap_options options = { .size = sizeof(options),
+					   .resident = limit };
+	int fd = kind == ZEROS ? -1 : known_file("direct", PAGES);
+
+	ck_assert_int_eq(lazymap_start(&options), 0);
+	watched_base = lazymap_map(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+				   kind == FILE_SHARED ? MAP_SHARED
+				   : kind == FILE_PRIVATE
+					   ? MAP_PRIVATE
+					   : MAP_PRIVATE | MAP_ANONYMOUS,
+				   fd, 0);
+	ck_assert_ptr_ne(watched_base, LAZYMAP_FAILED);
+}
+
+static uint64_t first_word(int kind, size_t page)
+{
+	return kind == ZEROS ? 0 : known_word(page, 1);
+}
+
+/* Memory of the kernel's own: the fault shows the next steps, too. */
+START_TEST(a_fault_shows_what_comes_next_where_that_is_enough)
+{
+	int kind = _i % KINDS;
+	bool write = _i / KINDS & 1, down = _i / KINDS & 2;
+	size_t limit = _i / KINDS & 4 ? LIMIT / 4 : 0;
+	struct lazymap_stats seen;
+
+	begin_direct(kind, limit);
+	for (size_t i = 0; i < STEPS; i++) {
+		size_t page = at(i, down);
+
+		wrong += *own_word(page) != first_word(kind, page);
+		if (write)
+			*own_word(page) = ~page;
+		over += limit &&
+			atomic_load(&lm_quota_process.used) > limit / PAGE;
+	}
+	seen = watched_stats();
+	/* Sixteen at once when it is known, and within the limit four. */
+	ck_assert_uint_le(seen.faults_read + seen.faults_write,
+			  limit ? STEPS / 4 : STEPS / 8);
+	ck_assert_uint_le(seen.pages_filled, STEPS + LEARN * 15);
+	ck_assert_uint_ge(seen.pages_ahead, STEPS * 3 / 4);
+	for (size_t i = 0; i < STEPS; i++) {
+		size_t page = at(i, false);
+		uint64_t word = write ? ~page : first_word(kind, page);
+
+		wrong += *own_word(page) != word;
+		wrong += *own_word(page + 1) != first_word(kind, page + 1);
+	}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+}
+END_TEST
+
+static int write_on(void)
+{
+	for (size_t i = 0; i < STEPS; i++) {
+		wrong += *own_word(at(i, false)) != 0;
+		*own_word(at(i, false)) = i;
+	}
+	return wrong != 0;
+}
+
+START_TEST(a_child_and_its_parent_are_each_shown_what_comes_next)
+{
+	begin_direct(ZEROS, _i ? LIMIT / 4 : 0);
+	/* Half way in a batch. */
+	for (size_t i = 0; i < 7; i++)
+		wrong += *own_word(at(i, false)) != 0;
+	ck_assert_int_eq(caught_child(write_on), 0);
+	ck_assert_int_eq(write_on(), 0);
+}
+END_TEST
+
+static void *write_later(void *page)
+{
+	*own_word(*(size_t *)page) = 1;
+	return NULL;
+}
+
+static void *read_five(void *unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < LEARN + 1; i++)
+		wrong += *own_word(at(i, false)) != 0;
+	return NULL;
+}
+
+START_TEST(who_touches_what_is_shown_ahead_waits_for_it)
+{
+	static const enum lm_step steps[] = { LM_STEP_CLAIMED, LM_STEP_FILLED };
+	size_t other = (LEARN + 1) * STEP;
+	pthread_t thread, writer;
+	int ret;
+
+	begin_direct(ZEROS, 0);
+	held_at(steps[_i], watched_base + other * PAGE, LM_STEP_WAIT);
+	ret = pthread_create(&thread, NULL, read_five, NULL);
+	ck_assert_int_eq(ret, 0);
+	held_wait();
+	ret = pthread_create(&writer, NULL, write_later, &other);
+	ck_assert_int_eq(ret, 0);
+	pthread_join(writer, NULL);
+	pthread_join(thread, NULL);
+	ck_assert_uint_gt(held_passed(LM_STEP_WAIT), 0);
+	ck_assert_uint_eq(*own_word(other), 1);
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+/* It is given up when others have come in its place. */
+START_TEST(what_was_shown_in_vain_is_counted)
+{
+	uint64_t random = program_seed();
+
+	begin_direct(ZEROS, 0);
+	for (size_t i = 0; i < LEARN + 1; i++)
+		*own_word(at(i, false)) = i;
+	ck_assert_uint_eq(watched_stats().pages_ahead, 2);
+	for (size_t i = 0; i < 200; i++) {
+		size_t first = PAGES / 2 + program_random(&random) % 8000;
+		size_t step = 1000 + program_random(&random) % 3000;
+
+		for (size_t k = 0; k < 3; k++)
+			*own_word(first + k * step) = i;
+	}
+	ck_assert_uint_ge(watched_stats().pages_ahead_unused, 2);
+	ck_assert_uint_le(watched_stats().pages_ahead_unused,
+			  watched_stats().pages_ahead);
+}
+END_TEST
+
 START_TEST(wrong_guesses_are_counted_and_few)
 {
 	uint64_t random = program_seed();
@@ -341,6 +478,15 @@ int main(void)
 	tcase_add_test(stride, a_store_is_not_closed_while_it_is_read_ahead);
 	tcase_add_loop_test(stride, nothing_is_read_ahead_where_nobody_wants_it,
 			    0, 4);
+	tcase_add_loop_test(stride,
+			    a_fault_shows_what_comes_next_where_that_is_enough,
+			    0, KINDS * 8);
+	tcase_add_loop_test(
+		stride, a_child_and_its_parent_are_each_shown_what_comes_next,
+		0, 2);
+	tcase_add_loop_test(stride,
+			    who_touches_what_is_shown_ahead_waits_for_it, 0, 2);
+	tcase_add_test(stride, what_was_shown_in_vain_is_counted);
 	tcase_add_test(stride, wrong_guesses_are_counted_and_few);
 	suite_add_tcase(suite, stride);
 	return program_run(suite);

@@ -38,8 +38,8 @@ static void begin(void)
 	late = false;
 }
 
-static const struct lm_stride_room room = { BASE, BASE + PAGES *PAGE,
-					    MOST / 4 };
+static const struct lm_stride_room room = { BASE, BASE + PAGES *PAGE, MOST / 4,
+					    false };
 
 static void bring(size_t page, unsigned char to)
 {
