@@ -284,8 +284,9 @@ static struct lm_stride_room room_for(const struct lm_area *area,
 {
 	struct lm_stride_room room = { .low = area->start, .high = area->end };
 
+	/* What is locked could not go again. */
 	if (claim->from == LM_PAGE_SWAPPED ||
-	    area->flags & (LM_AREA_SERVED | LM_AREA_GUARDS))
+	    area->flags & (LM_AREA_SERVED | LM_AREA_GUARDS | LM_AREA_LOCKED))
 		return room;
 	room.shown = lm_store_direct(area->store);
 	if (room.shown || lm_readahead_can(area->store))

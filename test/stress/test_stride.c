@@ -415,6 +415,20 @@ START_TEST(who_touches_what_is_shown_ahead_waits_for_it)
 }
 END_TEST
 
+/* What comes there stays: so it is what is touched. */
+START_TEST(nothing_is_shown_ahead_where_it_could_not_go_again)
+{
+	begin_direct(ZEROS, 0);
+	if (lazymap_lock(watched_base, PAGES * PAGE, MLOCK_ONFAULT) < 0) {
+		printf("skipped: so much cannot be locked here\n");
+		return;
+	}
+	for (size_t i = 0; i < STEPS; i++)
+		*own_word(at(i, false)) = i;
+	ck_assert_uint_eq(watched_stats().pages_ahead, 0);
+}
+END_TEST
+
 /* It is given up when others have come in its place. */
 START_TEST(what_was_shown_in_vain_is_counted)
 {
@@ -486,6 +500,8 @@ int main(void)
 		0, 2);
 	tcase_add_loop_test(stride,
 			    who_touches_what_is_shown_ahead_waits_for_it, 0, 2);
+	tcase_add_test(stride,
+		       nothing_is_shown_ahead_where_it_could_not_go_again);
 	tcase_add_test(stride, what_was_shown_in_vain_is_counted);
 	tcase_add_test(stride, wrong_guesses_are_counted_and_few);
 	suite_add_tcase(suite, stride);
