@@ -13,8 +13,10 @@
 #define ENOUGH 4u
 #define VAIN 4u
 #define DOUBT_MAX 64u
-/* What is no stride yet goes on within so many faults, or never. */
+/* It goes on within so many faults, and so many more for each step that was asked
+ * for, or never: else random touches would, of one that was none. */
 #define SOON 32u
+#define FOR_A_STEP 8u
 /* And it is forgotten so many times sooner. */
 #define SOONER 4u
 
@@ -25,8 +27,8 @@
 enum place {
 	ELSEWHERE,
 	BESIDE, /* next to a step that it has come to, or to one asked for */
-	COME,   /* in a step that it has come to */
-	ASKED,  /* in one that was asked for */
+	COME,   /* in one that it has come to, or that comes */
+	ASKED,  /* in the first that was asked for */
 	NEXT    /* in the one after all these */
 };
 
@@ -84,7 +86,7 @@ static struct spot spot_of(const struct lm_stride *stride, uintptr_t page)
 	if (n <= -back || n > asked + 1)
 		return spot;
 	if (in)
-		spot.place = n <= 0 ? COME : n <= asked ? ASKED : NEXT;
+		spot.place = n == asked + 1 ? NEXT : n == 1 ? ASKED : COME;
 	else if (n <= asked && spot.from <= above)
 		spot.place = BESIDE;
 	return spot;
@@ -94,7 +96,9 @@ static struct spot spot_of(const struct lm_stride *stride, uintptr_t page)
 static bool is_due(const struct lm_strides *strides,
 		   const struct lm_stride *stride)
 {
-	return GET(strides->clock) - GET(stride->used) <= SOON;
+	uint32_t within = SOON + FOR_A_STEP * GET(stride->asked);
+
+	return GET(strides->clock) - GET(stride->used) <= within;
 }
 
 static uint32_t enough(const struct lm_strides *strides)
@@ -116,10 +120,11 @@ static bool is_on(const struct lm_strides *strides,
 {
 	bool sure = GET(stride->many);
 
+	if (spot->place == ELSEWHERE || !is_due(strides, stride))
+		return false;
 	switch (spot->place) {
 	case NEXT:
-		return sure || (is_due(strides, stride) &&
-				GET(stride->equal) + 1 >= enough(strides));
+		return sure || GET(stride->equal) + 1 >= enough(strides);
 	case COME:
 	case ASKED:
 		return sure;
@@ -255,7 +260,8 @@ struct lm_steps lm_stride_claimed(struct lm_strides *strides, uintptr_t page,
 	if (!stride)
 		return none;
 	tick(strides);
-	touch(strides, stride);
+	if (spot.place != COME)
+		touch(strides, stride);
 	switch (spot.place) {
 	case BESIDE:
 		grow(stride, &spot);
