@@ -14,22 +14,24 @@ import (
 
 func main() {
 	var wait sync.WaitGroup
+	var said [8]string // who comes first is chance
 	for i := 0; i < 8; i++ {
 		wait.Add(1)
-		go func() {
+		go func(said *string) {
 			defer wait.Done()
-			defer func() { fmt.Println(recover()) }()
+			defer func() { *said += fmt.Sprintln(recover()) }()
 			runtime.LockOSThread()
 			b := make([]byte, 10<<20)
 			for j := 0; j < len(b); j += 4096 {
 				b[j] = 1
 			}
 			out, err := exec.Command("echo", "child").Output()
-			fmt.Println(string(out), err)
+			*said = fmt.Sprintln(string(out), err)
 			var p *int
 			*p = 1
-		}()
+		}(&said[i])
 	}
 	wait.Wait()
+	fmt.Print(said)
 	fmt.Println(len(os.Args))
 }
