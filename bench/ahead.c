@@ -61,7 +61,7 @@ static uint64_t scan_by_read(size_t len)
 	return sum;
 }
 
-static void *map(bool threads)
+static void *map_store(bool threads)
 {
 	struct lazymap_options options = { .size = sizeof(options),
 					   .resident = limit,
@@ -76,20 +76,26 @@ static void *map(bool threads)
 				 0);
 }
 
+/* What the way reads by: *base, or read(2) where that is NULL. False: it cannot. */
+static bool map(const struct bench_way *way, struct bench_result *result,
+		char **base)
+{
+	*base = way->how >= STORE ? map_store(way->how == STORE) : NULL;
+	if (*base != LAZYMAP_FAILED)
+		return true;
+	bench_skip(result, "%s", strerror(errno));
+	return false;
+}
+
 static void run(const struct bench_way *way, struct bench_result *result)
 {
 	struct lazymap_stats stats;
 	uint64_t sum = 0;
-	char *base = NULL;
 	double from;
+	char *base;
 
-	if (way->how >= STORE) {
-		base = map(way->how == STORE);
-		if (base == LAZYMAP_FAILED) {
-			bench_skip(result, "%s", strerror(errno));
-			return;
-		}
-	}
+	if (!map(way, result, &base))
+		return;
 	from = bench_now();
 	if (base)
 		sum = sum_of((uint64_t *)base, size);
@@ -129,17 +135,12 @@ static void run_steps(const struct bench_way *way, struct bench_result *result)
 {
 	size_t n = size / STRIDE, wrong = 0;
 	struct lazymap_stats stats;
-	char *base = NULL;
 	double from;
+	char *base;
 
 	slow = true;
-	if (way->how >= STORE) {
-		base = map(way->how == STORE);
-		if (base == LAZYMAP_FAILED) {
-			bench_skip(result, "%s", strerror(errno));
-			return;
-		}
-	}
+	if (!map(way, result, &base))
+		return;
 	from = bench_now();
 	for (size_t i = 0; i < n; i++) {
 		size_t at = step_at(i, n, (size_t)way->pattern);

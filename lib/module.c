@@ -21,21 +21,29 @@ static void *load(const char *dir, int len, const char *sub, const char *name)
 	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
 
-void *lm_module_load(const char *name, const char *symbol)
+size_t lm_module_dir(const char **dir)
 {
 	static const char here;
-	void *module = NULL;
 	const char *slash;
 	Dl_info info;
 
-	if (dladdr(&here, &info) && info.dli_fname &&
-	    (slash = strrchr(info.dli_fname, '/'))) {
-		int len = (int)(slash - info.dli_fname);
+	if (!dladdr(&here, &info) || !info.dli_fname)
+		return 0;
+	*dir = info.dli_fname;
+	slash = strrchr(info.dli_fname, '/');
+	return slash ? (size_t)(slash - info.dli_fname) : 0;
+}
 
-		module = load(info.dli_fname, len, "", name);
-		if (!module)
-			module = load(info.dli_fname, len, "/lazymap", name);
-	}
+void *lm_module_load(const char *name, const char *symbol)
+{
+	void *module = NULL;
+	const char *dir;
+	int len = (int)lm_module_dir(&dir);
+
+	if (len)
+		module = load(dir, len, "", name);
+	if (len && !module)
+		module = load(dir, len, "/lazymap", name);
 	if (!module)
 		module = load(LM_LIBDIR, (int)strlen(LM_LIBDIR), "/lazymap",
 			      name);

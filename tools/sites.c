@@ -169,19 +169,21 @@ static int keep(const struct object *object, const char *dir,
 	return -1;
 }
 
-/* There is one text in all that linkers make. */
+/* There is one text in all that linkers make, and so in what is kept. */
 static int look(struct object *object, const char *dir)
 {
 	static struct lm_sites sites;
 	const struct lm_image image = { (uintptr_t)object->base, object->header,
 					object->headers, object->path };
 	struct lm_kept_name name;
-	struct lm_text text;
+	struct lm_text text, more;
 	const uint8_t *id;
 	size_t next = 0, len;
 
 	if (!lm_image_text(&image, &next, &text))
 		return refuse(object, "it has no code");
+	if (lm_image_text(&image, &next, &more))
+		return refuse(object, "it has code in more segments than one");
 	sites.count = 0;
 	lm_site_scan(&text, &sites);
 	if (dir) {

@@ -36,11 +36,6 @@ struct lm_call_more {
 	struct lm_pin pin[MORE_PINS];
 };
 
-bool lm_call_pinned(long nr, const long args[6])
-{
-	return lm_made_is(nr, args);
-}
-
 bool lm_call_holding(void)
 {
 	return LM_OWN(lm_made).holding;
@@ -469,7 +464,7 @@ long lm_call(long nr, const long args[6])
 	if (lm_aio_wanted(nr) && lm_call_any())
 		return call_aio(nr, args);
 	row = lm_call_any() ? lm_table_row(nr) : NULL;
-	if (!row || lm_call_pinned(nr, args))
+	if (!row || lm_made_is(nr, args))
 		return raw(nr, args);
 	if (nr == SYS_execve || nr == SYS_execveat)
 		return call_exec(nr, args);

@@ -46,6 +46,7 @@
 #include "../own.h"
 #include "aio.h"
 #include "call.h"
+#include "made.h"
 #include "object.h"
 #include "pins.h"
 #include "site.h"
@@ -172,7 +173,7 @@ ssize_t lm_hook_read(int fd, void *buf, size_t len,
 	struct lm_call_pins pins;
 	long ret;
 
-	if (lm_call_pinned(SYS_read, args))
+	if (lm_made_is(SYS_read, args))
 		return original(fd, buf, len);
 	if (lm_pieces_call(SYS_read, args, &ret)) {
 		if (ret >= 0)

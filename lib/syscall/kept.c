@@ -9,10 +9,11 @@
 #if defined(__x86_64__)
 
 #include "../lazymap.h"
+#include "../module.h"
 #include "../os.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -76,22 +77,14 @@ static uint64_t sum_of(struct header header, const struct record *records)
  * another directory by now. */
 int lm_kept_open(const struct lm_kept_name *name)
 {
-	static const char here, dir[] = "/" LM_KEPT_DIR "/";
-	const char *slash;
+	const char *dir;
 	char path[4096];
-	Dl_info info;
-	size_t len;
+	size_t len = lm_module_dir(&dir);
 
-	if (!dladdr(&here, &info) || !info.dli_fname ||
-	    info.dli_fname[0] != '/')
+	if (!len || *dir != '/' ||
+	    snprintf(path, sizeof(path), "%.*s/" LM_KEPT_DIR "/%s", (int)len,
+		     dir, name->text) >= (int)sizeof(path))
 		return -ENOENT;
-	slash = strrchr(info.dli_fname, '/');
-	len = (size_t)(slash - info.dli_fname);
-	if (len + sizeof(dir) + sizeof(name->text) > sizeof(path))
-		return -ENOENT;
-	memcpy(path, info.dli_fname, len);
-	memcpy(path + len, dir, sizeof(dir));
-	strcat(path, name->text);
 	return (int)lm_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -112,8 +105,8 @@ static bool take(const struct record *record, const struct lm_text *text,
 				  .kind = record->kind,
 				  .inner = record->inner,
 				  .nr = record->nr };
-	return site->skip <= 7 && site->copy <= LM_SITE_COPY &&
-	       record->at <= text->len &&
+	return site->kind <= LM_SITE_ANY && site->skip <= 7 &&
+	       site->copy <= LM_SITE_COPY && record->at <= text->len &&
 	       length(site) <= text->len - record->at &&
 	       (uint32_t)XXH3_64bits(site->at, length(site)) == record->code;
 }

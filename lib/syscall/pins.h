@@ -58,10 +58,6 @@ void lm_pins_forced(struct lm_call_pins *pins, uintptr_t start, uintptr_t end);
 bool lm_pieces_wanted(long nr, const long args[6]);
 bool lm_pieces_call(long nr, const long args[6], long *result);
 
-/* Has the function of the C library that makes this call been entered by way of
- * lm_call_pin() for it, so that all is pinned? */
-bool lm_call_pinned(long nr, const long args[6]);
-
 /* Pin, make the call, unpin. */
 long lm_call_once(long nr, const long args[6]);
 

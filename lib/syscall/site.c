@@ -280,12 +280,4 @@ void lm_site_mark(const struct lm_text *text, struct lm_sites *sites,
 	sites->count = left;
 }
 
-void lm_site_find(const struct lm_text *text, struct lm_sites *sites)
-{
-	size_t first = sites->count;
-
-	lm_site_scan(text, sites);
-	lm_site_mark(text, sites, first);
-}
-
 #endif

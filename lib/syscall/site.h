@@ -56,12 +56,10 @@ struct lm_sites {
 	struct lm_site site[LM_SITES];
 };
 
-/* Add the sites of a text, in their order. One place is left. */
-void lm_site_find(const struct lm_text *text, struct lm_sites *sites);
-
-/* In two steps: what depends on its bytes alone (knows and small are not looked
- * at); and, of those from number `first` on, what depends on whose text it is. */
+/* Add the sites of a text, in their order. One place is left. They depend on its
+ * bytes alone: `knows` and `small` are not looked at. */
 void lm_site_scan(const struct lm_text *text, struct lm_sites *sites);
+/* Then, of those from number `first` on, what depends on whose text it is. */
 void lm_site_mark(const struct lm_text *text, struct lm_sites *sites,
 		  size_t first);
 

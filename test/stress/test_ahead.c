@@ -266,28 +266,12 @@ START_TEST(a_stream_comes_to_where_single_pages_were_touched)
 }
 END_TEST
 
-static void *let_go(void *unused)
-{
-	(void)unused;
-	for (int i = 0; i < 200; i++)
-		watched_nap();
-	ck_assert_uint_eq(watched_closed, 0);
-	watched_stop_at = WATCHED_NONE;
-	return NULL;
-}
-
 START_TEST(a_store_is_not_closed_while_it_is_read_ahead)
 {
-	pthread_t thread;
-
 	begin(&(struct lazymap_options){ 0 });
 	watched_stop_at = 80;
 	scan(0, 60, false);
-	watched_wait_for(&watched_stopped);
-	ck_assert_int_eq(pthread_create(&thread, NULL, let_go, NULL), 0);
-	ck_assert_int_eq(lazymap_unmap(watched_base, PAGES * PAGE), 0);
-	pthread_join(thread, NULL);
-	ck_assert_uint_eq(watched_closed, 1);
+	watched_unmap_while_reading(PAGES);
 	ck_assert_uint_eq(watched_reads[PAGES - 1], 0);
 }
 END_TEST

@@ -8,6 +8,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -91,4 +92,25 @@ struct lazymap_stats watched_stats(void)
 
 	ck_assert_int_eq(lazymap_stats(&now, sizeof(now)), 0);
 	return now;
+}
+
+static void *let_go(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 200; i++)
+		watched_nap();
+	ck_assert_uint_eq(watched_closed, 0);
+	watched_stop_at = WATCHED_NONE;
+	return NULL;
+}
+
+void watched_unmap_while_reading(size_t pages)
+{
+	pthread_t thread;
+
+	watched_wait_for(&watched_stopped);
+	ck_assert_int_eq(pthread_create(&thread, NULL, let_go, NULL), 0);
+	ck_assert_int_eq(lazymap_unmap(watched_base, pages * PAGE), 0);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(watched_closed, 1);
 }

@@ -34,6 +34,10 @@ void watched_begin(const struct lazymap_options *options, size_t pages);
 
 struct lazymap_stats watched_stats(void);
 
+/* With a read of a worker's stopped: unmap them. The store is closed once, when that
+ * read, which goes on meanwhile, is over. */
+void watched_unmap_while_reading(size_t pages);
+
 /* A tenth of a millisecond; and up to half a minute, or the test fails. */
 void watched_nap(void);
 void watched_wait_for(_Atomic bool *what);

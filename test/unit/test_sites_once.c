@@ -162,7 +162,7 @@ START_TEST(no_call_of_the_c_library_is_left_that_may_be_handed_lazy_memory)
 	const uint8_t *at, *end;
 	struct lm_insn insn;
 
-	lm_site_find(&found.text, sites);
+	lm_site_scan(&found.text, sites);
 	for (size_t i = 0; i < found.rows; i++) {
 		end = function(&found, i + 1);
 		for (at = function(&found, i); at < end; at += insn.len) {
@@ -298,7 +298,7 @@ static size_t sites_in(size_t length)
 	made->frames.count = 2;
 	made->frames.row[0] = start;
 	made->frames.row[2] = start + (int32_t)length;
-	lm_site_find(&text, sites);
+	lm_site_scan(&text, sites);
 	count = sites->count;
 	free(made);
 	free(sites);
@@ -327,7 +327,7 @@ START_TEST(a_call_is_found_wherever_it_stands)
 			memset(code, 0x90, sizeof(code));
 			memcpy(code + at, call, sizeof(call));
 			sites->count = 0;
-			lm_site_find(&text, sites);
+			lm_site_scan(&text, sites);
 			if (sites->count != 1 || sites->site[0].at != code + at)
 				ck_abort_msg("at %zu of %zu: %zu found", at,
 					     len, sites->count);
