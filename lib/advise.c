@@ -14,6 +14,7 @@
 #include "change.h"
 #include "evict.h"
 #include "fault.h"
+#include "frame.h"
 #include "gate.h"
 #include "guard.h"
 #include "os_linux.h"
@@ -91,6 +92,15 @@ static void drop_direct(const struct lm_area *area, uintptr_t from,
 	}
 }
 
+/* Where frames came, and nothing is left of them. */
+static void level(uintptr_t from, uintptr_t to)
+{
+	from = (from + LM_BLOCK - 1) & ~(LM_BLOCK - 1);
+	for (; from + LM_BLOCK <= to; from += LM_BLOCK)
+		if (lm_frame_moved(from))
+			lm_frame_level(from);
+}
+
 /* Copied pages are hidden before they are dropped: what the kernel shows after
  * that are zeros, which are not the store's bytes. Among others with markers they
  * get one, which does both. */
@@ -118,6 +128,7 @@ static int drop_copied(const struct lm_area *area, uintptr_t from, uintptr_t to,
 		return ret;
 	}
 	lm_stats_add(LM_COUNT_pages_dropped, (to - from) >> LM_PAGE_SHIFT);
+	level(from, to);
 	lm_change_forget(from, to);
 	return 0;
 }
@@ -453,6 +464,13 @@ static int advise(uintptr_t start, size_t len, int advice)
 	case MADV_KEEPONFORK:
 		/* Before: a child must not lose what is kept. */
 		lm_advise_flags(start, end, ~LM_AREA_WIPEONFORK);
+		break;
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+		/* Before: no mapping is to be replaced by one without. */
+		lm_advise_flags(start, end, LM_AREA_ADVISED);
 		break;
 	case MADV_GUARD_INSTALL:
 	case MADV_GUARD_REMOVE:

@@ -29,6 +29,9 @@ enum lm_area_flags {
 	/* The program serves its faults (userfaultfd): it is asked for what is
 	 * touched alone, and what is there stays. */
 	LM_AREA_SERVED = 1 << 10,
+	/* The kernel's mapping has something else of the program's that a new
+	 * one would not have. */
+	LM_AREA_ADVISED = 1 << 11,
 };
 
 /* All fields are guarded by the gate: written when shut, read inside. */

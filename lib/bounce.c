@@ -8,8 +8,6 @@
 #include "meta.h"
 #include "os.h"
 
-/* Fits the second-level cache with room for the pages it is copied to. */
-#define SIZE ((size_t)64 * 1024)
 #define KEPT 16
 
 /* A kept buffer is taken out of its place by exchange, and put back the same
@@ -18,7 +16,7 @@ static _Atomic(void *) kept[KEPT];
 
 void *lm_bounce_take(size_t *size)
 {
-	*size = SIZE;
+	*size = LM_BOUNCE_SIZE;
 	for (int i = 0; i < KEPT; i++) {
 		void *buffer;
 
@@ -29,7 +27,7 @@ void *lm_bounce_take(size_t *size)
 		if (buffer)
 			return buffer;
 	}
-	return lm_meta_run(SIZE);
+	return lm_meta_run(LM_BOUNCE_SIZE);
 }
 
 void lm_bounce_give(void *buffer)
@@ -42,5 +40,5 @@ void lm_bounce_give(void *buffer)
 			    memory_order_relaxed))
 			return;
 	}
-	lm_meta_free_run(buffer, SIZE);
+	lm_meta_free_run(buffer, LM_BOUNCE_SIZE);
 }

@@ -11,6 +11,10 @@
 
 #include <stddef.h>
 
+/* What is read at once: it fits the second-level cache, with room for the pages it
+ * is copied to. */
+#define LM_BOUNCE_SIZE ((size_t)64 * 1024)
+
 /* A buffer of *size bytes, page-aligned; NULL when out of memory. */
 void *lm_bounce_take(size_t *size);
 void lm_bounce_give(void *buffer);

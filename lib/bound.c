@@ -9,6 +9,7 @@
 
 #include "change.h"
 #include "fault.h"
+#include "frame.h"
 #include "gate.h"
 #include "pager.h"
 #include "resident.h"
@@ -158,6 +159,8 @@ static void shrink(struct lm_quota *quota)
 		last = now;
 		count_again();
 	}
+	while (lm_frame_drop(quota))
+		;
 	lm_os_restore_signals(mask);
 }
 

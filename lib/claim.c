@@ -250,6 +250,7 @@ static void remember(struct lm_area *area, struct lm_claim *claim)
 		!(area->flags & LM_AREA_SHARED) &&
 		area->end - area->start > LM_BLOCK && lm_area_prime(area);
 	claim->huge = lm_huge_wanted(area, claim);
+	claim->frame = lm_huge_frame(area, claim);
 	claim->sequential = area->flags & LM_AREA_SEQUENTIAL;
 	claim->offset = area->offset + (claim->start - area->start);
 }

@@ -25,6 +25,7 @@ struct lm_claim {
 	bool guard;           /* they are hidden by markers: see guard.h */
 	bool opened;          /* the block was, or could not be */
 	bool huge;            /* it is worth a huge page */
+	bool frame;           /* or a frame that moves */
 	bool theirs;          /* markers there may be the program's own */
 	bool served;          /* and so are the pages: LM_AREA_SERVED */
 	enum lm_page_state from, to;

@@ -21,6 +21,7 @@
 #include "evict.h"
 
 #include "demote.h"
+#include "frame.h"
 #include "guard.h"
 #include "hide.h"
 #include "huge.h"
@@ -29,7 +30,10 @@
 #include "stats.h"
 #include "step.h"
 #include "swap/swap.h"
+#include "turn.h"
 #include "widen.h"
+
+#include <sys/mman.h>
 
 static _Atomic int last_error; /* why a page was not saved, -errno */
 
@@ -108,12 +112,8 @@ int lm_evict_error(void)
 	return atomic_load_explicit(&last_error, memory_order_relaxed);
 }
 
-/* What was claimed of one area. */
-static size_t take(struct lm_prey *prey)
+static void take_pages(struct lm_prey *prey)
 {
-	size_t gone;
-
-	lm_step(LM_STEP_EVICT_CLAIMED, prey->start);
 	lm_huge_end(prey->start);
 	lm_hide(prey);
 	lm_step(LM_STEP_EVICT_HIDDEN, prey->start);
@@ -121,6 +121,48 @@ static size_t take(struct lm_prey *prey)
 	lm_step(LM_STEP_EVICT_SAVED, prey->start);
 	lm_hide_frozen(prey);
 	lm_hide_drop(prey);
+}
+
+static bool is_empty(const struct lm_set *set)
+{
+	return lm_set_next(set, 0, true) == LM_BLOCK_PAGES;
+}
+
+/* All of a block whose content is the store's: hidden, and taken out for what
+ * comes next, or dropped. */
+static bool take_frame(struct lm_prey *prey)
+{
+	uintptr_t window = 0;
+	bool wanted = lm_huge_is(prey->start) && lm_frame_wanted();
+	int ret = 0;
+
+	if (!prey->whole || !(wanted || prey->moved) ||
+	    !is_empty(&prey->dirty) || !is_empty(&prey->swapped) ||
+	    !is_empty(&prey->marked))
+		return false;
+	lm_turn_wait();
+	if (wanted && !is_empty(&prey->in_sight))
+		ret = lm_os_mprotect(prey->start, LM_BLOCK, PROT_NONE);
+	lm_step(LM_STEP_EVICT_HIDDEN, prey->start);
+	if (!ret && wanted)
+		ret = lm_frame_take_out(prey->start, &window);
+	else if (!ret)
+		ret = lm_frame_level(prey->start);
+	lm_turn_done();
+	if (window)
+		lm_frame_spare(window, prey->quota);
+	lm_stats_add(LM_COUNT_blocks_moved, window != 0);
+	return !ret;
+}
+
+/* What was claimed of one area. */
+static size_t take(struct lm_prey *prey)
+{
+	size_t gone;
+
+	lm_step(LM_STEP_EVICT_CLAIMED, prey->start);
+	if (!take_frame(prey))
+		take_pages(prey);
 	lm_step(LM_STEP_EVICT_DROPPED, prey->start);
 	gone = settle(prey);
 	prey->left += prey->count - gone;
@@ -143,6 +185,8 @@ size_t lm_evict(uintptr_t start, uintptr_t end, size_t *left)
 			gone += take(&prey);
 		if (prey.count && lm_widen_tight())
 			lm_guard_shut(prey.start);
+		if (prey.count && prey.moved)
+			lm_frame_close(prey.start);
 		*left += prey.left;
 	}
 	return gone;
@@ -156,7 +200,9 @@ size_t lm_evict_hide(uintptr_t start, uintptr_t end)
 	for (; start < end; start = prey.end) {
 		if (!lm_prey_claim(&prey, start, end, LM_PAGE_CLEAN))
 			continue;
-		lm_huge_end(prey.start);
+		/* All of it at once, and it stays what it is. */
+		if (prey.count < LM_BLOCK_PAGES)
+			lm_huge_end(prey.start);
 		lm_hide_only(&prey);
 		settle_all_kept(&prey, &prey.taken);
 		lm_gate_filled(prey.slot);

@@ -6,6 +6,7 @@
 #include "fill.h"
 
 #include "bounce.h"
+#include "frame.h"
 #include "guard.h"
 #include "huge.h"
 #include "os_linux.h"
@@ -341,6 +342,9 @@ static int reveal(struct lm_claim *claim)
 
 	if (claim->guard && lm_fill_needed(claim))
 		return fill_over(claim);
+	if (lm_page_resident(claim->from) && claim->from != claim->to &&
+	    claim->end - claim->start < LM_BLOCK)
+		lm_huge_end(claim->page);
 	if (claim->huge && !lm_fill_needed(claim))
 		lm_huge_ask(claim);
 	ret = protect(claim);
@@ -384,13 +388,58 @@ static void say_filled(const struct lm_claim *claim)
 			lm_page_set_filled(lm_page_word_of(at));
 }
 
+static int read_into(const struct lm_claim *claim, char *window)
+{
+	size_t len = LM_BOUNCE_SIZE;
+	int ret = 0;
+
+	for (size_t at = 0; !ret && at < LM_BLOCK; at += len) {
+		ret = read_store(claim, window + at, len, claim->offset + at);
+		lm_step(LM_STEP_READ, claim->start + at);
+	}
+	return ret;
+}
+
+/* A block, filled where nobody knows of it, and put in place whole. 0; *other: not
+ * so, and nothing has happened; or -errno. */
+static int fill_frame(const struct lm_claim *claim, bool *other)
+{
+	uintptr_t window;
+	int ret = lm_resident_take_frame(claim->quota, &window);
+
+	*other = ret < 0;
+	if (ret < 0)
+		return ret;
+	lm_step(LM_STEP_CLAIMED, claim->page);
+	ret = read_into(claim, (char *)window);
+	lm_step(LM_STEP_FILLED, claim->page);
+	if (!ret) {
+		bool turn = lm_turn_begin();
+
+		ret = lm_frame_show(window, claim->start, claim->prot);
+		lm_turn_end(turn);
+		*other = ret < 0;
+		lm_step(LM_STEP_REVEALED, claim->page);
+	}
+	if (ret < 0) {
+		lm_frame_spare(window, claim->quota);
+		lm_resident_give(claim->quota, LM_BLOCK_PAGES);
+	}
+	return ret;
+}
+
 /* Pages that are not in place get frames, which count from here on. */
 int lm_fill(struct lm_claim *claim)
 {
 	size_t pages = (claim->end - claim->start) >> LM_PAGE_SHIFT;
-	bool resident = lm_page_resident(claim->from);
+	bool resident = lm_page_resident(claim->from), other = true;
 	int ret = 0;
 
+	if (claim->frame)
+		ret = fill_frame(claim, &other);
+	if (!other)
+		return ret;
+	ret = 0;
 	if (!resident && claim->apart)
 		ret = lm_resident_try(claim->quota, pages);
 	else if (!resident)

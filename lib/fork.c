@@ -14,6 +14,7 @@
  */
 #define _GNU_SOURCE
 #include "change.h"
+#include "frame.h"
 #include "gate.h"
 #include "guard.h"
 #include "locked.h"
@@ -104,6 +105,7 @@ static bool forked(void)
 	lm_stats_forked();
 	fewer = lm_page_forked(lm_guard_forked, copied);
 	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
+	lm_frame_forked();
 	lm_resident_forked();
 	lm_readahead_forked();
 	lm_place_forked();

@@ -6,9 +6,11 @@
 #define _GNU_SOURCE
 #include "huge.h"
 
+#include "frame.h"
 #include "page.h"
 #include "place/place.h"
 #include "resident.h"
+#include "widen.h"
 
 #include <sys/mman.h>
 
@@ -28,13 +30,33 @@ static bool is_copied(const struct lm_area *area)
 	       lm_resident_bounded(area->quota);
 }
 
-bool lm_huge_wanted(const struct lm_area *area, const struct lm_claim *claim)
+/* All of a block that a stream comes to, of which nothing is in place. */
+static bool is_block(const struct lm_claim *claim)
 {
 	return claim->stream && claim->from == LM_PAGE_ABSENT &&
 	       claim->to == claim->rest && !claim->guard &&
-	       claim->end - claim->start == LM_BLOCK &&
-	       !(area->flags & LM_AREA_HUGE_ADVISED) &&
+	       claim->end - claim->start == LM_BLOCK;
+}
+
+bool lm_huge_wanted(const struct lm_area *area, const struct lm_claim *claim)
+{
+	return is_block(claim) && !(area->flags & LM_AREA_HUGE_ADVISED) &&
 	       (is_new(area, claim) || is_copied(area));
+}
+
+/* What is to be written stays where it is: it would not go as a frame. */
+bool lm_huge_frame(const struct lm_area *area, const struct lm_claim *claim)
+{
+	return is_block(claim) && claim->to == LM_PAGE_CLEAN &&
+	       lm_frame_fits(area) && !lm_widen_tight();
+}
+
+bool lm_huge_is(uintptr_t addr)
+{
+	lm_page_word *word = lm_page_word_of(addr & ~(LM_BLOCK - 1));
+
+	return word &&
+	       atomic_load_explicit(word, memory_order_relaxed) & LM_PAGE_HUGE;
 }
 
 void lm_huge_ask(const struct lm_claim *claim)
@@ -57,12 +79,10 @@ void lm_huge_undo(const struct lm_claim *claim)
 void lm_huge_end(uintptr_t addr)
 {
 	uintptr_t block = addr & ~(LM_BLOCK - 1);
-	lm_page_word *word = lm_page_word_of(block);
 
-	if (!word ||
-	    !(atomic_load_explicit(word, memory_order_relaxed) & LM_PAGE_HUGE))
+	if (!lm_huge_is(block))
 		return;
-	if (atomic_fetch_and_explicit(word, ~LM_PAGE_HUGE,
+	if (atomic_fetch_and_explicit(lm_page_word_of(block), ~LM_PAGE_HUGE,
 				      memory_order_relaxed) &
 	    LM_PAGE_HUGE)
 		/* It was asked for; what keeps this from being taken back, want

@@ -20,6 +20,12 @@
 /* Is what was claimed of the area worth a huge page? */
 bool lm_huge_wanted(const struct lm_area *area, const struct lm_claim *claim);
 
+/* The same: is it to come as a frame (frame.h)? */
+bool lm_huge_frame(const struct lm_area *area, const struct lm_claim *claim);
+
+/* Is addr's block one, or a huge page, still? */
+bool lm_huge_is(uintptr_t addr);
+
 /* The claimed block is about to be filled, or shown. */
 void lm_huge_ask(const struct lm_claim *claim);
 

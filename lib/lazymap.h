@@ -356,6 +356,8 @@ struct lazymap_stats {
 			       * shown ahead of equal steps; */
 	uint64_t pages_ahead_unused; /* about so many were driven out before it
 				      * came to them, or it never did */
+	uint64_t blocks_moved; /* of 2 MiB, evicted, whose memory was kept for
+				* what a stream came to next */
 };
 
 /*

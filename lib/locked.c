@@ -12,6 +12,7 @@
 #include "advise.h"
 #include "change.h"
 #include "fault.h"
+#include "frame.h"
 #include "gate.h"
 #include "os_linux.h"
 #include "start.h"
@@ -126,8 +127,11 @@ void lm_locked_forked(void)
 
 int lazymap_lock_all(int flags)
 {
-	int ret = (int)lm_sys(SYS_mlockall, flags);
+	int ret;
 
+	/* Their windows would be locked, and what goes on from there. */
+	lm_frame_refuse();
+	ret = (int)lm_sys(SYS_mlockall, flags);
 	if (ret < 0)
 		return lm_return(ret);
 	atomic_store_explicit(&future, flags & MCL_FUTURE ? flags : 0,

@@ -86,6 +86,9 @@
 #endif
 
 /* Numbers that are the same on every architecture. */
+#ifndef SYS_set_mempolicy_home_node /* 5.17 */
+#define SYS_set_mempolicy_home_node 450
+#endif
 #ifndef SYS_cachestat /* 6.5 */
 #define SYS_cachestat 451
 #endif

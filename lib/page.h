@@ -7,7 +7,7 @@
  *
  * A word:
  *    63        28  27  26   16  14  13   10  9      8       7     6  4     3
- *   | swap handle | T |  pins  | K | ahead | huge | guard | filled | was | waited |
+ *   | swap handle | T |  pins  |M K| ahead | huge | guard | filled | was | waited |
  *    2  0
  *   | state |
  *
@@ -27,6 +27,9 @@
  *
  * K (bit 14), kept: some of the pins are not a call's, and so not a thread's: a
  * child has them, too. Goes with the last pin.
+ *
+ * M (bit 15), moved, of a block's first page: the kernel's mapping there came from
+ * elsewhere, with a frame (see frame.h).
  *
  * T (bit 27), tracked: DIRTY or HIDDEN_DIRTY, and the kernel knows whether it was
  * written since it was placed (lm_place_unwritten()): if not it is clean.
@@ -88,6 +91,7 @@ typedef _Atomic uint64_t lm_page_word;
 #define LM_PAGE_PINS(word) (((word) >> 16) & LM_PAGE_PINS_MAX)
 #define LM_PAGE_PINS_MAX 2047u
 #define LM_PAGE_KEPT ((uint64_t)1 << 14)
+#define LM_PAGE_MOVED ((uint64_t)1 << 15)
 #define LM_PAGE_TRACKED ((uint64_t)1 << 27)
 #define LM_PAGE_SWAP_SHIFT 28
 #define LM_PAGE_SWAP(word) ((word) >> LM_PAGE_SWAP_SHIFT)

@@ -5,6 +5,7 @@
  */
 #include "prey.h"
 
+#include "frame.h"
 #include "guard.h"
 
 #include <string.h>
@@ -90,15 +91,22 @@ bool lm_prey_claim(struct lm_prey *prey, uintptr_t start, uintptr_t end,
 			       lm_guard_opened(prey->start));
 		prey->freezes =
 			prey->zero && !prey->shared && area->prot & PROT_READ &&
-			!(area->flags & LM_AREA_GUARDS) &&
-			!atomic_load_explicit(&keyed, memory_order_relaxed);
+			!(area->flags & LM_AREA_GUARDS) && !lm_prey_keys();
 		prey->prot = area->prot;
 		claim_all(prey, least);
+		prey->moved = lm_frame_moved(prey->start);
+		prey->whole =
+			prey->count == LM_BLOCK_PAGES && lm_frame_fits(area);
 	}
 	if (prey->count)
 		lm_gate_filling(prey->slot);
 	lm_gate_leave(prey->slot);
 	return prey->count;
+}
+
+bool lm_prey_keys(void)
+{
+	return atomic_load_explicit(&keyed, memory_order_relaxed);
 }
 
 void lm_prey_keyed(void)

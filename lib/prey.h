@@ -38,6 +38,8 @@ struct lm_prey {
 	bool freezes; /* the pager can read them as the program does */
 	bool guards;  /* what is clean can have markers */
 	bool swaps;   /* and so can what went to swap */
+	bool whole;   /* all of a block, that can go as a frame */
+	bool moved;   /* one came there so */
 	int prot;     /* the area's */
 	struct lm_slot *slot;
 };
@@ -49,8 +51,9 @@ bool lm_prey_claim(struct lm_prey *prey, uintptr_t start, uintptr_t end,
 		   enum lm_page_state least);
 
 /* Inside a change: the program uses protection keys, and so nothing is read in
- * place any more. */
+ * place any more. Does it? */
 void lm_prey_keyed(void);
+bool lm_prey_keys(void);
 
 /* The page stays; and those of [at, end) stay and could not be hidden. */
 void lm_prey_keep(struct lm_prey *prey, uintptr_t at);

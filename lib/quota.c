@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "quota.h"
 
+#include "frame.h"
 #include "lock.h"
 #include "meta.h"
 #include "page.h"
@@ -265,6 +266,8 @@ void lm_quota_drop(struct lm_quota *quota)
 
 	if (!quota || --quota->holders)
 		return;
+	while (lm_frame_drop(quota))
+		;
 	lm_lock_take(&lock);
 	while (*link != quota)
 		link = &(*link)->next;
@@ -301,8 +304,9 @@ void lm_quota_count_anew(void)
 void lm_quota_forked(bool anew)
 {
 	atomic_store(&lock.word, 0);
-	for (struct lm_quota *q = &lm_quota_process; anew && q; q = q->next) {
-		if (!q->memory)
+	for (struct lm_quota *q = &lm_quota_process; q; q = q->next) {
+		atomic_store(&q->spare, 0);
+		if (!anew || !q->memory)
 			continue;
 		/* Private memory that is dropped is zeros again. */
 		lm_os_madvise((uintptr_t)q->memory, q->memory_size,

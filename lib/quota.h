@@ -29,6 +29,7 @@
 struct lm_quota {
 	_Atomic size_t max;        /* pages; 0: no limit; the gate drained */
 	_Atomic size_t used;       /* frames counted; with a limit only */
+	_Atomic size_t spare;      /* pages that are no frames: see frame.h */
 	_Atomic uint64_t pause_to; /* when to try to evict again */
 	_Atomic uint64_t alone_to; /* when again more than one at once */
 	_Atomic int said_over;

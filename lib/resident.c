@@ -13,6 +13,7 @@
 #include "demote.h"
 #include "evict.h"
 #include "fault.h"
+#include "frame.h"
 #include "gate.h"
 #include "guard.h"
 #include "pager.h"
@@ -197,16 +198,30 @@ size_t lm_resident_shed(struct lm_quota *quota, size_t n)
 	return gone;
 }
 
-static bool count_in(struct lm_quota *quota, size_t n, size_t max)
+/* Beside what is spare, but for so much of it that is to be used now. */
+static bool fits(struct lm_quota *quota, size_t n, size_t max, size_t using)
 {
 	size_t now = atomic_load_explicit(&quota->used, memory_order_relaxed);
+	size_t spare =
+		atomic_load_explicit(&quota->spare, memory_order_relaxed);
 
-	while (now + n <= max)
+	spare -= lm_min(spare, using);
+	while (now + n + spare <= max)
 		if (atomic_compare_exchange_weak_explicit(
 			    &quota->used, &now, now + n, memory_order_relaxed,
 			    memory_order_relaxed))
 			return true;
 	return false;
+}
+
+static bool count_in(struct lm_quota *quota, size_t n, size_t max)
+{
+	while (!fits(quota, n, max, 0))
+		if (!atomic_load_explicit(&quota->spare,
+					  memory_order_relaxed) ||
+		    !lm_frame_drop(quota))
+			return false;
+	return true;
 }
 
 static const char *why_over(const struct lm_quota *quota)
@@ -398,6 +413,50 @@ int lm_resident_take(struct lm_quota *quota, size_t n)
 		atomic_fetch_sub_explicit(&quota->used, n,
 					  memory_order_relaxed);
 	return ret;
+}
+
+/* A block's worth: what is evicted for it is kept for it. */
+static int take_block(struct lm_quota *quota)
+{
+	size_t max = atomic_load_explicit(&quota->max, memory_order_relaxed);
+	size_t n = LM_BLOCK_PAGES;
+	int ret = 0;
+
+	if (!max || fits(quota, n, max, n))
+		return 0;
+	if (lm_os_now_ns() < atomic_load(&quota->alone_to))
+		return -EAGAIN;
+	LM_OWN(lm_gate_nested)++;
+	while (!ret && !fits(quota, n, max, n))
+		if (!lm_resident_shed(quota, n))
+			ret = -EAGAIN;
+	LM_OWN(lm_gate_nested)--;
+	return ret;
+}
+
+int lm_resident_take_frame(struct lm_quota *quota, uintptr_t *frame)
+{
+	struct lm_quota *all = &lm_quota_process;
+	int ret;
+
+	lm_frame_wish();
+	ret = quota ? take_block(quota) : 0;
+	if (ret < 0)
+		return ret;
+	ret = take_block(all);
+	if (!lm_resident_has_room(reserve(
+		    atomic_load_explicit(&all->max, memory_order_relaxed))))
+		lm_pager_wake();
+	if (ret < 0 && quota)
+		atomic_fetch_sub_explicit(&quota->used, LM_BLOCK_PAGES,
+					  memory_order_relaxed);
+	if (ret < 0)
+		return ret;
+	*frame = lm_frame_take(quota);
+	if (*frame)
+		return 0;
+	lm_resident_give(quota, LM_BLOCK_PAGES);
+	return -EAGAIN;
 }
 
 static int try(struct lm_quota *quota, size_t n)

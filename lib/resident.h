@@ -47,6 +47,9 @@ size_t lm_resident_reach(const struct lm_quota *quota);
  * (Without it the limit is exceeded, and that is said once.)
  */
 int lm_resident_take(struct lm_quota *quota, size_t n);
+/* The same for a block's worth of pages, with a window (frame.h) that is the
+ * caller's, and holds them or is to. Also -EAGAIN: there is none. */
+int lm_resident_take_frame(struct lm_quota *quota, uintptr_t *window);
 /* The same for what is only advice: -ENOMEM when there is no room and none can
  * be made without waiting. */
 int lm_resident_try(struct lm_quota *quota, size_t n);

@@ -79,6 +79,7 @@ static void collect(struct lazymap_stats *stats)
 	stats->pages_widened = sum(LM_COUNT_pages_widened);
 	stats->pages_ahead = sum(LM_COUNT_pages_ahead);
 	stats->pages_ahead_unused = sum(LM_COUNT_pages_ahead_unused);
+	stats->blocks_moved = sum(LM_COUNT_blocks_moved);
 	stats->fault_ns = sum(LM_COUNT_fault_ns);
 }
 
@@ -138,6 +139,9 @@ void lm_stats_print(int fd)
 			    lm_bound_crowd());
 		row(fd, "faults on hidden pages", stats.faults_soft);
 		row(fd, "pages evicted", stats.pages_evicted);
+		if (stats.blocks_moved)
+			row(fd, "  of them by whole blocks, moved",
+			    stats.blocks_moved * LM_BLOCK_PAGES);
 		row(fd, "pages swapped out", stats.pages_swapped_out);
 		row(fd, "  of them of one byte", stats.pages_same);
 		row(fd, "  of them compressed", stats.pages_to_pool);

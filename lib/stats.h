@@ -36,6 +36,7 @@
 	X(pages_demoted)                                                       \
 	X(pages_ahead)                                                         \
 	X(pages_ahead_unused)                                                  \
+	X(blocks_moved)                                                        \
 	X(fault_ns)                                                            \
 	X(pages_made_present)                                                  \
 	X(pages_made_absent)

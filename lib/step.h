@@ -48,6 +48,8 @@
 	X(DEMOTE)                                                              \
 	/* written there, and still BUSY */                                    \
 	X(DEMOTED)                                                             \
+	/* a frame is out of its block, and what is left there (frame.c) */    \
+	X(TAKEN)                                                               \
 	/* a block's absent pages have markers, and are BUSY (guard.c) */      \
 	X(GUARDED)                                                             \
 	/* MAP_FIXED: the kernel's mapping of a file is there, and in sight */ \

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "pins.h"
 
+#include "../advise.h"
 #include "../area.h"
 #include "../change.h"
 #include "../lazymap.h"
@@ -140,6 +141,15 @@ static bool wants_advice(const long args[6])
 	       is_myself((int)args[0]);
 }
 
+/* It stays with the kernel's mapping, which is not to be replaced from now on. */
+static void keep_policy(const long args[6])
+{
+	uintptr_t start = lm_page_down((uintptr_t)args[0]);
+
+	lm_advise_flags(start, lm_page_up((uintptr_t)args[0] + (size_t)args[1]),
+			LM_AREA_ADVISED);
+}
+
 /* -- All of them ------------------------------------------------------------------- */
 
 static long call(long nr, const long args[6])
@@ -226,6 +236,8 @@ bool lm_memory_wanted(long nr)
 	case SYS_shmat:
 	case SYS_process_madvise:
 	case SYS_mseal:
+	case SYS_mbind:
+	case SYS_set_mempolicy_home_node:
 		return true;
 	}
 	return false;
@@ -237,6 +249,10 @@ bool lm_memory_call(long nr, const long args[6], long *result)
 
 	if (!replaces(nr, args))
 		return false;
+	if (nr == SYS_mbind || nr == SYS_set_mempolicy_home_node) {
+		keep_policy(args);
+		return false;
+	}
 	*result = call(nr, args);
 	errno = saved;
 	return true;

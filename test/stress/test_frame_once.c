@@ -1,0 +1,603 @@
+/*
+ * test_frame_once.c -- frames that go from block to block (lib/frame.h): every byte
+ * right and read as often as it came, whoever comes between; no more memory than
+ * the limit lets in; and blocks that are split.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE
+#include "caught.h"
+#include "frame.h"
+#include "held.h"
+#include "outside.h"
+#include "page.h"
+#include "program.h"
+#include "quota.h"
+#include "watched.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define BLOCK ((size_t)512)
+#define BLOCKS ((size_t)36)
+#define PAGES (BLOCKS * BLOCK)
+/* The least under which a fault may bring a block. */
+#define LIMIT ((size_t)32 << 20)
+#define LIMIT_PAGES (LIMIT / PAGE)
+
+static _Atomic size_t wrong, over;
+
+static void begin_with(const struct lazymap_options *options)
+{
+	watched_ops.flags = LAZYMAP_STORE_IN_HANDLER;
+	watched_begin(options, PAGES);
+}
+
+static void begin(void)
+{
+	begin_with(&(struct lazymap_options){ .resident = LIMIT });
+}
+
+static size_t at(size_t i, bool down)
+{
+	return down ? PAGES - 1 - i : i;
+}
+
+static char *page_at(size_t page)
+{
+	return watched_base + page * PAGE;
+}
+
+/* Of most pages only some words. */
+PROGRAM_UNWATCHED static void look(size_t page)
+{
+	const volatile uint64_t *word = (uint64_t *)page_at(page);
+
+	if (page % 16 == 0)
+		wrong += known_wrong(word, page);
+	for (size_t i = 0; i < PAGE / sizeof(*word); i += 73)
+		wrong += word[i] != known_word(page, i);
+}
+
+/* What is in place, and what is spare: never more than may be. */
+static void count_over(void)
+{
+	size_t used = atomic_load(&lm_quota_process.used);
+
+	over += used > LIMIT_PAGES;
+}
+
+static void scan(size_t from, size_t to, bool down)
+{
+	for (size_t i = from; i < to; i++) {
+		look(at(i, down));
+		if (i % 64 == 0)
+			count_over();
+	}
+}
+
+static int scan_all(void)
+{
+	wrong = 0;
+	scan(0, PAGES, false);
+	return wrong != 0;
+}
+
+static uint64_t *own_word(size_t page)
+{
+	return (uint64_t *)page_at(page) + 1;
+}
+
+START_TEST(a_stream_takes_along_what_it_leaves)
+{
+	bool down = _i;
+	size_t before, areas;
+
+	begin();
+	areas = outside_vm_areas();
+	before = outside_status("VmRSS");
+	scan(0, PAGES, down);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+	for (size_t i = 0; i < PAGES; i++)
+		ck_assert_msg(watched_reads[i] == 1, "page %zu: %u reads", i,
+			      watched_reads[i]);
+	/* Of what does not fit most; the pager may take some by pieces. */
+	ck_assert_uint_ge(watched_stats().blocks_moved,
+			  (BLOCKS - LIMIT_PAGES / BLOCK) / 2);
+	/* One for each block that is there, and what lies between. */
+	ck_assert_uint_le(outside_vm_areas() - areas,
+			  2 * LIMIT_PAGES / BLOCK + 24);
+	if (!program_sanitized(""))
+		ck_assert_uint_le(outside_status("VmHWM"),
+				  before + LIMIT / 1024 + 1024);
+	/* And nothing of it once they are unmapped. */
+	ck_assert_int_eq(lazymap_unmap(watched_base, PAGES * PAGE), 0);
+	ck_assert_uint_eq(atomic_load(&lm_quota_process.used), 0);
+	ck_assert_uint_eq(lazymap_limit(0), 0);
+	ck_assert_uint_eq(atomic_load(&lm_quota_process.spare), 0);
+}
+END_TEST
+
+START_TEST(a_block_is_huge_where_the_kernel_has_such_pages)
+{
+	char text[64] = "";
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+
+	if (!file || !fgets(text, sizeof(text), file) ||
+	    strstr(text, "[never]")) {
+		printf("skipped: the kernel makes no huge pages\n");
+		return;
+	}
+	fclose(file);
+	begin();
+	scan(0, PAGES, false);
+	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
+	file = fopen("/proc/self/smaps_rollup", "r");
+	while (fgets(text, sizeof(text), file))
+		if (strstr(text, "AnonHugePages:"))
+			break;
+	fclose(file);
+	/* Memory may be too much in pieces for some of them. */
+	ck_assert_uint_gt(strtoul(text + strlen("AnonHugePages:"), NULL, 10),
+			  LIMIT / 1024 / 4);
+}
+END_TEST
+
+/* -- Others beside it ------------------------------------------------------------- */
+
+static _Atomic bool stop;
+
+/* A stream over a third of it, again and again; each page has a word of its own to
+ * be written, now and then. */
+static void *stream(void *data)
+{
+	size_t first = (size_t)data * (PAGES / 4), n = PAGES / 4;
+
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < n; i++) {
+			look(first + i);
+			if (i % 64 == 0)
+				count_over();
+		}
+	return NULL;
+}
+
+/* Touches and writes at random: its blocks are split, go to swap, and drop what
+ * streams keep spare. */
+static void *jump(void *data)
+{
+	uint64_t state = program_seed() | 1;
+	static uint64_t written[PAGES];
+
+	(void)data;
+	while (!stop) {
+		size_t page = PAGES / 2 + program_random(&state) % (PAGES / 2);
+
+		if (written[page])
+			wrong += *own_word(page) != written[page];
+		else
+			look(page);
+		if (state % 8 == 0)
+			*own_word(page) = written[page] = state;
+		count_over();
+	}
+	return NULL;
+}
+
+START_TEST(streams_and_jumps_lose_nothing)
+{
+	pthread_t threads[3];
+	size_t before;
+
+	begin();
+	before = outside_status("VmRSS");
+	ck_assert_int_eq(pthread_create(&threads[2], NULL, jump, NULL), 0);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(
+			pthread_create(&threads[i], NULL, stream, (void *)i),
+			0);
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	stop = true;
+	pthread_join(threads[2], NULL);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_eq(watched_reports, 0);
+	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
+	/* Less than a spare frame more. */
+	if (!program_sanitized(""))
+		ck_assert_uint_le(outside_status("VmHWM"),
+				  before + LIMIT / 1024 + 1536 +
+					  watched_stats().swap_pool / 1024);
+}
+END_TEST
+
+/* The steps of a block that comes, and of one that goes for it. */
+static const enum lm_step steps[] = {
+	LM_STEP_CLAIMED,       LM_STEP_READ,          LM_STEP_FILLED,
+	LM_STEP_REVEALED,      LM_STEP_EVICT_CLAIMED, LM_STEP_EVICT_HIDDEN,
+	LM_STEP_EVICT_DROPPED, LM_STEP_TAKEN,
+};
+#define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))
+
+/* A block that comes when others must go, and frames move; and one of those. */
+#define COMES (BLOCKS - 4)
+#define GOES ((size_t)8)
+
+/* Until it was held: the pager may have taken the block the other way. */
+static void *scan_by_thread(void *unused)
+{
+	(void)unused;
+	while (!stop)
+		scan(0, PAGES, false);
+	return NULL;
+}
+
+static size_t held_block(int step)
+{
+	return steps[step] >= LM_STEP_EVICT_CLAIMED ? GOES : COMES;
+}
+
+/* Which block is taken out depends on what the pager has done. */
+static const char *held_page(int step)
+{
+	return steps[step] == LM_STEP_TAKEN ? NULL
+					    : page_at(held_block(step) * BLOCK);
+}
+
+/* A thread that is held at the step, there. What goes was in sight. */
+static void hold(pthread_t *thread, int step, enum lm_step releases)
+{
+	begin_with(&(struct lazymap_options){ .resident = LIMIT,
+					      .policy = "fifo" });
+	held_at(steps[step], held_page(step), releases);
+	ck_assert_int_eq(pthread_create(thread, NULL, scan_by_thread, NULL), 0);
+	held_wait();
+	stop = true;
+}
+
+static void rest(pthread_t thread)
+{
+	pthread_join(thread, NULL);
+	scan(0, PAGES, false);
+	scan(0, PAGES, true);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_eq(watched_reports, 0);
+}
+
+START_TEST(who_touches_what_comes_or_goes_waits_for_it)
+{
+	pthread_t thread;
+	size_t page;
+
+	hold(&thread, _i, LM_STEP_WAIT);
+	/* Its last page, which comes and goes with all others; but what is in
+	 * sight can be read. */
+	page = held_block(_i) * BLOCK + BLOCK - 1;
+	if (steps[_i] == LM_STEP_TAKEN)
+		for (size_t i = BLOCK - 1; i < PAGES; i += BLOCK)
+			look(i);
+	if (steps[_i] == LM_STEP_REVEALED || steps[_i] == LM_STEP_EVICT_CLAIMED)
+		*own_word(page) = known_word(page, 1);
+	look(page);
+	ck_assert_uint_gt(held_passed(LM_STEP_WAIT), 0);
+	rest(thread);
+}
+END_TEST
+
+START_TEST(a_child_made_meanwhile_has_everything)
+{
+	bool announced = _i & 1;
+	pthread_t thread;
+
+	if (program_sanitized("thread")) {
+		printf("skipped: ThreadSanitizer lets no child start threads\n");
+		return;
+	}
+	hold(&thread, _i / 2, announced ? LM_STEP_FORK : LM_STEP_MAX);
+	if (announced) {
+		ck_assert_int_eq(caught_child(scan_all), 0);
+	} else {
+		ck_assert_int_eq(caught_clone(scan_all), 0);
+		held_release();
+	}
+	rest(thread);
+}
+END_TEST
+
+START_TEST(it_is_not_unmapped_or_dropped_meanwhile)
+{
+	bool unmapped = _i & 1;
+	pthread_t thread;
+	char *block;
+
+	hold(&thread, _i / 2, LM_STEP_CHANGE);
+	block = page_at(held_block(_i / 2) * BLOCK);
+	if (!unmapped || !held_page(_i / 2)) {
+		ck_assert_int_eq(lazymap_advise(watched_base, PAGES * PAGE,
+						MADV_DONTNEED),
+				 0);
+		rest(thread);
+		return;
+	}
+	/* The thread does not come here any more. */
+	if (held_block(_i / 2) == GOES)
+		ck_assert_int_eq(lazymap_unmap(block, BLOCK * PAGE), 0);
+	else
+		ck_assert_int_eq(lazymap_unmap(watched_base, BLOCK * PAGE), 0);
+	pthread_join(thread, NULL);
+	scan((GOES + 1) * BLOCK, PAGES, false);
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+/* -- One whole, or in pieces --------------------------------------------------------- */
+
+START_TEST(a_page_of_a_block_is_written_and_goes_alone)
+{
+	begin();
+	/* It came as a frame. */
+	scan(0, 8 * BLOCK, false);
+	for (size_t i = 4 * BLOCK; i < 8 * BLOCK; i += 50)
+		*own_word(i) = ~known_word(i, 1);
+	scan(8 * BLOCK, PAGES, false);
+	ck_assert_uint_gt(watched_stats().pages_swapped_out, 0);
+	for (size_t i = 4 * BLOCK; i < 8 * BLOCK; i += 50) {
+		ck_assert_uint_eq(*own_word(i), ~known_word(i, 1));
+		*own_word(i) = known_word(i, 1);
+	}
+	scan(0, PAGES, false);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+}
+END_TEST
+
+/* Some of a block's pages are dropped, then others, then the rest; or all at once;
+ * and what is left is one VM area again. */
+START_TEST(what_is_dropped_leaves_no_vm_areas)
+{
+	size_t areas, piece = _i ? 7 : BLOCK;
+
+	begin();
+	areas = outside_vm_areas();
+	for (int round = 0; round < 3; round++) {
+		scan(0, PAGES, false);
+		for (size_t i = 0; i < PAGES; i += piece)
+			ck_assert_int_eq(
+				lazymap_advise(page_at(i),
+					       lm_min(piece, PAGES - i) * PAGE,
+					       MADV_DONTNEED),
+				0);
+	}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(atomic_load(&lm_quota_process.used), 0);
+	if (!_i)
+		ck_assert_uint_le(outside_vm_areas() - areas, BLOCKS / 2);
+	/* What goes page by page keeps some, until frames come there again. */
+	ck_assert_uint_le(outside_vm_areas() - areas, 2 * BLOCKS);
+}
+END_TEST
+
+/* The pager takes 64 KiB of this block, and of that, as single touches want room. */
+START_TEST(a_block_that_went_by_pieces_is_levelled)
+{
+	begin();
+	for (int round = 0; round < 4; round++) {
+		scan(0, PAGES / 2, false);
+		for (size_t i = 0; i < PAGES / 2; i++)
+			look(PAGES / 2 + i * 1237 % (PAGES / 2));
+	}
+	/* Nothing of the first half is in place any more. */
+	ck_assert_uint_eq(outside_count(watched_base, PAGES / 4 * PAGE), 0);
+	ck_assert_uint_eq(wrong, 0);
+	for (size_t i = 0; i < PAGES / 4; i += BLOCK)
+		ck_assert_msg(!lm_frame_moved((uintptr_t)page_at(i)),
+			      "block %zu", i / BLOCK);
+}
+END_TEST
+
+/* -- What keeps blocks where they are -------------------------------------------------- */
+
+static bool has_flag(const void *page, const char *flag)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	uintptr_t start, end, is = (uintptr_t)page;
+	char line[512];
+	bool here = false, has = false;
+
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%zx-%zx ", &start, &end) == 2)
+			here = is >= start && is < end;
+		if (here && !strncmp(line, "VmFlags:", 8))
+			has = strstr(line, flag);
+	}
+	fclose(file);
+	return has;
+}
+
+START_TEST(what_the_program_asked_of_the_kernel_stays)
+{
+	static const struct {
+		int advice;
+		const char *flag;
+	} asked[] = { { MADV_DONTDUMP, " dd" },
+		      { MADV_DONTFORK, " dc" },
+		      { MADV_NOHUGEPAGE, " nh" },
+		      { MADV_MERGEABLE, " mg" } };
+	size_t len = PAGES / 2 * PAGE;
+
+	begin();
+	if (lazymap_advise(watched_base, len, asked[_i].advice) < 0) {
+		printf("skipped: the kernel takes no such advice\n");
+		return;
+	}
+	for (int round = 0; round < 2; round++)
+		scan(0, PAGES / 2, false);
+	scan(0, PAGES, false);
+	ck_assert_uint_eq(wrong, 0);
+	for (size_t i = 0; i < PAGES / 2; i += BLOCK)
+		ck_assert_msg(has_flag(page_at(i), asked[_i].flag), "%zu", i);
+	/* And the other half's do move. */
+	for (int i = 0; i < 50 && !watched_stats().blocks_moved; i++)
+		scan(PAGES / 2, PAGES, false);
+	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
+	ck_assert(!has_flag(page_at(PAGES / 2), asked[_i].flag));
+}
+END_TEST
+
+START_TEST(locked_blocks_stay)
+{
+	begin();
+	scan(0, BLOCK, false);
+	if (lazymap_lock(watched_base, 2 * BLOCK * PAGE, 0) < 0) {
+		printf("skipped: no memory may be locked here\n");
+		return;
+	}
+	scan(2 * BLOCK, PAGES, false);
+	ck_assert_uint_eq(outside_count(watched_base, 2 * BLOCK * PAGE),
+			  2 * BLOCK);
+	for (size_t i = 0; i < 2 * BLOCK; i++)
+		ck_assert_uint_le(watched_reads[i], 1);
+	scan(0, PAGES, false);
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+START_TEST(without_windows_all_goes_as_before)
+{
+	begin();
+	if (_i == 0)
+		lm_frame_refuse();
+	if (_i == 1) {
+		size_t now = outside_status("VmSize") * 1024;
+		struct rlimit limit = { now + (4 << 20), now + (4 << 20) };
+
+		if (program_sanitized("")) {
+			printf("skipped: sanitizers need memory of their own\n");
+			return;
+		}
+		/* No address space for them. */
+		ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	}
+	scan(0, PAGES, _i);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(watched_stats().blocks_moved, 0);
+	ck_assert_uint_eq(over, 0);
+}
+END_TEST
+
+START_TEST(a_read_that_fails_gives_the_frame_back)
+{
+	uint64_t value;
+
+	caught_install();
+	begin();
+	scan(0, BLOCKS / 2 * BLOCK, false);
+	for (int i = 0; i < 3; i++) {
+		/* In the middle of the next block. */
+		watched_bad_from = BLOCKS / 2 * BLOCK + BLOCK / 2;
+		scan(BLOCKS / 2 * BLOCK, BLOCKS / 2 * BLOCK + BLOCK / 4, false);
+		ck_assert_int_eq(caught_read(page_at(watched_bad_from), &value),
+				 SIGBUS);
+		ck_assert_uint_eq(watched_reports, i + 1);
+		ck_assert_uint_le(atomic_load(&lm_quota_process.used) +
+					  atomic_load(&lm_quota_process.spare),
+				  LIMIT_PAGES);
+		watched_bad_from = WATCHED_NONE;
+	}
+	scan(BLOCKS / 2 * BLOCK, PAGES, false);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+}
+END_TEST
+
+/* -- Limits ---------------------------------------------------------------------------- */
+
+START_TEST(a_lower_limit_holds_at_once)
+{
+	begin();
+	scan(0, PAGES, false);
+	ck_assert_int_eq(lazymap_limit(LIMIT / 2), 0);
+	ck_assert_uint_le(atomic_load(&lm_quota_process.used) +
+				  atomic_load(&lm_quota_process.spare),
+			  LIMIT_PAGES / 2);
+	ck_assert_uint_le(outside_count(watched_base, PAGES * PAGE),
+			  LIMIT_PAGES / 2);
+	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
+	scan(0, PAGES, false);
+	ck_assert_int_eq(lazymap_limit(0), 0);
+	scan(0, PAGES, true);
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+/* One area's own limit, and the process's: a frame of one may go to the other. */
+START_TEST(an_areas_own_limit_holds)
+{
+	struct lm_quota *own;
+
+	begin_with(&(struct lazymap_options){ .resident = _i ? 2 * LIMIT : 0 });
+	ck_assert_int_eq(
+		lazymap_limit_area(watched_base, PAGES / 2 * PAGE, LIMIT), 0);
+	own = lm_quota_process.next;
+	ck_assert_ptr_nonnull(own);
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < PAGES; i++) {
+			look(i);
+			if (i % 64)
+				continue;
+			over += atomic_load(&own->used) > LIMIT_PAGES;
+			over += _i && atomic_load(&lm_quota_process.used) >
+					      2 * LIMIT_PAGES;
+			over += !_i &&
+				outside_count(watched_base, PAGES / 2 * PAGE) >
+					LIMIT_PAGES;
+		}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
+	/* Its end ends what is spare of it. */
+	ck_assert_int_eq(lazymap_unmap(watched_base, PAGES / 2 * PAGE), 0);
+	ck_assert_uint_eq(atomic_load(&own->used), 0);
+	ck_assert_uint_eq(atomic_load(&own->spare), 0);
+	scan(PAGES / 2, PAGES, false);
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("frame");
+	TCase *frame = tcase_create("frame");
+
+	tcase_set_timeout(frame, 20);
+	tcase_add_loop_test(frame, a_stream_takes_along_what_it_leaves, 0, 2);
+	tcase_add_test(frame, a_block_is_huge_where_the_kernel_has_such_pages);
+	tcase_add_test(frame, streams_and_jumps_lose_nothing);
+	tcase_add_loop_test(frame, who_touches_what_comes_or_goes_waits_for_it,
+			    0, STEPS);
+	tcase_add_loop_test(frame, a_child_made_meanwhile_has_everything, 0,
+			    2 * STEPS);
+	tcase_add_loop_test(frame, it_is_not_unmapped_or_dropped_meanwhile, 0,
+			    2 * STEPS);
+	tcase_add_test(frame, a_page_of_a_block_is_written_and_goes_alone);
+	tcase_add_loop_test(frame, what_is_dropped_leaves_no_vm_areas, 0, 2);
+	tcase_add_test(frame, a_block_that_went_by_pieces_is_levelled);
+	tcase_add_loop_test(frame, what_the_program_asked_of_the_kernel_stays,
+			    0, 4);
+	tcase_add_test(frame, locked_blocks_stay);
+	tcase_add_loop_test(frame, without_windows_all_goes_as_before, 0, 2);
+	tcase_add_test(frame, a_read_that_fails_gives_the_frame_back);
+	tcase_add_test(frame, a_lower_limit_holds_at_once);
+	tcase_add_loop_test(frame, an_areas_own_limit_holds, 0, 2);
+	suite_add_tcase(suite, frame);
+	return program_run(suite);
+}
