@@ -11,6 +11,10 @@
  * frame says of SIGSEGV and of the alternate stack is the program's while the
  * handler has it.
  *
+ * The kernel, which the handler returns to, reads the frame as it pushes one: a
+ * page that has been evicted meanwhile would be a SIGSEGV. So a frame in lazy
+ * memory goes back to lazymap's stack first (leave()), and is read there.
+ *
  * Elsewhere than on x86-64 the kernel enters the handlers itself, where they are.
  *
  * SPDX-License-Identifier: MIT
@@ -19,6 +23,7 @@
 #include "handler.h"
 #include "signal.h"
 
+#include "../area.h"
 #include "../os.h"
 #include "../syscall/copy.h"
 #include "../trap/action.h"
@@ -68,6 +73,8 @@ void lm_handler_keep(int sig, const struct sigaction *act)
 
 /* -- Entering ------------------------------------------------------------------- */
 
+static void leave(siginfo_t *info, ucontext_t *context);
+
 /* `ours`: the frame has shown another alternate stack than the kernel's. */
 static void call(int sig, siginfo_t *info, ucontext_t *context, void *handler,
 		 uint64_t mask, bool ours)
@@ -82,8 +89,10 @@ static void call(int sig, siginfo_t *info, ucontext_t *context, void *handler,
 	lm_signal_put_bits(
 		&context->uc_sigmask,
 		lm_mask_to_kernel(lm_signal_bits(&context->uc_sigmask)));
-	if (ours)
-		lm_stack_back(&context->uc_stack);
+	if (!ours)
+		return;
+	lm_stack_back(&context->uc_stack);
+	leave(info, context);
 }
 
 #if LM_HANDLER_MOVES
@@ -92,6 +101,7 @@ static void call(int sig, siginfo_t *info, ucontext_t *context, void *handler,
 #define ENTER_ROOM 32 /* what lm_handler_enter() takes, in one instruction */
 /* What call() needs of a stack. */
 #define CALL_ROOM ((uintptr_t)256)
+#define LEAVE_ROOM ((uintptr_t)128) /* what move() aligns by, and more */
 
 /* In the first bytes that the processor's state leaves to software. */
 static size_t state_size(uintptr_t state)
@@ -135,6 +145,46 @@ static uintptr_t move(uintptr_t top, uintptr_t bottom, siginfo_t *info,
 	return lm_copy_out(to, (void *)from, len) < 0 ? 0 : to;
 }
 
+extern const uint64_t lm_handler_blocks __attribute__((visibility("hidden")));
+
+/* On lazymap's stack, below where the frame goes. */
+__attribute__((noreturn, used)) static void
+leave_by(uintptr_t top, siginfo_t *info, ucontext_t *context)
+{
+	uintptr_t from = (uintptr_t)context - sizeof(void *);
+	uintptr_t to = move(top, 0, info, context);
+
+	/* To the address to return to, which the frame begins with. Without a
+	 * copy it is for the kernel to say what is wrong with the frame. */
+	__asm__ volatile("mov %0, %%rsp\n\tret" : : "r"(to ? to : from));
+	__builtin_unreachable();
+}
+
+/* Nobody is on lazymap's stack: the handler whose frame is elsewhere was entered
+ * from elsewhere. What comes after this would find it in use. */
+static void leave(siginfo_t *info, ucontext_t *context)
+{
+	uintptr_t from = (uintptr_t)context - sizeof(void *);
+	uintptr_t state = (uintptr_t)context->uc_mcontext.fpregs;
+	size_t len = (uintptr_t)(info + 1) - from;
+	size_t more = state ? state_size(state) : 0;
+	uintptr_t bottom, top = lm_stack_for_return(from, &bottom);
+
+	if (!top || len + more > (top - bottom) / 2 ||
+	    (!lm_area_near(from, from + len) &&
+	     !(more && lm_area_near(state, state + more))))
+		return;
+	lm_sys(SYS_rt_sigprocmask, SIG_BLOCK, &lm_handler_blocks, NULL,
+	       sizeof(lm_handler_blocks));
+	__asm__ volatile(
+		"mov %0, %%rsp\n\tcall *%%rax"
+		:
+		: "r"((top - len - more - LEAVE_ROOM) & ~(uintptr_t)15),
+		  "D"(top), "S"(info), "d"(context), "a"(leave_by)
+		: "memory");
+	__builtin_unreachable();
+}
+
 void lm_handler_enter(int sig, siginfo_t *info, void *context)
 	__attribute__((visibility("hidden")));
 void lm_handler_blocked(void) __attribute__((visibility("hidden")));
@@ -162,7 +212,7 @@ __asm__(".text\n.balign 16\n"
 	"mov %rsi, 8(%rsp)\n"
 	"mov %rdx, 16(%rsp)\n"
 	"xor %edi, %edi\n" /* SIG_BLOCK */
-	"lea 1f(%rip), %rsi\n"
+	"lea lm_handler_blocks(%rip), %rsi\n"
 	"lea 24(%rsp), %rdx\n"
 	"mov $8, %r10d\n"
 	"mov $14, %eax\n" /* rt_sigprocmask */
@@ -179,7 +229,8 @@ __asm__(".text\n.balign 16\n"
 	".size lm_handler_enter, .-lm_handler_enter\n"
 	/* All but SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS. */
 	".balign 8\n"
-	"1: .quad ~0x400004d8\n");
+	".hidden lm_handler_blocks\n.globl lm_handler_blocks\n"
+	"lm_handler_blocks: .quad ~0x400004d8\n");
 
 /* call(), with these arguments and on this stack; handler NULL: nothing is to be
  * called, and the frame is there to return by. */
@@ -310,6 +361,11 @@ bool lm_handler_entered(int sig, const struct sigaction *act)
 }
 
 #else
+
+static void leave(siginfo_t *info, ucontext_t *context)
+{
+	(void)info, (void)context;
+}
 
 static void enter(int sig, siginfo_t *info, void *data)
 {

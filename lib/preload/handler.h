@@ -40,6 +40,10 @@ void lm_handler_keep(int sig, const struct sigaction *act);
 uintptr_t lm_stack_for(uintptr_t sp, uintptr_t red_zone, bool alternate,
 		       uintptr_t *bottom);
 
+/* The end of lazymap's stack, and in *bottom where it begins, for the frame at
+ * `at` to return from; 0: there is none, or the frame is there already. */
+uintptr_t lm_stack_for_return(uintptr_t at, uintptr_t *bottom);
+
 /* In a frame: the kernel's alternate stack, which is ours, becomes the one that
  * the program has asked for, and back. False: it is not ours. */
 bool lm_stack_show(stack_t *stack);

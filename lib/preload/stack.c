@@ -296,6 +296,12 @@ uintptr_t lm_stack_for(uintptr_t sp, uintptr_t red_zone, bool alternate,
 	return *bottom + MINE(wish).ss_size;
 }
 
+uintptr_t lm_stack_for_return(uintptr_t at, uintptr_t *bottom)
+{
+	*bottom = (uintptr_t)MINE(ours);
+	return !*bottom || in_ours(at) || on_ours() ? 0 : *bottom + STACK_SIZE;
+}
+
 /* In a frame: the kernel leaves "in use" to who asks. */
 static stack_t framed(void)
 {

@@ -672,6 +672,27 @@ static void signals_come_at_each_instruction_of_a_return(void)
 }
 #endif
 
+static void page_out(int sig)
+{
+	touch_next();
+	madvise(mine.ss_sp, 8 * PAGE, MADV_PAGEOUT);
+	if (sig == SIGUSR1)
+		raise(SIGUSR2);
+	madvise(mine.ss_sp, 8 * PAGE, MADV_PAGEOUT);
+}
+
+/* The kernel reads more of it than anybody else: the last bytes of the
+ * processor's state have a page of their own here. */
+static void frames_may_be_evicted_before_they_are_returned_by(void)
+{
+	use(lazy(8), 7 * PAGE + 256, 0);
+	set(SIGUSR1, page_out, SA_ONSTACK);
+	set(SIGUSR2, page_out, SA_ONSTACK);
+	for (int i = 0; i < 5; i++)
+		raise(SIGUSR1);
+	show("after");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -684,6 +705,7 @@ int main(int argc, char **argv)
 		CASE(signals_that_come_at_once_are_all_handled),
 		CASE(signals_come_at_each_instruction_of_a_return),
 		CASE(signals_come_on_lazy_stacks),
+		CASE(frames_may_be_evicted_before_they_are_returned_by),
 		CASE(calls_are_made_on_lazy_stacks),
 		CASE(stack_overflow_is_handled_on_the_alternate_stack),
 		CASE(threads_run_on_lazy_stacks),
