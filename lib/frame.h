@@ -67,8 +67,8 @@ int lm_frame_level(uintptr_t block);
 /* Has a frame come to addr's block so, and has it not been levelled since? As for
  * lm_page_word_of(). */
 bool lm_frame_moved(uintptr_t addr);
-/* The same as levelling for addr's block, once a frame came there and if no page of it is in
- * place any more. Outside the gate. */
+/* Levels addr's block, if a frame came there and no page of it is in place any
+ * more. Outside the gate. */
 void lm_frame_close(uintptr_t addr);
 
 /* The program has asked for what moving frames would not keep: none are from here

@@ -5,6 +5,7 @@
  */
 #include "readahead.h"
 
+#include "bounce.h"
 #include "fault.h"
 #include "lock.h"
 #include "resident.h"
@@ -15,8 +16,8 @@
 
 /* A stream whose faults bring less is not sure enough. */
 #define MUCH ((size_t)64 * 1024)
-/* What one worker reads at once: a buffer (bounce.c). */
-#define PIECE ((uintptr_t)64 * 1024)
+/* What one worker reads at once. */
+#define PIECE ((uintptr_t)LM_BOUNCE_SIZE)
 #define WISHES 32
 /* Workers that read ahead at once; others stay for who waits. */
 #define READERS 4

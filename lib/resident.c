@@ -201,17 +201,21 @@ size_t lm_resident_shed(struct lm_quota *quota, size_t n)
 /* Beside what is spare, but for so much of it that is to be used now. */
 static bool fits(struct lm_quota *quota, size_t n, size_t max, size_t using)
 {
-	size_t now = atomic_load_explicit(&quota->used, memory_order_relaxed);
-	size_t spare =
-		atomic_load_explicit(&quota->spare, memory_order_relaxed);
+	size_t now = atomic_load_explicit(&quota->used, memory_order_acquire);
+	size_t spare;
 
-	spare -= lm_min(spare, using);
-	while (now + n + spare <= max)
-		if (atomic_compare_exchange_weak_explicit(
-			    &quota->used, &now, now + n, memory_order_relaxed,
-			    memory_order_relaxed))
-			return true;
-	return false;
+	do {
+		/* What becomes spare is so before it is used no more (acquire,
+		 * and release in give()): looked at again with each count. */
+		spare = atomic_load_explicit(&quota->spare,
+					     memory_order_relaxed);
+		spare -= lm_min(spare, using);
+		if (now + n + spare > max)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&quota->used, &now, now + n, memory_order_acquire,
+		memory_order_acquire));
+	return true;
 }
 
 static bool count_in(struct lm_quota *quota, size_t n, size_t max)
@@ -493,10 +497,10 @@ void lm_resident_give(struct lm_quota *quota, size_t n)
 		return;
 	if (quota)
 		atomic_fetch_sub_explicit(&quota->used, n,
-					  memory_order_relaxed);
+					  memory_order_release);
 	/* Without a limit of the process nobody looks at its count. */
 	atomic_fetch_sub_explicit(&lm_quota_process.used, n,
-				  memory_order_relaxed);
+				  memory_order_release);
 	/* Sequentially consistent, as is the pair in make_and_count(): either
 	 * we see who waits or it sees that there is news. */
 	atomic_fetch_add(&given, 1);
