@@ -109,7 +109,9 @@ bool lm_ahead_step(void)
 
 void lm_ahead_forked(void)
 {
-	lock.word = 0;
-	wish_count = 0;
-	current.pages = 0;
+	LM_PUT(&lock.word, 0);
+	if (wish_count)
+		wish_count = 0;
+	if (current.pages)
+		current.pages = 0;
 }

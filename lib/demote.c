@@ -146,5 +146,5 @@ void lm_demote(void)
 
 void lm_demote_forked(void)
 {
-	atomic_store_explicit(&demoting, 0, memory_order_relaxed);
+	LM_PUT(&demoting, 0);
 }

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #if __has_include(<sys/single_threaded.h>)
@@ -20,6 +19,7 @@
 #define __libc_single_threaded 0
 #endif
 
+#include "os.h"
 #include "os_linux.h"
 #include "syscall/raw.h"
 
@@ -35,7 +35,7 @@
 #define NUMBER_BITS 24
 #define NUMBER_MASK ((UINT64_C(1) << NUMBER_BITS) - 1)
 
-/* In one page of its own, MADV_WIPEONFORK. */
+/* In memory that a forked child has zeroed. */
 struct lm_fd_word {
 	/* fingerprint << 24 | number + 1; 0: none. Atomic. */
 	_Atomic uint64_t value;
@@ -209,24 +209,19 @@ static struct lm_fd_word *word_of(struct lm_fd *fd)
 	struct lm_fd_word *word =
 		atomic_load_explicit(&fd->word, memory_order_acquire);
 	struct lm_fd_word *none = NULL;
-	size_t len = getauxval(AT_PAGESZ);
-	long mem;
+	uintptr_t mem;
 
 	if (word)
 		return word;
-	mem = lm_sys(SYS_mmap, NULL, len, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (mem < 0 && mem > -4096)
+	mem = lm_os_wiped(sizeof(*word));
+	if (lm_os_failed(mem))
 		return NULL;
-	/* Before 4.14 it fails, and lm_fd_forked alone has to do. */
-	lm_sys(SYS_madvise, mem, len, MADV_WIPEONFORK);
 	word = (struct lm_fd_word *)mem;
 	if (atomic_compare_exchange_strong_explicit(&fd->word, &none, word,
 						    memory_order_release,
 						    memory_order_acquire))
 		return word;
-	lm_sys(SYS_munmap, mem, len);
-	return none;
+	return none; /* of another thread, and some bytes are of no use */
 }
 
 /*
@@ -237,9 +232,11 @@ static struct lm_fd_word *word_of(struct lm_fd *fd)
  */
 static void close_inherited(struct lm_fd *fd)
 {
-	uint64_t last =
-		atomic_exchange_explicit(&fd->last, 0, memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(&fd->last, memory_order_relaxed);
 
+	if (!last)
+		return;
+	last = atomic_exchange_explicit(&fd->last, 0, memory_order_relaxed);
 	if (last)
 		unkeep(number_of(last));
 	if (last && fd->check &&
@@ -326,16 +323,10 @@ void lm_fd_forked(struct lm_fd *fd)
 	struct lm_fd_word *word =
 		atomic_load_explicit(&fd->word, memory_order_acquire);
 
-	if (!word)
-		return;
-	/* Zero already where the kernel wipes; and not to be undone where the
-	 * child has opened its own before this was called. */
-	if (atomic_load_explicit(&word->owner, memory_order_relaxed) ==
-	    (int)lm_sys(SYS_getpid))
-		return;
-	atomic_store_explicit(&word->value, 0, memory_order_relaxed);
-	atomic_store_explicit(&word->owner, 0, memory_order_relaxed);
-	close_inherited(fd);
+	/* The kernel has zeroed it; but the child may have opened its own before
+	 * this was called. */
+	if (word && !atomic_load_explicit(&word->owner, memory_order_relaxed))
+		close_inherited(fd);
 }
 
 void lm_fd_drop(struct lm_fd *fd)

@@ -86,25 +86,29 @@ static void settle_areas(void)
 	}
 }
 
-static bool copied(uintptr_t page)
+/* By areas, for a look at all of the page table is a fault on each of its pages. */
+static void settle_pages(void)
 {
-	const struct lm_area *area = lm_area_find(page);
+	uintptr_t at = 0;
+	size_t fewer = 0;
+	struct lm_area *area;
 
-	return area && !lm_store_direct(area->store);
+	for (; (area = lm_area_at_or_after(at)); at = area->end)
+		fewer += lm_page_forked(area->start, area->end,
+					!lm_store_direct(area->store),
+					lm_guard_forked);
+	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
 }
 
 /* Were there workers? Not started here: the handler calls this, too. */
 static bool forked(void)
 {
-	size_t fewer;
-
 	lm_os_fork_seen();
 	lm_own_forked();
 	lm_gate_forked();
 	lm_meta_forked();
 	lm_stats_forked();
-	fewer = lm_page_forked(lm_guard_forked, copied);
-	lm_stats_add(LM_COUNT_pages_made_absent, fewer);
+	settle_pages();
 	lm_frame_forked();
 	lm_resident_forked();
 	lm_readahead_forked();

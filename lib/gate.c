@@ -118,9 +118,9 @@ void lm_gate_drain(void)
 void lm_gate_forked(void)
 {
 	for (int i = 0; i < LM_SLOTS; i++) {
-		atomic_store(&lm_slots[i].readers, 0);
-		atomic_store(&lm_slots[i].filling, 0);
+		LM_PUT(&lm_slots[i].readers, 0);
+		LM_PUT(&lm_slots[i].filling, 0);
 	}
-	atomic_store(&shut, 0);
-	atomic_store(&map_lock.word, 0);
+	LM_PUT(&shut, 0);
+	LM_PUT(&map_lock.word, 0);
 }

@@ -120,7 +120,7 @@ void lm_locked_forked(void)
 	uintptr_t at = 0;
 	struct lm_area *area;
 
-	atomic_store_explicit(&future, 0, memory_order_relaxed);
+	LM_PUT(&future, 0);
 	for (; (area = lm_area_at_or_after(at)); at = area->end)
 		area->flags &= ~(unsigned)LM_AREA_LOCKED;
 }

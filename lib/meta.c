@@ -121,5 +121,5 @@ void lm_meta_free_page(void *memory)
 
 void lm_meta_forked(void)
 {
-	atomic_store_explicit(&lock.word, 0, memory_order_relaxed);
+	LM_PUT(&lock.word, 0);
 }

@@ -153,21 +153,53 @@ void lm_os_say(const char *text)
 	lm_sys(SYS_write, 2, line, len);
 }
 
-int lm_os_start(void)
+static uintptr_t make_wiped(void)
 {
-	uintptr_t page;
+	uintptr_t page = lm_os_mmap(0, LM_PAGE, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int ret;
 
-	page = lm_os_mmap(0, LM_PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (lm_os_failed(page))
-		return (int)(intptr_t)page;
+		return page;
 	ret = lm_os_madvise(page, LM_PAGE, MADV_WIPEONFORK);
-	if (ret < 0) {
-		lm_os_munmap(page, LM_PAGE);
-		return ret;
+	if (!ret)
+		return page;
+	lm_os_munmap(page, LM_PAGE);
+	return (uintptr_t)(intptr_t)ret;
+}
+
+uintptr_t lm_os_wiped(size_t size)
+{
+	static _Atomic uintptr_t wiped; /* immutable once it is there */
+	static _Atomic size_t used;
+	uintptr_t page = atomic_load_explicit(&wiped, memory_order_relaxed);
+	uintptr_t none = 0;
+	size_t at;
+
+	if (!page) {
+		page = make_wiped();
+		if (lm_os_failed(page))
+			return page;
+		/* Relaxed: what is in it is the kernel's zeros. */
+		if (!atomic_compare_exchange_strong_explicit(
+			    &wiped, &none, page, memory_order_relaxed,
+			    memory_order_relaxed)) {
+			lm_os_munmap(page, LM_PAGE);
+			page = none;
+		}
 	}
-	lm_os_alive = (_Atomic uint32_t *)page;
+	size = (size + 15) & ~(size_t)15;
+	at = atomic_fetch_add_explicit(&used, size, memory_order_relaxed);
+	return at + size <= LM_PAGE ? page + at : (uintptr_t)-ENOMEM;
+}
+
+int lm_os_start(void)
+{
+	uintptr_t word = lm_os_wiped(sizeof(*lm_os_alive));
+
+	if (lm_os_failed(word))
+		return (int)(intptr_t)word;
+	lm_os_alive = (_Atomic uint32_t *)word;
 	lm_os_fork_seen();
 	return 0;
 }

@@ -53,6 +53,18 @@ static inline uintptr_t lm_max(uintptr_t a, uintptr_t b)
 	return a > b ? a : b;
 }
 
+/*
+ * In a forked child: a store, unless the value is there already. The kernel copies
+ * each page that a child writes to, which costs a short child more than all else
+ * that is done for it.
+ */
+#define LM_PUT(object, value)                                                  \
+	do {                                                                   \
+		if (atomic_load_explicit(object, memory_order_relaxed) !=      \
+		    (value))                                                   \
+			atomic_store(object, value);                           \
+	} while (0)
+
 /* mmap: the address, or -errno (lm_os_failed() tells them apart). */
 static inline uintptr_t lm_os_mmap(uintptr_t addr, size_t len, int prot,
 				   int flags, int fd, int64_t offset)
@@ -149,10 +161,14 @@ long lm_os_read_file(const char *path, char *text, size_t size);
 /* "lazymap: <text>\n" to standard error, in one write. */
 void lm_os_say(const char *text);
 
+/* Memory that a forked child has zeroed (MADV_WIPEONFORK, Linux 4.14), `size` bytes
+ * for good: the address, or -errno. All of it is in one page, for each that a child
+ * touches is a fault more. */
+uintptr_t lm_os_wiped(size_t size);
+
 /*
  * True once in a process made by fork (any way that copies memory, not vfork),
- * until lm_os_fork_seen(). Costs one load of a page that the kernel wipes in
- * the child (MADV_WIPEONFORK, Linux 4.14).
+ * until lm_os_fork_seen(). Costs one load of memory that the child has zeroed.
  */
 int lm_os_start(void);
 bool lm_os_forked(void);

@@ -120,7 +120,8 @@ void lm_own_begin(struct lm_own_task *task)
 
 void lm_own_fork(void)
 {
-	forker = atomic_load(&lm_own_tasks) ? here() : NULL;
+	if (atomic_load(&lm_own_tasks))
+		forker = here();
 }
 
 void lm_own_forked(void)
@@ -128,8 +129,9 @@ void lm_own_forked(void)
 	uint32_t count = atomic_load(&lm_own_tasks);
 
 	for (uint32_t i = 0; i < count; i++)
-		atomic_store(&lm_own_task[i].tid, 0);
-	if (forker)
-		lm_own_begin(forker);
+		LM_PUT(&lm_own_task[i].tid, 0);
+	if (!forker)
+		return;
+	lm_own_begin(forker);
 	forker = NULL;
 }

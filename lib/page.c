@@ -503,20 +503,19 @@ static enum lm_page_state forked_state(uint64_t word, uintptr_t at, bool copied)
 	return was;
 }
 
-size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state),
-		      bool (*copied)(uintptr_t page))
+size_t lm_page_forked(uintptr_t start, uintptr_t end, bool copied,
+		      void (*hide)(uintptr_t page, enum lm_page_state state))
 {
-	uintptr_t end = (uintptr_t)1 << LM_ADDRESS_BITS;
 	size_t fewer = 0;
 
-	for (uintptr_t at = 0; (at = lm_page_next_block(at, end)) < end;
+	for (uintptr_t at = start; (at = lm_page_next_block(at, end)) < end;
 	     at += LM_PAGE) {
 		lm_page_word *word = lm_page_word_of(at);
 		enum lm_page_state state;
 
 		if (LM_PAGE_STATE(*word) != LM_PAGE_BUSY)
 			continue;
-		state = forked_state(*word, at, copied(at));
+		state = forked_state(*word, at, copied);
 		fewer += lm_page_resident(LM_PAGE_WAS(*word)) &&
 			 !lm_page_resident(state);
 		/* The thread that would have counted it is not here. */

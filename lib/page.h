@@ -256,11 +256,11 @@ void lm_page_forget_swap(uintptr_t start, uintptr_t end);
 /* Is any page of [start, end) pinned? With the gate shut. */
 bool lm_page_pinned(uintptr_t start, uintptr_t end);
 
-/* In a forked child whose pages another thread may have been changing: what
- * was BUSY goes where its content is sure to be found, after `hide` has seen to
- * its being hidden as that state is. `copied`: an absent page there is placed, too,
- * and not just shown. Returns how many frames fewer there are. */
-size_t lm_page_forked(void (*hide)(uintptr_t page, enum lm_page_state state),
-		      bool (*copied)(uintptr_t page));
+/* In a forked child, of an area whose pages another thread may have been changing:
+ * what was BUSY goes where its content is sure to be found, after `hide` has seen
+ * to its being hidden as that state is. `copied`: an absent page there is placed,
+ * too, and not just shown. Returns how many frames fewer there are. */
+size_t lm_page_forked(uintptr_t start, uintptr_t end, bool copied,
+		      void (*hide)(uintptr_t page, enum lm_page_state state));
 
 #endif

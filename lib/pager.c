@@ -297,11 +297,11 @@ void lm_pager_hide(void)
 
 void lm_pager_forked(void)
 {
-	atomic_store(&pager.alive, 0);
-	atomic_store(&stream_wants, 0);
-	atomic_store(&hidden_until, 0);
-	atomic_store(&held, 0);
-	atomic_store(&state, NONE);
+	LM_PUT(&pager.alive, 0);
+	LM_PUT(&stream_wants, 0);
+	LM_PUT(&hidden_until, 0);
+	LM_PUT(&held, 0);
+	LM_PUT(&state, NONE);
 	lm_pager_begin();
 	lm_turn_forked();
 }

@@ -208,7 +208,8 @@ bool lm_readahead_step(void)
 
 void lm_readahead_forked(void)
 {
-	lock.word = 0;
-	wish_count = 0;
-	atomic_store(&readers, 0);
+	LM_PUT(&lock.word, 0);
+	if (wish_count)
+		wish_count = 0;
+	LM_PUT(&readers, 0);
 }

@@ -543,7 +543,7 @@ void lm_resident_fork_parent(void)
 
 void lm_resident_forked(void)
 {
-	atomic_store(&evicting, 0); /* of other threads */
+	LM_PUT(&evicting, 0); /* of other threads */
 	lm_quota_forked(!announced);
 	lm_pager_forked();
 	lm_ahead_forked();

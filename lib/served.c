@@ -175,5 +175,5 @@ void lm_served_look(void)
 
 void lm_served_forked(void)
 {
-	atomic_store(&under_way, 0);
+	LM_PUT(&under_way, 0);
 }

@@ -36,7 +36,7 @@ void lm_stats_forked(void)
 {
 	for (int i = 0; i < LM_SLOTS; i++)
 		for (int c = 0; c < LM_COUNT_pages_made_present; c++)
-			lm_slots[i].counter[c] = 0;
+			LM_PUT(&lm_slots[i].counter[c], 0);
 }
 
 uint64_t lm_stats_resident(void)

@@ -45,7 +45,7 @@ void lm_turn_done(void)
 void lm_turn_forked(void)
 {
 	here = false;
-	atomic_store(&lm_turn_on, 0);
-	atomic_store(&lm_turn_faults, 0);
-	atomic_store(&lm_turn_pager, 0);
+	LM_PUT(&lm_turn_on, 0);
+	LM_PUT(&lm_turn_faults, 0);
+	LM_PUT(&lm_turn_pager, 0);
 }

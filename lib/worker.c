@@ -188,9 +188,10 @@ void lm_worker_call(void)
 
 bool lm_worker_forked(void)
 {
-	int had = atomic_exchange(&workers, 0);
+	int had = atomic_load(&workers);
 
-	atomic_store(&idle, 0);
-	atomic_store(&queue, NULL);
+	LM_PUT(&workers, 0);
+	LM_PUT(&idle, 0);
+	LM_PUT(&queue, NULL);
 	return had;
 }

@@ -381,7 +381,7 @@ void lm_place_over_open(void)
 
 void lm_place_over_forked(void)
 {
-	atomic_store_explicit(&registered, false, memory_order_relaxed);
+	LM_PUT(&registered, false);
 	lm_fd_forked(&uffd_fd);
 }
 

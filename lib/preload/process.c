@@ -24,8 +24,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* The process whose memory this is. In a page that the kernel wipes in a forked
- * child, but not in a vfork child, whose memory it is not. */
+/* The process whose memory this is. It is zero in a forked child, but not in a
+ * vfork child, whose memory it is not. */
 static _Atomic int *owner; /* the pointer: immutable after the start */
 
 static void own(void)
@@ -35,14 +35,12 @@ static void own(void)
 
 void lm_process_start(void)
 {
-	uintptr_t page = lm_os_mmap(0, LM_PAGE, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t word = lm_os_wiped(sizeof(*owner));
 
-	if (lm_os_failed(page))
+	/* Then the core does not start. */
+	if (lm_os_failed(word))
 		return;
-	/* The core did not start if the kernel cannot do this. */
-	lm_os_madvise(page, LM_PAGE, MADV_WIPEONFORK);
-	owner = (_Atomic int *)page;
+	owner = (_Atomic int *)word;
 	own();
 	/* At once: a vfork child of the child would take it for its own. */
 	pthread_atfork(NULL, NULL, own);

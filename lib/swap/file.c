@@ -202,7 +202,6 @@ void lm_swap_file_fork(void)
 	struct lm_swap_slots *slots = &files[mine].slots;
 	int ends[2];
 
-	fork_pipe[0] = fork_pipe[1] = -1;
 	if (mine == FILES || files[mine].fd < 0 ||
 	    slots->in_use == slots->in_limbo)
 		return;
@@ -228,17 +227,19 @@ void lm_swap_file_fork_parent(void)
 
 void lm_swap_file_forked(void)
 {
-	lock.word = 0;
+	LM_PUT(&lock.word, 0);
 	for (int i = 0; i < watching; i++)
 		lm_fd_close(watched[i]);
-	watching = 0;
-	unwatched = false;
+	if (watching)
+		watching = 0;
+	if (unwatched)
+		unwatched = false;
 	/* The other end stays open as long as we may read. */
 	if (fork_pipe[0] >= 0) {
 		lm_sys(SYS_close, fork_pipe[0]);
 		lm_fd_keep_number(fork_pipe[1]);
+		fork_pipe[0] = fork_pipe[1] = -1;
 	}
-	fork_pipe[0] = fork_pipe[1] = -1;
 	if (mine < FILES && files[mine].fd >= 0)
 		mine++;
 }

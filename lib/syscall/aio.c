@@ -285,10 +285,12 @@ void lm_aio_forked(void)
 {
 	bool changing = atomic_load(&lock.word);
 
-	lock = (struct lm_lock){ 0 };
+	LM_PUT(&lock.word, 0);
 	for (int i = 0; i < BUCKETS; i++) {
 		struct held *taken = buckets[i];
 
+		if (!taken)
+			continue;
 		buckets[i] = NULL;
 		/* Else another thread had them in its hands. */
 		if (!changing)
@@ -296,5 +298,5 @@ void lm_aio_forked(void)
 	}
 	if (changing)
 		spare = NULL;
-	atomic_store(&count, 0);
+	LM_PUT(&count, 0);
 }
