@@ -224,6 +224,19 @@ static struct lm_fd_word *word_of(struct lm_fd *fd)
 	return none; /* of another thread, and some bytes are of no use */
 }
 
+int lm_fd_begin(struct lm_fd *fd)
+{
+	struct lm_fd_word *word = word_of(fd);
+	int none = 0;
+
+	if (!word)
+		return -ENOMEM;
+	atomic_compare_exchange_strong_explicit(
+		&word->owner, &none, (int)lm_sys(SYS_getpid),
+		memory_order_relaxed, memory_order_relaxed);
+	return 0;
+}
+
 /*
  * A child has its parent's descriptor in its table, where it pins the parent's
  * mm. Close it if it still is that; a number whose file is not checked at each
@@ -325,8 +338,12 @@ void lm_fd_forked(struct lm_fd *fd)
 
 	/* The kernel has zeroed it; but the child may have opened its own before
 	 * this was called. */
-	if (word && !atomic_load_explicit(&word->owner, memory_order_relaxed))
-		close_inherited(fd);
+	if (!word || atomic_load_explicit(&word->owner, memory_order_relaxed))
+		return;
+	close_inherited(fd);
+	/* Not the vfork child's that may come first. */
+	atomic_store_explicit(&word->owner, (int)lm_sys(SYS_getpid),
+			      memory_order_relaxed);
 }
 
 void lm_fd_drop(struct lm_fd *fd)

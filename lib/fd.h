@@ -67,6 +67,10 @@ struct lm_fd {
 	_Atomic uint64_t last;
 };
 
+/* At the start: it is this process's, though nothing is open yet. Else it would be
+ * a vfork child's, which shares the memory, if that needs it first. 0, or -ENOMEM. */
+int lm_fd_begin(struct lm_fd *fd);
+
 /*
  * The number to use now; opens the file when there is none yet, it was lost,
  * or this is a forked child. Or -errno: of the opening; -ESTALE in a vfork

@@ -57,7 +57,7 @@ static struct lm_ladder ladder(const struct lm_claim *claim, size_t len)
 {
 	struct lm_ladder placed = { LM_LADDER_MEM, false, 0 };
 
-	if (claim->huge || claim->theirs || !lm_guard_stores())
+	if (claim->huge || claim->theirs || !lm_place_copies())
 		return placed;
 	if (lm_place == &lm_place_mem)
 		return lm_ladder_begin(len);

@@ -81,7 +81,7 @@ void lm_guard_start(void);
 bool lm_guard_anonymous(void);
 bool lm_guard_files(void);
 bool lm_guard_swap(void);
-/* So is what a store has copied, hidden pages as well: by lm_place_over(). */
+/* So is what a store has copied: by lm_place_over(). */
 bool lm_guard_stores(void);
 
 #endif

@@ -297,10 +297,8 @@ static void use_ladder(bool asked)
 
 	if (asked)
 		why = "LAZYMAP_PLACE";
-	else if (guards_off())
-		why = "LAZYMAP_GUARD is 0";
-	else if (!lm_guard_stores())
-		why = "no UFFDIO_COPY over guard regions";
+	else if (!lm_place_copies())
+		why = "no UFFDIO_COPY into hidden pages";
 	else if (lm_place != &lm_place_mem)
 		why = "mem is not permitted";
 	if (why) {

@@ -72,6 +72,11 @@ int lm_place_mem_read(void *dst, uintptr_t src, size_t len)
 	return mem_transfer(SYS_pread64, src, dst, len, &done);
 }
 
+int lm_place_mem_begin(void)
+{
+	return lm_fd_begin(&mem_fd);
+}
+
 bool lm_place_mem_there(void)
 {
 	return lm_fd_get(&mem_fd) >= 0;

@@ -29,6 +29,9 @@ const struct lm_place *lm_place;
  * are not copied? */
 static int direct_mem;
 
+/* Immutable after the start: another way than the kernel's copy is asked for. */
+static bool not_copied;
+
 const struct lm_place *lm_place_way(unsigned i)
 {
 	return i < WAYS ? ways[i] : NULL;
@@ -61,11 +64,22 @@ int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file)
 	return by_mem(err, file) ? err : lm_place_mremap.write(dst, src, len);
 }
 
+static int begin(void)
+{
+	int err = lm_place_mem_begin();
+
+	err = err ? err : lm_place_over_begin();
+	return err ? err : lm_place_unwritten_begin();
+}
+
 int lm_place_start(const char *name)
 {
 	int any = !name || !*name || !strcmp(name, "auto");
-	int err = -EINVAL;
+	int err = begin();
 
+	if (err)
+		return err;
+	err = -EINVAL;
 	for (unsigned i = 0; i < WAYS; i++) {
 		if (any ? ways[i] == &lm_place_inplace
 			: strcmp(name, ways[i]->name) != 0)
@@ -73,6 +87,7 @@ int lm_place_start(const char *name)
 		err = ways[i]->probe();
 		if (!err) {
 			lm_place = ways[i];
+			not_copied = !any && lm_place != &lm_place_uffd;
 			direct_mem = lm_place == &lm_place_mem ||
 				     !lm_place_mem.probe();
 			return 0;
@@ -80,6 +95,11 @@ int lm_place_start(const char *name)
 		err = refused(err);
 	}
 	return err;
+}
+
+bool lm_place_copies(void)
+{
+	return !not_copied && !lm_place_hidden_probe();
 }
 
 void lm_place_open(void)

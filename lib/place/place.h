@@ -59,17 +59,25 @@ int lm_place_direct_read(void *dst, uintptr_t src, size_t len, int file);
 int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file);
 
 /*
- * By userfaultfd, whatever way is in use, and over guard markers too (guard.h):
- * the pages appear one by one, whole, with the protection that they have.
- * [low, high): the memory around in the same mapping, which is registered with
- * them where they are not yet. The bytes placed, which may be fewer than len;
- * or -errno. Where lm_place_over_probe() has not returned 0 it fails.
+ * By userfaultfd, whatever way is in use: into pages that are hidden by their
+ * protection, and over guard markers (guard.h); the pages appear one by one, whole,
+ * with the protection that they have. [low, high): the memory around in the same
+ * mapping, which is registered with them where they are not yet. The bytes placed,
+ * which may be fewer than len; or -errno. Over markers only where
+ * lm_place_over_probe() has returned 0, and into hidden pages where
+ * lm_place_hidden_probe() has.
  */
 long lm_place_over(uintptr_t dst, const void *src, size_t len, uintptr_t low,
 		   uintptr_t high);
 int lm_place_over_probe(void);
+/* Needs no guard regions. Tried once in a process and its children; may be called
+ * in a handler, by several threads at once. */
+int lm_place_hidden_probe(void);
+/* Is it permitted, and no other way asked for than this one? */
+bool lm_place_copies(void);
 /* Open what it needs, where it is permitted and not open yet. */
 void lm_place_over_open(void);
+int lm_place_over_begin(void); /* at the start: lm_fd_begin() */
 /* Before [start, end) moves: nothing of it is registered for that any more. */
 void lm_place_over_end(uintptr_t start, uintptr_t end);
 /*
@@ -92,6 +100,7 @@ bool lm_place_present(uintptr_t at);
 /* May any of n (at most 64) pages without a frame have a guard marker? True where
  * it cannot be known. */
 bool lm_place_marked(uintptr_t at, size_t n);
+int lm_place_unwritten_begin(void);
 /* Close what these need; opened again by the next use, or now. */
 void lm_place_unwritten_drop(void);
 void lm_place_unwritten_open(void);
@@ -103,6 +112,7 @@ void lm_place_unwritten_forked(void);
 int lm_place_mem_read(void *dst, uintptr_t src, size_t len);
 int lm_place_mem_write(uintptr_t dst, const void *src, size_t len);
 bool lm_place_mem_there(void); /* can it be opened? */
+int lm_place_mem_begin(void);
 
 extern const struct lm_place lm_place_mem;     /* /proc/self/mem, FOLL_FORCE */
 extern const struct lm_place lm_place_uffd;    /* UFFDIO_COPY */

@@ -157,6 +157,10 @@ struct copy {
 static _Atomic bool registered;
 /* Over markers, too: what the probe has found. */
 static _Atomic bool can_over;
+/* And into pages that are hidden by their protection: found by the first that asks.
+ * Atomic. */
+enum answer { UNKNOWN, CAN, CANNOT };
+static _Atomic enum answer hidden;
 
 static int register_around(int fd, const struct copy *copy)
 {
@@ -299,6 +303,8 @@ long lm_place_over_tracked(uintptr_t dst, const void *src, size_t len,
 	return copy.done ? (long)copy.done : err;
 }
 
+/* -- What the kernel does ------------------------------------------------------ */
+
 /* The same page twice: the marker must not be seen as a page. */
 static int try_over(uintptr_t page)
 {
@@ -372,9 +378,73 @@ int lm_place_over_probe(void)
 	return err;
 }
 
+/* Hidden while it comes, and then seen. */
+static int try_hidden(uintptr_t page)
+{
+	static const char bytes[LM_PAGE]
+		__attribute__((aligned(LM_PAGE))) = { [7] = 77 };
+	long n = lm_place_over(page, bytes, LM_PAGE, page, page + LM_PAGE);
+	int err;
+
+	if (n < 0)
+		return (int)n;
+	/* In the other mode `mem` could not place into what is registered. */
+	if (atomic_load_explicit(&register_mode, memory_order_relaxed) !=
+	    UFFDIO_REGISTER_MODE_WP)
+		return -EOPNOTSUPP;
+	err = lm_os_mprotect(page, LM_PAGE, PROT_READ);
+	if (err < 0)
+		return err;
+	return ((const volatile char *)page)[7] == 77 ? 0 : -EIO;
+}
+
+static int probe_hidden(void)
+{
+	uintptr_t page = lm_os_mmap(0, LM_PAGE, PROT_NONE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int err;
+
+	if (lm_os_failed(page))
+		return (int)(long)page;
+	err = try_hidden(page);
+	lm_os_munmap(page, LM_PAGE);
+	return err;
+}
+
+/* Says it nothing of what the kernel permits, but that there is no room now, that
+ * other threads keep closing descriptors, or that this is a vfork child? */
+static bool passes(int err)
+{
+	return err == -ENOMEM || err == -EMFILE || err == -ENFILE ||
+	       err == -EAGAIN || err == -ESTALE || is_lost(err);
+}
+
+int lm_place_hidden_probe(void)
+{
+	enum answer known = atomic_load_explicit(&hidden, memory_order_relaxed);
+	int err;
+
+	if (known != UNKNOWN)
+		return known == CAN ? 0 : -EOPNOTSUPP;
+	err = probe_hidden();
+	/* Two threads that come at once find the same. */
+	if (!passes(err))
+		atomic_store_explicit(&hidden, err ? CANNOT : CAN,
+				      memory_order_relaxed);
+	return err;
+}
+
+int lm_place_over_begin(void)
+{
+	return lm_fd_begin(&uffd_fd);
+}
+
 void lm_place_over_open(void)
 {
-	if (lm_place == &lm_place_uffd ||
+	/* What is not known yet must not be tried later. */
+	bool copies = lm_place_copies();
+
+	if (copies || lm_place == &lm_place_uffd ||
 	    atomic_load_explicit(&can_over, memory_order_relaxed))
 		lm_fd_get(&uffd_fd);
 }

@@ -95,6 +95,11 @@ bool lm_place_marked(uintptr_t at, size_t n)
 	return !n;
 }
 
+int lm_place_unwritten_begin(void)
+{
+	return lm_fd_begin(&pagemap_fd);
+}
+
 void lm_place_unwritten_drop(void)
 {
 	lm_fd_drop(&pagemap_fd);
