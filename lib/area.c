@@ -33,7 +33,6 @@ static size_t free_count;
 static uintptr_t lowest_gap;
 /* immutable after the start */
 static uintptr_t window_start, window_end;
-static size_t count_max;
 
 /* Index of the first area whose end is above addr. */
 static size_t index_after(uintptr_t addr)
@@ -174,7 +173,7 @@ int lm_area_reserve(void)
 
 bool lm_area_full(void)
 {
-	return count >= count_max;
+	return count >= lm_os_max_map_count();
 }
 
 int lm_area_reserve_inside(void)
@@ -359,7 +358,6 @@ uint64_t lm_area_bytes(void)
  */
 int lm_area_start(void)
 {
-	count_max = lm_os_max_map_count();
 	if (!getauxval(AT_SYSINFO_EHDR))
 		return 0;
 	for (uintptr_t size = WINDOW_MAX; size >= WINDOW_MIN; size /= 2) {

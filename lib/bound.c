@@ -12,6 +12,7 @@
 #include "frame.h"
 #include "gate.h"
 #include "pager.h"
+#include "permit.h"
 #include "resident.h"
 #include "start.h"
 #include "swap/swap.h"
@@ -171,6 +172,8 @@ int lazymap_limit(size_t bytes)
 
 	if (!ret)
 		ret = check("resident limit", bytes);
+	if (!ret)
+		ret = lm_permit_ask(LM_PERMIT_OVER);
 	if (ret < 0)
 		return lm_return(ret);
 	mask = lm_map_lock();
@@ -251,6 +254,8 @@ int lazymap_limit_area(void *start, size_t len, size_t bytes)
 		ret = lm_start();
 	if (!ret)
 		ret = check("an area's resident limit", bytes);
+	if (!ret)
+		ret = lm_permit_ask(LM_PERMIT_OVER);
 	if (!ret)
 		ret = limit_area(first, end, bytes);
 	return lm_return(ret);

@@ -6,6 +6,7 @@
 #include "enclose.h"
 
 #include "pager.h"
+#include "permit.h"
 #include "place/place.h"
 #include "resident.h"
 #include "start.h"
@@ -20,6 +21,8 @@ void lm_enclose(void)
 	mask = lm_os_block_signals();
 	if (lm_os_forked())
 		lm_forked();
+	/* Later it may not be asked any more. */
+	(void)lm_permit_ask(LM_PERMIT_ALL);
 	lm_place_open();
 	if (lm_resident_limited())
 		lm_swap_open();

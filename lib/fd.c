@@ -314,6 +314,17 @@ int lm_fd_get(struct lm_fd *fd)
 	return number;
 }
 
+bool lm_fd_mine(struct lm_fd *fd)
+{
+	struct lm_fd_word *word = word_of(fd);
+	int owner =
+		word ? atomic_load_explicit(&word->owner, memory_order_relaxed)
+		     : 0;
+
+	/* A forked child's is nobody's until it is announced or used. */
+	return !owner || owner == (int)lm_sys(SYS_getpid);
+}
+
 void lm_fd_lost(struct lm_fd *fd, int number)
 {
 	struct lm_fd_word *word = word_of(fd);

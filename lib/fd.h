@@ -15,6 +15,7 @@
 #ifndef LM_FD_H
 #define LM_FD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -70,6 +71,8 @@ struct lm_fd {
 /* At the start: it is this process's, though nothing is open yet. Else it would be
  * a vfork child's, which shares the memory, if that needs it first. 0, or -ENOMEM. */
 int lm_fd_begin(struct lm_fd *fd);
+/* Is it? Not a vfork child's. */
+bool lm_fd_mine(struct lm_fd *fd);
 
 /*
  * The number to use now; opens the file when there is none yet, it was lost,

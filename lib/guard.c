@@ -17,8 +17,19 @@
 
 #include <string.h>
 
-/* Immutable after the start. */
-static bool anonymous, files, over, copied, tracks;
+/* Atomic; set before the first area that asks for it (permit.h), or that a limit
+ * makes ask for it: until then nothing can be swapped. */
+static _Atomic bool anonymous, files, over, copied, tracks;
+
+static bool get(const _Atomic bool *what)
+{
+	return atomic_load_explicit(what, memory_order_relaxed);
+}
+
+static void set(_Atomic bool *what, bool value)
+{
+	atomic_store_explicit(what, value, memory_order_relaxed);
+}
 
 int lm_guard_install(uintptr_t start, uintptr_t end)
 {
@@ -40,8 +51,8 @@ bool lm_guard_can(const struct lm_area *area)
 	    atomic_load_explicit(&area->no_guard, memory_order_relaxed))
 		return false;
 	if (lm_store_direct(area->store))
-		return ours ? anonymous : files;
-	return copied &&
+		return get(ours ? &anonymous : &files);
+	return get(&copied) &&
 	       !(area->flags & LM_AREA_SHARED && area->prot & PROT_WRITE);
 }
 
@@ -50,13 +61,14 @@ bool lm_guard_can_swap(const struct lm_area *area)
 	bool ours = area->store == &lm_store_zero &&
 		    !(area->flags & LM_AREA_SHARED);
 
-	return over && (ours || !lm_store_direct(area->store)) &&
+	return get(&over) && (ours || !lm_store_direct(area->store)) &&
 	       lm_guard_can(area);
 }
 
 bool lm_guard_tracks(const struct lm_area *area)
 {
-	return tracks && !lm_store_direct(area->store) && lm_guard_can(area);
+	return get(&tracks) && !lm_store_direct(area->store) &&
+	       lm_guard_can(area);
 }
 
 bool lm_guard_opened(uintptr_t addr)
@@ -383,41 +395,50 @@ static bool may_place_over(void)
 	       !strcmp(asked, lm_place_uffd.name);
 }
 
-void lm_guard_start(void)
+void lm_guard_look(void)
 {
-	int fd;
+	set(&anonymous, lm_options.guard >= 0 && probe(-1));
+}
 
-	anonymous = files = over = copied = tracks = false;
-	if (lm_options.guard < 0)
-		return;
-	anonymous = probe(-1);
-	tracks = anonymous && may_place_over() && !lm_place_tracked_probe();
-	over = tracks || (anonymous && !lm_place_over_probe());
-	copied = over && may_place_over();
-	fd = anonymous ? (int)lm_sys(SYS_memfd_create, "lazymap", MFD_CLOEXEC)
-		       : -1;
+void lm_guard_look_over(void)
+{
+	bool may = get(&anonymous), track;
+
+	track = may && may_place_over() && !lm_place_tracked_probe();
+	may = track || (may && !lm_place_over_probe());
+	set(&tracks, track);
+	set(&over, may);
+	set(&copied, may && may_place_over());
+}
+
+void lm_guard_look_files(void)
+{
+	int fd = get(&anonymous)
+			 ? (int)lm_sys(SYS_memfd_create, "lazymap", MFD_CLOEXEC)
+			 : -1;
+
 	if (fd < 0)
 		return;
-	files = !lm_sys(SYS_ftruncate, fd, LM_PAGE) && probe(fd);
+	set(&files, !lm_sys(SYS_ftruncate, fd, LM_PAGE) && probe(fd));
 	lm_sys(SYS_close, fd);
 }
 
 bool lm_guard_anonymous(void)
 {
-	return anonymous;
+	return get(&anonymous);
 }
 
 bool lm_guard_files(void)
 {
-	return files;
+	return get(&files);
 }
 
 bool lm_guard_swap(void)
 {
-	return over;
+	return get(&over);
 }
 
 bool lm_guard_stores(void)
 {
-	return copied;
+	return get(&copied);
 }

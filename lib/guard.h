@@ -75,9 +75,12 @@ bool lm_guard_drop(const struct lm_area *area, const struct lm_run *run);
  * by its protection alone, as this state is. */
 void lm_guard_forked(uintptr_t page, enum lm_page_state state);
 
-void lm_guard_start(void);
+/* Find out what the kernel has of it, the first before the others: permit.h. */
+void lm_guard_look(void);
+void lm_guard_look_files(void);
+void lm_guard_look_over(void);
 
-/* What the kernel has of it: for `lazymap doctor`. */
+/* What was found. */
 bool lm_guard_anonymous(void);
 bool lm_guard_files(void);
 bool lm_guard_swap(void);

@@ -214,8 +214,9 @@ struct lazymap_store_ops {
  * writes stay in memory; MAP_SHARED writes reach ops->write. After fork() the
  * child's area is a copy: it does not see the parent's later writes, nor does
  * it write them back.
- * Errors as lazymap_map(), and EINVAL for a bad ops table (size, version,
- * flags, no read).
+ * Errors as lazymap_map(), EINVAL for a bad ops table (size, version, flags, no
+ * read), and for the process's first area EMFILE and ENFILE where no descriptor
+ * can be had to find out how pages are placed, ESTALE in a vfork child.
  */
 void *lazymap_map_store(void *start, size_t len, int prot, int flags,
 			const struct lazymap_store_ops *ops, void *data,

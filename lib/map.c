@@ -18,6 +18,7 @@
 #include "locked.h"
 #include "os_linux.h"
 #include "pager.h"
+#include "permit.h"
 #include "resident.h"
 #include "place/place.h"
 #include "start.h"
@@ -345,8 +346,18 @@ static int cluster_of(const struct lazymap_area_options *options,
 
 static void *finish(struct request *request, size_t len, bool lazy)
 {
-	uintptr_t at = map(request, len, lazy);
+	int ret = lazy ? lm_permit_ask(lm_permit_for(&request->area)) : 0;
+	uintptr_t at;
 
+	/* It is the kernel's then; not where that would be no bound, or there is
+	 * nothing that it could map. */
+	if (ret < 0 &&
+	    (lm_resident_limited() || !lm_store_direct(request->area.store))) {
+		errno = -ret;
+		return LAZYMAP_FAILED;
+	}
+	lazy = lazy && !ret;
+	at = map(request, len, lazy);
 	if (lm_os_failed(at)) {
 		errno = -(int)(intptr_t)at;
 		return LAZYMAP_FAILED;

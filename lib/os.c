@@ -129,14 +129,19 @@ long lm_os_read_file(const char *path, char *text, size_t size)
 
 size_t lm_os_max_map_count(void)
 {
+	static _Atomic size_t known;
+	size_t count = atomic_load_explicit(&known, memory_order_relaxed);
 	char text[32];
-	size_t count = 0;
 
+	if (count)
+		return count;
 	if (lm_os_read_file("/proc/sys/vm/max_map_count", text, sizeof(text)) >
 	    0)
 		for (char *c = text; *c >= '0' && *c <= '9'; c++)
 			count = count * 10 + (size_t)(*c - '0');
-	return count ? count : 65530; /* the kernel's default */
+	count = count ? count : 65530; /* the kernel's default */
+	atomic_store_explicit(&known, count, memory_order_relaxed);
+	return count;
 }
 
 void lm_os_say(const char *text)

@@ -153,7 +153,7 @@ static inline void lm_os_relax(void)
 #endif
 }
 
-/* vm.max_map_count: how many VM areas a process can have. */
+/* vm.max_map_count: how many VM areas a process can have. Read once. */
 size_t lm_os_max_map_count(void);
 /* A file's beginning as a string, for /proc: its length, or -errno. */
 long lm_os_read_file(const char *path, char *text, size_t size);

@@ -9,8 +9,8 @@
 #include "area.h"
 #include "bound.h"
 #include "fault.h"
-#include "guard.h"
 #include "pager.h"
+#include "permit.h"
 #include "place/place.h"
 #include "policy/policy.h"
 #include "syscall/hook.h"
@@ -176,7 +176,8 @@ static int start_trap(void)
 
 static int start_place(void)
 {
-	int ret = lm_place_start(lm_options.place);
+	bool any = !lm_options.place || !strcmp(lm_options.place, "auto");
+	int ret = any ? lm_place_begin() : lm_place_start(lm_options.place);
 
 	if (ret == -EINVAL)
 		return wrong("LAZYMAP_PLACE", lm_options.place,
@@ -199,9 +200,11 @@ static int start_with(const struct lazymap_options *given)
 	ret = ret ? ret : lm_fork_start();
 	ret = ret ? ret : start_trap();
 	lm_widen_start();
-	lm_guard_start();
 	lm_pager_begin();
 	ret = ret ? ret : lm_bound_start();
+	/* What is asked for has to be had now, or the program is not run. */
+	if (!ret && lm_options.resident)
+		ret = lm_permit_ask(LM_PERMIT_OVER);
 	/* Where it is not possible the rest is as useful as before. */
 	if (!ret && lm_options.syscall_trap > 0)
 		lm_hook_start();

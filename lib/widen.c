@@ -30,7 +30,6 @@ struct tally {
 	size_t all, own; /* VM areas; of them in lazy areas */
 };
 
-static size_t most;             /* VM areas; immutable after the start */
 static _Atomic size_t shown;    /* faults since the last count */
 static _Atomic size_t due;      /* when to count */
 static _Atomic uint32_t busy;   /* somebody counts */
@@ -40,7 +39,6 @@ static _Atomic bool full;       /* one for each that comes, too */
 
 void lm_widen_start(void)
 {
-	most = lm_os_max_map_count();
 	atomic_store(&due, BATCH); /* who knows what others have already */
 }
 
@@ -89,6 +87,7 @@ static bool count_vm_areas(struct tally *tally)
 static void judge(const struct tally *tally)
 {
 	size_t others = tally->all - tally->own, own = tally->own;
+	size_t most = lm_os_max_map_count();
 	size_t budget = (most - lm_min(others, most)) / 2;
 	size_t high = budget - budget / 8, apart = lm_min(APART, budget / 8);
 	uintptr_t now = atomic_load(&width);
@@ -331,7 +330,7 @@ static void look(void)
 	if (count_vm_areas(&tally))
 		judge(&tally);
 	else
-		atomic_store(&due, lm_max(most / 8, BATCH));
+		atomic_store(&due, lm_max(lm_os_max_map_count() / 8, BATCH));
 	atomic_store(&busy, 0);
 }
 

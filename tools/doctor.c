@@ -230,7 +230,9 @@ static void look_guards(void)
 {
 	static const char text[] = "a page hidden without a VM area of its own";
 
-	lm_guard_start();
+	lm_guard_look();
+	lm_guard_look_files();
+	lm_guard_look_over();
 	add("guard regions", "anonymous memory", lm_guard_anonymous(), "%s",
 	    text);
 	add("guard regions", "files", lm_guard_files(), "%s", text);

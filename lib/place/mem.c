@@ -77,6 +77,11 @@ int lm_place_mem_begin(void)
 	return lm_fd_begin(&mem_fd);
 }
 
+bool lm_place_mem_mine(void)
+{
+	return lm_fd_mine(&mem_fd);
+}
+
 bool lm_place_mem_there(void)
 {
 	return lm_fd_get(&mem_fd) >= 0;

@@ -64,7 +64,7 @@ int lm_place_direct_write(uintptr_t dst, const void *src, size_t len, int file)
 	return by_mem(err, file) ? err : lm_place_mremap.write(dst, src, len);
 }
 
-static int begin(void)
+int lm_place_begin(void)
 {
 	int err = lm_place_mem_begin();
 
@@ -75,7 +75,7 @@ static int begin(void)
 int lm_place_start(const char *name)
 {
 	int any = !name || !*name || !strcmp(name, "auto");
-	int err = begin();
+	int err = lm_place_begin();
 
 	if (err)
 		return err;
@@ -92,6 +92,9 @@ int lm_place_start(const char *name)
 				     !lm_place_mem.probe();
 			return 0;
 		}
+		/* Says nothing of what is permitted. */
+		if (any && (err == -EMFILE || err == -ENFILE))
+			return err;
 		err = refused(err);
 	}
 	return err;
@@ -114,7 +117,7 @@ void lm_place_forked(void)
 {
 	if (lm_place && lm_place->forked)
 		lm_place->forked();
-	if (direct_mem && lm_place != &lm_place_mem)
+	if (lm_place != &lm_place_mem)
 		lm_place_mem.forked();
 	if (lm_place != &lm_place_uffd)
 		lm_place_over_forked();

@@ -113,6 +113,7 @@ int lm_place_mem_read(void *dst, uintptr_t src, size_t len);
 int lm_place_mem_write(uintptr_t dst, const void *src, size_t len);
 bool lm_place_mem_there(void); /* can it be opened? */
 int lm_place_mem_begin(void);
+bool lm_place_mem_mine(void); /* no vfork child? */
 
 extern const struct lm_place lm_place_mem;     /* /proc/self/mem, FOLL_FORCE */
 extern const struct lm_place lm_place_uffd;    /* UFFDIO_COPY */
@@ -123,16 +124,18 @@ extern const struct lm_place lm_place_mremap;  /* a twin, moved into place */
  * Choose by name, or ("auto", NULL) the first that its probe permits, in the
  * order above but for inplace, which is never chosen by itself. 0; -EINVAL: no
  * way has this name; -ENOSYS: the way asked for (with auto: every way) is not
- * permitted here, its probe says why; -ENOMEM. May be called again.
+ * permitted here, its probe says why; -ENOMEM; with auto -EMFILE, -ENFILE. May be called again.
  */
 int lm_place_start(const char *name);
+/* Before: the descriptors that ways need will be this process's. 0, or -ENOMEM. */
+int lm_place_begin(void);
 /* In a forked child: whatever the ways in use have to do. */
 void lm_place_forked(void);
 /* Open what the ways in use need, as far as it can be: with all signals blocked,
  * and not in a child of vfork. */
 void lm_place_open(void);
 
-/* The way that is in use; immutable after the start. */
+/* The way that is in use; NULL until it is chosen, and then immutable (permit.h). */
 extern const struct lm_place *lm_place;
 /* The i-th way, or NULL: for lists of what is permitted. */
 const struct lm_place *lm_place_way(unsigned i);

@@ -11,6 +11,7 @@
 #include "lazymap.h"
 #include "outside.h"
 #include "page.h"
+#include "permit.h"
 #include "program.h"
 
 #include <check.h>
@@ -60,6 +61,7 @@ void guarded_start(struct guarded *area, int i)
 	*area = (struct guarded){ .kind = i / 2, .fd = -1 };
 	setenv("LAZYMAP_GUARD", i % 2 ? "0" : "1", 1);
 	ck_assert_int_eq(lazymap_start(&options), 0);
+	ck_assert_int_eq(lm_permit_ask(LM_PERMIT_ALL), 0);
 	can = guarded_store(area)               ? lm_guard_stores()
 	      : area->kind == GUARDED_ANONYMOUS ? lm_guard_anonymous()
 						: lm_guard_files();
