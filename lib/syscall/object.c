@@ -51,6 +51,8 @@ static unsigned pass;
 
 static _Atomic unsigned hooked; /* sites */
 static int failed;              /* why not, while starting */
+/* The program runs: a filter of its own may end who makes code writable. */
+static bool later;
 
 /*
  * read() has its number, 0, from a xor of two bytes. Its first instruction asks
@@ -132,14 +134,13 @@ static void find_in_text(const struct lm_image *image,
 	lm_site_mark(text, sites, first);
 }
 
+/* And the text that has them, if it is one. */
 static void find_sites(const struct lm_image *image, const struct lm_site *read,
-		       struct lm_sites *sites)
+		       struct lm_sites *sites, struct lm_text *text)
 {
-	struct lm_text text;
-
-	for (size_t next = 0; lm_image_text(image, &next, &text);) {
-		text.knows = knows(image);
-		find_in_text(image, &text, sites);
+	for (size_t next = 0; lm_image_text(image, &next, text);) {
+		text->knows = knows(image);
+		find_in_text(image, text, sites);
 	}
 	if (read && lm_image_holds(image, (uintptr_t)read->at))
 		sites->site[sites->count++] = *read;
@@ -152,22 +153,20 @@ static void find_sites(const struct lm_image *image, const struct lm_site *read,
  * threads that it makes, nor any lazy memory.
  */
 static int hook(const struct lm_image *image, const struct lm_site *read,
-		int memory, struct lm_stubs *stubs)
+		int memory, struct lm_sites *sites, struct lm_stubs *stubs)
 {
-	struct lm_sites *sites;
+	struct lm_text text = { 0 };
 	int ret = 0;
 
 	if (lm_image_holds(image, (uintptr_t)lm_hook_start) ||
 	    (debug && lm_image_holds(image, debug->r_brk)) ||
 	    (lm_image_small_stacks(image) && !lm_image_needs_others(image)))
 		return 0;
-	sites = lm_meta_run(sizeof(*sites));
-	if (!sites)
-		return -ENOMEM;
-	find_sites(image, read, sites);
+	sites->count = 0;
+	find_sites(image, read, sites, &text);
 	if (sites->count)
-		ret = lm_stub_make(lm_image_first(image), sites, memory, stubs);
-	lm_meta_free_run(sites, sizeof(*sites));
+		ret = lm_stub_make(lm_image_first(image), later ? NULL : &text,
+				   sites, memory, stubs);
 	if (ret > 0)
 		atomic_fetch_add_explicit(&hooked, (unsigned)ret,
 					  memory_order_relaxed);
@@ -182,6 +181,7 @@ static void hook_new(struct object *object, int memory)
 	ElfW(Phdr) ph[HEADERS];
 	ElfW(Ehdr) elf;
 	struct lm_image image = { object->base, ph, 0, object->map->l_name };
+	struct lm_sites *sites;
 	long len;
 
 	if (lm_sys(SYS_pread64, memory, &elf, sizeof(elf), object->base) !=
@@ -194,8 +194,12 @@ static void hook_new(struct object *object, int memory)
 	    len)
 		return;
 	image.headers = elf.e_phnum;
+	sites = lm_meta_run(sizeof(*sites));
+	if (!sites)
+		return;
 	/* What cannot be hooked runs as it is. */
-	(void)hook(&image, NULL, memory, &object->stubs);
+	(void)hook(&image, NULL, memory, sites, &object->stubs);
+	lm_meta_free_run(sites, sizeof(*sites));
 }
 
 /* They come in the order of last time. */
@@ -305,14 +309,12 @@ static size_t padding(const uint8_t *at)
 	return insn.len;
 }
 
-static int watch(int memory)
+static int watch(int memory, struct lm_sites *sites)
 {
 	static const uint8_t endbr[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	struct lm_sites *sites;
 	struct lm_stubs stubs;
 	const uint8_t *at;
 	size_t room_here = 1, len;
-	int ret;
 
 	if (!debug || !debug->r_brk)
 		return -ENOSYS;
@@ -325,15 +327,11 @@ static int watch(int memory)
 		room_here += len;
 	if (room_here < 5)
 		return -ENOSYS;
-	sites = lm_meta_run(sizeof(*sites));
-	if (!sites)
-		return -ENOMEM;
 	sites->count = 1;
 	sites->site[0] =
 		(struct lm_site){ .at = at, .skip = 5, .kind = LM_SITE_LOADED };
-	ret = lm_stub_make(lm_page_down((uintptr_t)at), sites, memory, &stubs);
-	lm_meta_free_run(sites, sizeof(*sites));
-	return ret;
+	return lm_stub_make(lm_page_down((uintptr_t)at), NULL, sites, memory,
+			    &stubs);
 }
 
 /* -- The start ----------------------------------------------------------------- */
@@ -341,6 +339,7 @@ static int watch(int memory)
 struct start {
 	struct lm_site read; /* at: NULL where it is not known */
 	int memory;
+	struct lm_sites *sites; /* of one object after the other */
 };
 
 /* Not what lies above the stack, since memory near it would be where the stack
@@ -358,7 +357,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 	if (lm_image_first(&image) > (uintptr_t)__builtin_frame_address(0))
 		return 0;
 	ret = hook(&image, start->read.at ? &start->read : NULL, start->memory,
-		   &stubs);
+		   start->sites, &stubs);
 	if (ret < 0)
 		failed = ret;
 	return 0; /* another object may do */
@@ -370,6 +369,11 @@ int lm_object_start(void)
 
 	if (start.memory < 0)
 		return start.memory;
+	start.sites = lm_meta_run(sizeof(*start.sites));
+	if (!start.sites) {
+		lm_sys(SYS_close, start.memory);
+		return -ENOMEM;
+	}
 	debug = dlsym(RTLD_DEFAULT, "_r_debug");
 	find_library();
 	if (!find_read(&start.read))
@@ -379,8 +383,10 @@ int lm_object_start(void)
 	/* Where the linker cannot tell us, what comes later runs as it is. */
 	if (hooked && debug) {
 		look(-1);
-		(void)watch(start.memory);
+		(void)watch(start.memory, start.sites);
 	}
+	later = true;
+	lm_meta_free_run(start.sites, sizeof(*start.sites));
 	lm_sys(SYS_close, start.memory);
 	return hooked ? 0 : failed;
 }

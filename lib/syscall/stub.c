@@ -129,6 +129,77 @@ static void make_stub(struct block *block, struct stub *stub,
 	stub->flags = flags_of(site);
 }
 
+static int32_t jump_to(const uint8_t *at, const struct stub *stub)
+{
+	return (int32_t)((intptr_t)stub->code - (intptr_t)(at + 5));
+}
+
+/* -- Writing the jumps, where the text may be made writable ------------------------ */
+
+/* Fewer do not repay the two calls that it takes. */
+#define MANY 16
+
+/* Are all of them in that text? Nothing else is made executable, or read-only. */
+static bool holds_all(const struct lm_text *text, const struct lm_sites *sites)
+{
+	for (size_t i = 0; text->len >= 5 && i < sites->count; i++)
+		if ((size_t)(sites->site[i].at - text->at) > text->len - 5)
+			return false;
+	return text->len >= 5;
+}
+
+/* Copied by one call for those that lie side by side, not by a fault each. Where the
+ * kernel does not know it (before 5.14) the writes do that. */
+static void copy_pages(const struct lm_sites *sites)
+{
+	uintptr_t start = 0, end = 0;
+
+	for (size_t i = 0; i < sites->count; i++) {
+		uintptr_t at = lm_page_down((uintptr_t)sites->site[i].at);
+		uintptr_t to = lm_page_up((uintptr_t)sites->site[i].at + 5);
+
+		if (at < start || at > end) {
+			if (start)
+				lm_os_madvise(start, end - start,
+					      MADV_POPULATE_WRITE);
+			start = at;
+			end = at;
+		}
+		end = lm_max(end, to);
+	}
+	lm_os_madvise(start, end - start, MADV_POPULATE_WRITE);
+}
+
+/* It stays executable throughout, for this very process runs in it; and where that
+ * is forbidden with being writable, nothing has happened. 0 or -errno. */
+static int write_in_place(const struct lm_text *text,
+			  const struct lm_sites *sites,
+			  const struct stub *stubs)
+{
+	uintptr_t at;
+	size_t len;
+	int ret;
+
+	if (!text || sites->count < MANY || !holds_all(text, sites))
+		return -EINVAL;
+	at = lm_page_down((uintptr_t)text->at);
+	len = lm_page_up((uintptr_t)text->at + text->len) - at;
+	ret = lm_os_mprotect(at, len, PROT_READ | PROT_WRITE | PROT_EXEC);
+	if (ret < 0)
+		return ret;
+	copy_pages(sites);
+	for (size_t i = 0; i < sites->count; i++) {
+		uint8_t *jump = (uint8_t *)(uintptr_t)sites->site[i].at;
+		int32_t to = jump_to(jump, &stubs[i]);
+
+		jump[0] = JUMP;
+		memcpy(&jump[1], &to, sizeof(to));
+	}
+	return lm_os_mprotect(at, len, PROT_READ | PROT_EXEC);
+}
+
+/* -- And where it may not ------------------------------------------------------ */
+
 /* What is written in one go: some sites, and the text between them. */
 struct writing {
 	const uint8_t *start;
@@ -139,8 +210,7 @@ struct writing {
 	uint8_t text[LM_PAGE];
 };
 
-/* The kernel writes: the text never is writable, and stays executable while
- * this very process runs in it. */
+/* The kernel writes: the text never is writable. */
 static void write_out(struct writing *writing)
 {
 	long ret;
@@ -159,7 +229,7 @@ static void write_out(struct writing *writing)
 static void write_jump(struct writing *writing, const uint8_t *at,
 		       const struct stub *stub)
 {
-	int32_t to = (int32_t)((intptr_t)stub->code - (intptr_t)(at + 5));
+	int32_t to = jump_to(at, stub);
 	size_t offset;
 
 	/* A write a page, for its price is the page's copy. */
@@ -179,7 +249,8 @@ static void write_jump(struct writing *writing, const uint8_t *at,
 	writing->sites++;
 }
 
-int lm_stub_make(uintptr_t object, const struct lm_sites *sites, int memory,
+int lm_stub_make(uintptr_t object, const struct lm_text *text,
+		 const struct lm_sites *sites, int memory,
 		 struct lm_stubs *made)
 {
 	size_t size = lm_page_up(sizeof(struct block) +
@@ -200,10 +271,12 @@ int lm_stub_make(uintptr_t object, const struct lm_sites *sites, int memory,
 		lm_os_munmap(block, size);
 		return ret;
 	}
+	*made = (struct lm_stubs){ block, size };
+	if (!write_in_place(text, sites, stubs))
+		return (int)sites->count;
 	for (size_t i = 0; i < sites->count; i++)
 		write_jump(&writing, sites->site[i].at, &stubs[i]);
 	write_out(&writing);
-	*made = (struct lm_stubs){ block, size };
 	return writing.done ? (int)writing.done : writing.error;
 }
 

@@ -54,10 +54,13 @@ struct lm_stubs {
 
 /*
  * Make stubs for the sites of the object that begins at `object`, and turn the
- * sites into jumps to them, by way of `memory`, a descriptor of /proc/self/mem:
- * nobody may be running there. Returns how many are hooked, or -errno: none.
+ * sites into jumps to them: nobody else may be running there. Where they are many
+ * and all in `text` (NULL: not so), that is writable meanwhile, if it may be; else
+ * by way of `memory`, a descriptor of /proc/self/mem. Returns how many are hooked,
+ * or -errno: none.
  */
-int lm_stub_make(uintptr_t object, const struct lm_sites *sites, int memory,
+int lm_stub_make(uintptr_t object, const struct lm_text *text,
+		 const struct lm_sites *sites, int memory,
 		 struct lm_stubs *made);
 
 /* The object is gone. */

@@ -1,8 +1,9 @@
 /*
  * deny.c -- run a program as a container may: without userfaultfd, by either
- * way to it; or, with -w, without MADV_WIPEONFORK, where lazymap cannot start.
+ * way to it; or, with -w, without MADV_WIPEONFORK, where lazymap cannot start;
+ * or, with -x, without memory that is writable and executable at once.
  *
- *	deny [-w] CMD...
+ *	deny [-w | -x] CMD...
  *
  * SPDX-License-Identifier: MIT
  */
@@ -38,15 +39,26 @@ int main(int argc, char **argv)
 		LOAD(args[2]), SKIP_UNLESS(MADV_WIPEONFORK, 1),
 		REFUSE,        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
+	struct sock_filter code[] = {
+		LOAD(nr),
+		SKIP_UNLESS(SYS_mprotect, 3),
+		LOAD(args[2]),
+		SKIP_UNLESS(PROT_READ | PROT_WRITE | PROT_EXEC, 1),
+		REFUSE,
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
 	struct sock_fprog filter = { sizeof(faults) / sizeof(*faults), faults };
 	int wipe = argc > 1 && !strcmp(argv[1], "-w");
+	int write = argc > 1 && !strcmp(argv[1], "-x");
 
-	if (wipe) {
+	if (wipe)
 		filter = (struct sock_fprog){ sizeof(wipes) / sizeof(*wipes),
 					      wipes };
-		argc--;
-		argv++;
-	}
+	if (write)
+		filter = (struct sock_fprog){ sizeof(code) / sizeof(*code),
+					      code };
+	argc -= wipe || write;
+	argv += wipe || write;
 	if (argc < 2)
 		return 2;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
@@ -54,7 +66,8 @@ int main(int argc, char **argv)
 		perror("seccomp");
 		return 77;
 	}
-	if (!wipe && (syscall(SYS_userfaultfd, 0) >= 0 || errno != EPERM))
+	if (!wipe && !write &&
+	    (syscall(SYS_userfaultfd, 0) >= 0 || errno != EPERM))
 		return 3;
 	execvp(argv[1], argv + 1);
 	perror(argv[1]);

@@ -41,6 +41,16 @@ done
 said=$(cd "$BUILDDIR" && LD_PRELOAD=./liblazymap-preload.so "$hooks") ||
 	fail "with nothing kept: $said"
 [ "$said" = "$plain" ] || fail "with nothing kept: $said, not $plain"
+# The text is writable for a moment, or not at all.
+deny=$BUILDDIR/test/preload/deny
+if denied=$("$deny" -x "$hooks"); then
+	said=$("$lazymap" run -- "$deny" -x "$hooks") ||
+		fail "without writable code: $said"
+	[ "$said" = "$denied" ] ||
+		fail "without writable code: $said, not $denied"
+fi
+"$lazymap" run -- grep -E '^[^ ]+ rwx' /proc/self/maps &&
+	fail "code is left writable"
 "$lazymap" run --no-syscall-trap -- "$hooks" >/dev/null &&
 	fail "nothing is missed without the hooks"
 
