@@ -23,8 +23,9 @@ enum lm_permit {
 
 /*
  * Have these asked, unless they were. 0; or -errno: there is no way to place pages;
- * -EMFILE, -ENFILE: there may be one when there are descriptors again; -ESTALE: this is a vfork child of a process that has not asked, whose memory it
- * shares and whose descriptors it does not. Takes the map lock; async-signal-safe.
+ * -EMFILE, -ENFILE: there may be one when there are descriptors again; -ESTALE: this
+ * is a vfork child of a process that has not asked, whose memory it shares and whose
+ * descriptors it does not. Takes the map lock; async-signal-safe.
  */
 int lm_permit_ask(unsigned what);
 

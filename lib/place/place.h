@@ -124,7 +124,8 @@ extern const struct lm_place lm_place_mremap;  /* a twin, moved into place */
  * Choose by name, or ("auto", NULL) the first that its probe permits, in the
  * order above but for inplace, which is never chosen by itself. 0; -EINVAL: no
  * way has this name; -ENOSYS: the way asked for (with auto: every way) is not
- * permitted here, its probe says why; -ENOMEM; with auto -EMFILE, -ENFILE. May be called again.
+ * permitted here, its probe says why; -ENOMEM; with auto -EMFILE, -ENFILE. May be
+ * called again.
  */
 int lm_place_start(const char *name);
 /* Before: the descriptors that ways need will be this process's. 0, or -ENOMEM. */
