@@ -237,11 +237,23 @@ int lm_fd_begin(struct lm_fd *fd)
 	return 0;
 }
 
+/* Before 5.12 all anonymous inodes were one, which an eventfd has to this day. */
+static bool has_own_inode(uint64_t tag)
+{
+	int other = (int)lm_sys(SYS_eventfd2, 0, O_CLOEXEC);
+	bool own;
+
+	if (other < 0)
+		return false;
+	own = lm_fd_tag(other) != tag;
+	lm_sys(SYS_close, other);
+	return own;
+}
+
 /*
  * A child has its parent's descriptor in its table, where it pins the parent's
- * mm. Close it if it still is that; a number whose file is not checked at each
- * use has no fingerprint that is good enough to close it by (before 5.12 all
- * anonymous inodes were one), and stays.
+ * mm. Close it if it still is that; one whose fingerprint is not good enough to
+ * close it by stays.
  */
 static void close_inherited(struct lm_fd *fd)
 {
@@ -252,7 +264,7 @@ static void close_inherited(struct lm_fd *fd)
 	last = atomic_exchange_explicit(&fd->last, 0, memory_order_relaxed);
 	if (last)
 		unkeep(number_of(last));
-	if (last && fd->check &&
+	if (last && atomic_load_explicit(&fd->alone, memory_order_relaxed) &&
 	    lm_fd_tag(number_of(last)) == last >> NUMBER_BITS)
 		lm_sys(SYS_close, number_of(last));
 }
@@ -277,6 +289,9 @@ static int fd_open(struct lm_fd *fd, struct lm_fd_word *word, uint64_t old)
 		lm_sys(SYS_close, number);
 		return -EPERM;
 	}
+	atomic_store_explicit(
+		&fd->alone, fd->check || has_own_inode(value >> NUMBER_BITS),
+		memory_order_relaxed);
 	value |= (uint64_t)(number + 1);
 	atomic_store_explicit(&word->owner, self, memory_order_relaxed);
 	/* The number is all there is to publish: relaxed. */

@@ -66,6 +66,8 @@ struct lm_fd {
 	/* Number and fingerprint as of the last opening, by whichever
 	 * process: what a child inherited and has to close. Atomic. */
 	_Atomic uint64_t last;
+	/* No other file has its fingerprint. Atomic. */
+	_Atomic bool alone;
 };
 
 /* At the start: it is this process's, though nothing is open yet. Else it would be

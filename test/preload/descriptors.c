@@ -129,17 +129,43 @@ static int wrong_pages(void)
 	return n;
 }
 
-static void memory_survives_what_is_closed(void)
+static void fill_more(void)
 {
-	pid_t child;
-	int status;
-
 	for (size_t i = 0; i < 2000; i++) {
 		for (size_t j = 0; j < PAGE; j++)
 			more[i * PAGE + j] = (char)rand();
 		more[i * PAGE] = (char)(i % 120 + 1);
 		more[i * PAGE + 4095] = (char)(i % 50);
 	}
+}
+
+/* Pages that came back from swap have opened more than those that only went. */
+static void none_is_open_in_a_child(void)
+{
+	pid_t child;
+	int status;
+
+	fill_more();
+	printf("%d\n", wrong_pages());
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		for (int fd = 0; fd < 5000; fd++)
+			if (fcntl(fd, F_GETFD) >= 0)
+				printf("%d is open\n", fd);
+		fflush(stdout);
+		_exit(wrong_pages() != 0);
+	}
+	waitpid(child, &status, 0);
+	printf("child %d\n", status);
+}
+
+static void memory_survives_what_is_closed(void)
+{
+	pid_t child;
+	int status;
+
+	fill_more();
 	printf("%d\n", close_range(3, ~0U, 0));
 	for (int fd = 3; fd < 3000; fd++)
 		close(fd);
@@ -189,6 +215,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = {
 		CASE(numbers_are_those_without),
 		CASE(none_is_open_but_the_programs_own),
+		CASE(none_is_open_in_a_child),
 		CASE(loop_of_close_does_no_harm),
 		CASE(close_range_does_no_harm),
 		CASE(closefrom_does_no_harm),
