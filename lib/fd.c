@@ -289,9 +289,9 @@ static int fd_open(struct lm_fd *fd, struct lm_fd_word *word, uint64_t old)
 		lm_sys(SYS_close, number);
 		return -EPERM;
 	}
-	atomic_store_explicit(
-		&fd->alone, fd->check || has_own_inode(value >> NUMBER_BITS),
-		memory_order_relaxed);
+	atomic_store_explicit(&fd->alone,
+			      fd->check || has_own_inode(value >> NUMBER_BITS),
+			      memory_order_relaxed);
 	value |= (uint64_t)(number + 1);
 	atomic_store_explicit(&word->owner, self, memory_order_relaxed);
 	/* The number is all there is to publish: relaxed. */
