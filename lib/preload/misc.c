@@ -138,11 +138,9 @@ static bool interposed(long nr, const long args[6], long *ret)
 	case SYS_dup3:
 		*ret = dup3((int)args[0], (int)args[1], (int)args[2]);
 		return true;
-#ifdef SYS_open
 	case SYS_open:
 		lm_process_look(AT_FDCWD, (const char *)args[0]);
 		return false;
-#endif
 	case SYS_openat:
 		lm_process_look((int)args[0], (const char *)args[1]);
 		return false;

@@ -218,10 +218,8 @@ static bool make(long nr, const long args[6], long *result)
 		return with_pair(nr, args, result);
 	case SYS_rt_sigtimedwait:
 		return timed_wait(args, result);
-#ifdef SYS_signalfd
 	case SYS_signalfd:
 		return descriptor(args, 0, result);
-#endif
 	case SYS_signalfd4:
 		return descriptor(args, (int)args[3], result);
 	case SYS_execve:
@@ -235,10 +233,8 @@ static bool make(long nr, const long args[6], long *result)
 	case SYS_truncate:
 	case SYS_fallocate:
 	case SYS_openat:
-#ifdef SYS_open
 	case SYS_open:
 	case SYS_creat:
-#endif
 		return lm_truncate_call(nr, args, result);
 	case SYS_lseek:
 		lm_self_sought(args[1]);

@@ -351,11 +351,9 @@ void lm_pins_special(struct lm_call_pins *pins, long nr, const long args[6],
 		lm_call_add(pins, at, ((size_t)args[1] + LM_PAGE - 1) / LM_PAGE,
 			    OUT);
 		break;
-#ifdef SYS_sysfs
 	case SYS_sysfs:
 		pin_sysfs(pins, args, i);
 		break;
-#endif
 #ifdef SYS_arch_prctl
 	case SYS_arch_prctl: /* the ones that read: ARCH_GET_FS, _GS, ... */
 		lm_call_add(pins, at, sizeof(long), INOUT);

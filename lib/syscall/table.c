@@ -313,7 +313,7 @@ static const struct lm_row rows[] = {
 #ifdef SYS_modify_ldt
 	ROW(modify_ldt, V, B(INOUT, 2)),
 #endif
-#ifdef SYS_open /* what newer architectures never had */
+	/* What newer architectures never had */
 	ROW(open, PATH),
 	ROW(creat, PATH),
 	ROW(stat, PATH, T(OUT, struct stat)),
@@ -344,7 +344,6 @@ static const struct lm_row rows[] = {
 	ROW(sysfs, V, X, X),
 	ROW(uselib, PATH),
 	ROW(lookup_dcookie, V, B(OUT, 2)),
-#endif
 };
 /* clang-format on */
 
@@ -430,9 +429,7 @@ bool lm_table_shims(long nr)
 	case SYS_io_uring_setup:
 	case SYS_io_uring_enter:
 	case SYS_io_uring_register:
-#ifdef SYS_signalfd
 	case SYS_signalfd:
-#endif
 #ifdef SYS_fork
 	case SYS_fork:
 #endif
@@ -441,10 +438,8 @@ bool lm_table_shims(long nr)
 	case SYS_fallocate:
 	case SYS_openat:
 	case SYS_lseek:
-#ifdef SYS_open
 	case SYS_open:
 	case SYS_creat:
-#endif
 		return true;
 	}
 	return false;

@@ -8,6 +8,8 @@
 #ifndef LM_SYSCALL_TABLE_H
 #define LM_SYSCALL_TABLE_H
 
+#include "old.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

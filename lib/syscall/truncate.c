@@ -7,6 +7,7 @@
 #include "truncate.h"
 
 #include "call.h"
+#include "old.h"
 #include "../cut.h"
 #include "../os_linux.h"
 
@@ -46,7 +47,6 @@ static bool find(long nr, const long args[6], struct target *target)
 	case SYS_openat:
 		target->path = (const char *)args[1];
 		return truncates(args[2]);
-#ifdef SYS_open
 	case SYS_open:
 		target->fd = AT_FDCWD;
 		target->path = (const char *)args[0];
@@ -55,7 +55,6 @@ static bool find(long nr, const long args[6], struct target *target)
 		target->fd = AT_FDCWD;
 		target->path = (const char *)args[0];
 		return true;
-#endif
 	}
 	return false;
 }
