@@ -91,19 +91,20 @@ static size_t settle(struct lm_prey *prey)
 {
 	struct lm_set kept = lm_set_and(prey->taken, prey->kept);
 	struct lm_set gone = lm_set_less(prey->taken, prey->kept);
-	size_t count = 0;
+	size_t count = 0, unused = 0;
 
 	settle_all_kept(prey, &kept);
 	for (size_t i = lm_set_next(&gone, 0, true); i < LM_BLOCK_PAGES;
 	     i = lm_set_next(&gone, i + 1, true)) {
 		lm_page_word *word = &prey->word[i];
 
-		lm_stats_add(LM_COUNT_pages_ahead_unused, lm_page_ahead(word));
+		unused += lm_page_ahead(word);
 		lm_page_settle(word, lm_set_has(&prey->swapped, i)
 					     ? LM_PAGE_SWAPPED
 					     : LM_PAGE_ABSENT);
 		count++;
 	}
+	lm_stats_add(LM_COUNT_pages_ahead_unused, unused);
 	return count;
 }
 

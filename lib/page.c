@@ -84,24 +84,6 @@ int lm_page_promise(uintptr_t start, size_t len)
 	return 0;
 }
 
-/* The table of page.h, as code. */
-static inline bool legal(enum lm_page_state from, enum lm_page_state to)
-{
-	return (from == LM_PAGE_BUSY) != (to == LM_PAGE_BUSY);
-}
-
-bool lm_page_claim(lm_page_word *word, uint64_t *seen)
-{
-	uint64_t busy;
-
-	assert(legal(LM_PAGE_STATE(*seen), LM_PAGE_BUSY));
-	busy = (*seen & ~(uint64_t)0xff) | LM_PAGE_BUSY |
-	       ((*seen & 7) << LM_PAGE_WAS_SHIFT);
-	/* Acquire: pairs with the release of lm_page_settle(). */
-	return atomic_compare_exchange_strong_explicit(
-		word, seen, busy, memory_order_acquire, memory_order_relaxed);
-}
-
 void lm_page_set_filled(lm_page_word *word)
 {
 	/* Relaxed: read by a forked child, which has the memory of one moment
@@ -116,25 +98,6 @@ void lm_page_set_ahead(lm_page_word *word, unsigned log)
 	assert(log <= LM_PAGE_AHEAD_MAX);
 	atomic_fetch_and_explicit(word, ~LM_PAGE_AHEAD, memory_order_relaxed);
 	atomic_fetch_or_explicit(word, ahead, memory_order_relaxed);
-}
-
-size_t lm_page_ahead(lm_page_word *word)
-{
-	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
-	unsigned log = (old & LM_PAGE_AHEAD) >> LM_PAGE_AHEAD_SHIFT;
-
-	return log ? (size_t)1 << (log - 1) : 0;
-}
-
-void lm_page_set_guard(lm_page_word *word, bool guard)
-{
-	assert(LM_PAGE_STATE(*word) == LM_PAGE_BUSY);
-	if (guard)
-		atomic_fetch_or_explicit(word, LM_PAGE_GUARD,
-					 memory_order_relaxed);
-	else
-		atomic_fetch_and_explicit(word, ~LM_PAGE_GUARD,
-					  memory_order_relaxed);
 }
 
 void lm_page_set_tracked(lm_page_word *word)
@@ -158,26 +121,6 @@ void lm_page_set_unwritten(lm_page_word *word)
 		new = (old & ~was) | (uint64_t)clean << LM_PAGE_WAS_SHIFT;
 	} while (!atomic_compare_exchange_weak_explicit(
 		word, &old, new, memory_order_relaxed, memory_order_relaxed));
-}
-
-void lm_page_settle(lm_page_word *word, enum lm_page_state state)
-{
-	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), new;
-	uint64_t gone = 0xff;
-
-	assert(legal(LM_PAGE_STATE(old), state));
-	if (state >= LM_PAGE_CLEAN)
-		gone |= LM_PAGE_GUARD;
-	if (state != LM_PAGE_DIRTY && state != LM_PAGE_HIDDEN_DIRTY)
-		gone |= LM_PAGE_TRACKED;
-	if (state != LM_PAGE_HIDDEN_CLEAN)
-		gone |= LM_PAGE_AHEAD;
-	do {
-		new = (old & ~gone) | state;
-	} while (!atomic_compare_exchange_weak_explicit(
-		word, &old, new, memory_order_release, memory_order_relaxed));
-	if (old & LM_PAGE_WAITED)
-		lm_os_wake((_Atomic uint32_t *)word, INT32_MAX);
 }
 
 void lm_page_set_swap(lm_page_word *word, uint64_t handle)

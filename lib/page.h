@@ -48,7 +48,7 @@
  * The swap handle: SWAPPED has one; CLEAN and HIDDEN_CLEAN may have one, and
  * then the frame equals what it names, not the store; the others have none.
  *
- * Transitions (checked in debug builds, see legal() in page.c):
+ * Transitions (checked in debug builds, see lm_page_legal()):
  *   ABSENT  -> BUSY  claim to fill           BUSY -> CLEAN   filled, shown
  *   SWAPPED -> BUSY  claim to swap in        BUSY -> DIRTY   filled by a write
  *   CLEAN   -> BUSY  claim to upgrade, take  BUSY -> HIDDEN  hidden
@@ -63,6 +63,8 @@
 #define LM_PAGE_H
 
 #include "os.h"
+
+#include <assert.h>
 
 enum lm_page_state {
 	LM_PAGE_ABSENT = 0,
@@ -157,8 +159,25 @@ lm_page_word *lm_page_make(uintptr_t addr);
  * reasonable: a fault must not fail for want of address space. 0, -ENOMEM. */
 int lm_page_promise(uintptr_t start, size_t len);
 
-/* state -> BUSY by one compare-and-swap. False: *seen is what is there. */
-bool lm_page_claim(lm_page_word *word, uint64_t *seen);
+/* The table above, as code. */
+static inline bool lm_page_legal(enum lm_page_state from, enum lm_page_state to)
+{
+	return (from == LM_PAGE_BUSY) != (to == LM_PAGE_BUSY);
+}
+
+/* state -> BUSY by one compare-and-swap. False: *seen is what is there. Here, as
+ * what follows, since it is done 512 times at once. */
+static inline bool lm_page_claim(lm_page_word *word, uint64_t *seen)
+{
+	uint64_t busy;
+
+	assert(lm_page_legal(LM_PAGE_STATE(*seen), LM_PAGE_BUSY));
+	busy = (*seen & ~(uint64_t)0xff) | LM_PAGE_BUSY |
+	       ((*seen & 7) << LM_PAGE_WAS_SHIFT);
+	/* Acquire: pairs with the release of lm_page_settle(). */
+	return atomic_compare_exchange_strong_explicit(
+		word, seen, busy, memory_order_acquire, memory_order_relaxed);
+}
 
 /* Say of a BUSY page that it is `filled`. */
 void lm_page_set_filled(lm_page_word *word);
@@ -170,15 +189,48 @@ void lm_page_set_unwritten(lm_page_word *word);
 
 /* BUSY -> state, waking who waits. What can be touched then has no guard, what
  * is not dirty is not tracked, and what is not hidden is no marker. */
-void lm_page_settle(lm_page_word *word, enum lm_page_state state);
+static inline void lm_page_settle(lm_page_word *word, enum lm_page_state state)
+{
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), new;
+	uint64_t gone = 0xff;
+
+	assert(lm_page_legal(LM_PAGE_STATE(old), state));
+	if (state >= LM_PAGE_CLEAN)
+		gone |= LM_PAGE_GUARD;
+	if (state != LM_PAGE_DIRTY && state != LM_PAGE_HIDDEN_DIRTY)
+		gone |= LM_PAGE_TRACKED;
+	if (state != LM_PAGE_HIDDEN_CLEAN)
+		gone |= LM_PAGE_AHEAD;
+	do {
+		new = (old & ~gone) | state;
+	} while (!atomic_compare_exchange_weak_explicit(
+		word, &old, new, memory_order_release, memory_order_relaxed));
+	if (old & LM_PAGE_WAITED)
+		lm_os_wake((_Atomic uint32_t *)word, INT32_MAX);
+}
 
 /* Of a page that the caller holds BUSY: it is a marker of 1 << log pages; and of
  * how many (0: it is none). */
 void lm_page_set_ahead(lm_page_word *word, unsigned log);
-size_t lm_page_ahead(lm_page_word *word);
+static inline size_t lm_page_ahead(lm_page_word *word)
+{
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+	unsigned log = (old & LM_PAGE_AHEAD) >> LM_PAGE_AHEAD_SHIFT;
+
+	return log ? (size_t)1 << (log - 1) : 0;
+}
 
 /* Of a page that the caller holds BUSY: what hides it. */
-void lm_page_set_guard(lm_page_word *word, bool guard);
+static inline void lm_page_set_guard(lm_page_word *word, bool guard)
+{
+	assert(LM_PAGE_STATE(*word) == LM_PAGE_BUSY);
+	if (guard)
+		atomic_fetch_or_explicit(word, LM_PAGE_GUARD,
+					 memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(word, ~LM_PAGE_GUARD,
+					  memory_order_relaxed);
+}
 
 /* Of a page that the caller holds BUSY: its swap handle, and another one (0:
  * none). What the old one names is not freed. */
