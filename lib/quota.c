@@ -137,8 +137,14 @@ bool lm_quota_next(struct lm_quota *quota, struct lm_quota **from,
 	return any;
 }
 
-/* With the lock: the frame that begins where the victim ends, if it is the next
- * in its list, too. */
+/* Is the frame that begins where the victim ends the next in its list, too, and
+ * of the same block? */
+static bool has_neighbour(const struct lm_victim *victim, uintptr_t end)
+{
+	return victim->neighbour == end && end & (LM_BLOCK - 1);
+}
+
+/* With the lock. */
 static bool join_one(struct lm_frames *frames, struct lm_victim *victim,
 		     uintptr_t end)
 {
@@ -155,15 +161,14 @@ static bool join_one(struct lm_frames *frames, struct lm_victim *victim,
 void lm_quota_join(struct lm_quota *from, struct lm_victim *victim, size_t most)
 {
 	uintptr_t end = victim->start + (victim->pages << LM_PAGE_SHIFT);
-	bool joined = true;
 
-	while (joined && victim->neighbour == end && end & (LM_BLOCK - 1) &&
-	       end - victim->start < most) {
-		lm_lock_take(&lock);
-		joined = from->memory && join_one(&from->frames, victim, end);
-		lm_lock_drop(&lock);
+	if (!has_neighbour(victim, end))
+		return;
+	lm_lock_take(&lock);
+	while (has_neighbour(victim, end) && end - victim->start < most &&
+	       from->memory && join_one(&from->frames, victim, end))
 		end = victim->start + (victim->pages << LM_PAGE_SHIFT);
-	}
+	lm_lock_drop(&lock);
 }
 
 /* -- Their lives -------------------------------------------------------------------- */
