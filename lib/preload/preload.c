@@ -21,6 +21,7 @@
 #include "../syscall/hook.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -139,8 +140,11 @@ static bool in_valgrind(void)
 	return list && strstr(list, "/vgpreload_core");
 }
 
+/* Who called keeps its errno: it is a call of the program's that became the
+ * first one, or the program is to find 0 in its main function. */
 static void start(void)
 {
+	int error = errno;
 	const char *resident = getenv("LAZYMAP_RESIDENT");
 	int before = NOT_YET, after = ON;
 
@@ -166,6 +170,7 @@ static void start(void)
 		lm_signal_start();
 	}
 	atomic_store(&state, after);
+	errno = error;
 }
 
 /* What has to load a module allocates; and who calls before our constructor may
@@ -252,6 +257,8 @@ static void do_not_follow(void)
 
 __attribute__((constructor)) static void begin(void)
 {
+	int error = errno;
+
 	/* The program is the C library itself, which says what it is and has
 	 * nothing else begun. */
 	if (!environ) {
@@ -270,6 +277,7 @@ __attribute__((constructor)) static void begin(void)
 	do_not_follow();
 	/* The first one of all, so that it is called last. */
 	at_quick_exit(lm_shim_end);
+	errno = error;
 }
 
 /* At a normal end, by exit or _exit: once in each process. */

@@ -19,6 +19,7 @@ extern char **environ;
 
 static char *more;
 static char *shared;
+static int errno_of_main;
 
 static void fill(char *at, size_t pages, int with)
 {
@@ -44,6 +45,11 @@ static void ended(const char *what, pid_t child)
 		printf("%s: %s\n", what, strerror(errno));
 	else
 		printf("%s: %x\n", what, (unsigned)status);
+}
+
+static void errno_is_zero_as_main_begins(void)
+{
+	printf("%s\n", strerror(errno_of_main));
 }
 
 static void child_sees_its_parent_s_memory(void)
@@ -561,6 +567,7 @@ static void ignored_fault_is_handed_down(void)
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
+		CASE(errno_is_zero_as_main_begins),
 		CASE(child_sees_its_parent_s_memory),
 		CASE(fork_while_threads_touch),
 		CASE(raw_clone_is_a_fork),
@@ -579,6 +586,7 @@ int main(int argc, char **argv)
 		{ NULL, NULL },
 	};
 
+	errno_of_main = errno;
 	more = lazy(2048);
 	shared = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -48,10 +48,11 @@ tables process 8
 grep -qE '^ +microseconds in faults +[1-9]' "$work/stats" ||
 	fail "no time in faults"
 
-# A library's constructor, which runs before the shim's, maps and touches; a
-# thread is started there, too, and signals are set.
+# A library's constructor, which runs before the shim's, maps and touches, and
+# has its errno kept; a thread is started there, too, and signals are set.
 cat >"$work/early.c" <<'EOF'
 #define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ cat >"$work/early.c" <<'EOF'
 #include <sys/mman.h>
 #include <unistd.h>
 static char *early;
+static int error;
 static char *map(size_t len)
 {
 	return mmap(NULL, len, PROT_READ | PROT_WRITE,
@@ -87,7 +89,9 @@ static void handler(int sig)
 __attribute__((constructor)) static void begin(void)
 {
 	pthread_t thread;
+	errno = 77;
 	early = map(1 << 20);
+	error = errno;
 	early[5] = 5;
 	signal(SIGUSR1, handler);
 	pthread_create(&thread, NULL, run, early + 100000);
@@ -97,7 +101,8 @@ __attribute__((constructor)) static void begin(void)
 __attribute__((destructor)) static void end(void)
 {
 	early[700000] = 1;
-	dprintf(1, "%d %d %d\n", early[5], early[150000], early[300000]);
+	dprintf(1, "%d %d %d %d\n", early[5], early[150000], early[300000],
+		error);
 }
 EOF
 cat >"$work/late.c" <<'EOF'
