@@ -61,8 +61,12 @@ int lm_limit_data(size_t more)
 {
 	struct rlimit limit;
 
-	if (lm_sys(SYS_prlimit64, 0, RLIMIT_DATA, NULL, &limit) < 0 ||
-	    limit.rlim_cur == RLIM_INFINITY)
+	if (lm_sys(SYS_prlimit64, 0, RLIMIT_DATA, NULL, &limit) < 0)
+		return 0;
+	/* So the kernel has it, for Valgrind's sake (4.6 and later). */
+	if (!limit.rlim_cur)
+		limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_cur == RLIM_INFINITY)
 		return 0;
 	if (more > limit.rlim_cur ||
 	    visible_data() + hidden_data() > limit.rlim_cur - more)

@@ -461,6 +461,20 @@ CASE("limits", "RLIMIT_DATA bounds private writable memory")
 	ret("mprotect", mprotect(mem, (size_t)64 << 20, RW));
 }
 
+CASE("limits", "RLIMIT_DATA 0: it is the hard limit that bounds")
+{
+	struct rlimit limit = { .rlim_cur = 0 };
+	char *mem;
+
+	put("something before", letters(1), 1);
+	limit.rlim_max = (rlim_t)(status_kib("VmData:") + 8 * 1024) * 1024;
+	need(setrlimit(RLIMIT_DATA, &limit) == 0);
+	mem = got("below", mmap(NULL, (size_t)2 << 20, RW, ANON, -1, 0));
+	memset(mem, 1, (size_t)2 << 20);
+	see("usable", mem + ((size_t)2 << 20) - 1);
+	got("over", mmap(NULL, (size_t)64 << 20, RW, ANON, -1, 0));
+}
+
 CASE("limits", "at vm.max_map_count: ENOMEM, nothing lost, and on again")
 {
 	size_t pages = 140000, i = 0;
