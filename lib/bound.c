@@ -145,6 +145,19 @@ static void count_again(void)
 	lm_map_unlock(mask);
 }
 
+static bool drop_spare(const struct lm_quota *quota)
+{
+	struct lm_slot *slot = lm_gate_enter();
+	bool dropped;
+
+	/* As with a page that is BUSY: no quota ends meanwhile. */
+	lm_gate_filling(slot);
+	lm_gate_leave(slot);
+	dropped = lm_frame_drop(quota);
+	lm_gate_filled(slot);
+	return dropped;
+}
+
 /* Down to a limit that was lowered. The table has room for little more than the
  * limit lets in: of what is in place the rest is found when that has gone. */
 static void shrink(struct lm_quota *quota)
@@ -153,15 +166,14 @@ static void shrink(struct lm_quota *quota)
 	size_t max = atomic_load(&quota->max), now, last = SIZE_MAX;
 
 	while (max && (now = atomic_load(&quota->used)) > max) {
-		if (lm_resident_shed(quota, lm_min(now - max, LM_BLOCK_PAGES)))
+		if (drop_spare(quota) ||
+		    lm_resident_shed(quota, lm_min(now - max, LM_BLOCK_PAGES)))
 			continue;
 		if (now >= last)
 			break;
 		last = now;
 		count_again();
 	}
-	while (lm_frame_drop(quota))
-		;
 	lm_os_restore_signals(mask);
 }
 

@@ -150,8 +150,10 @@ static bool take_frame(struct lm_prey *prey)
 	else if (!ret)
 		ret = lm_frame_level(prey->start);
 	lm_turn_done();
+	/* What was counted goes with it. */
 	if (window)
 		lm_frame_spare(window, prey->quota);
+	prey->spare = window;
 	lm_stats_add(LM_COUNT_blocks_moved, window != 0);
 	return !ret;
 }
@@ -169,7 +171,8 @@ static size_t take(struct lm_prey *prey)
 	prey->left += prey->count - gone;
 	lm_stats_add(LM_COUNT_pages_made_absent, gone);
 	lm_stats_add(LM_COUNT_pages_evicted, gone);
-	lm_resident_give(prey->quota, gone);
+	if (!prey->spare)
+		lm_resident_give(prey->quota, gone);
 	lm_gate_filled(prey->slot);
 	return gone;
 }

@@ -421,10 +421,8 @@ static int fill_frame(const struct lm_claim *claim, bool *other)
 		*other = ret < 0;
 		lm_step(LM_STEP_REVEALED, claim->page);
 	}
-	if (ret < 0) {
+	if (ret < 0)
 		lm_frame_spare(window, claim->quota);
-		lm_resident_give(claim->quota, LM_BLOCK_PAGES);
-	}
 	return ret;
 }
 

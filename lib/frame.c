@@ -206,23 +206,32 @@ static struct window *take_free(void)
 }
 
 /* What it is of may have changed between the look and the exchange. */
-static void no_longer_spare(struct window *window)
+static struct lm_quota *no_longer_spare(struct window *window)
 {
-	count_spare(atomic_load_explicit(&window->quota, memory_order_relaxed),
-		    false);
+	struct lm_quota *quota =
+		atomic_load_explicit(&window->quota, memory_order_relaxed);
+
+	count_spare(quota, false);
+	return quota;
 }
 
-uintptr_t lm_frame_take(const struct lm_quota *quota)
+uintptr_t lm_frame_take(const struct lm_quota *quota, bool any,
+			struct lm_quota **counts)
 {
 	struct window *window = take_spare(quota, false);
 
-	if (!window)
+	if (!window && any)
 		window = take_spare(NULL, true);
-	if (window) {
-		no_longer_spare(window);
-		return address(window);
-	}
-	window = take_free();
+	if (!window)
+		return 0;
+	*counts = no_longer_spare(window);
+	return address(window);
+}
+
+uintptr_t lm_frame_take_empty(void)
+{
+	struct window *window = take_free();
+
 	if (window &&
 	    lm_os_mprotect(address(window), LM_BLOCK, PROT_READ | PROT_WRITE)) {
 		leave(window, FREE);
@@ -238,19 +247,22 @@ void lm_frame_spare(uintptr_t addr, struct lm_quota *quota)
 	atomic_store_explicit(&window->quota, quota, memory_order_relaxed);
 	count_spare(quota, true);
 	leave(window, SPARE);
+	lm_resident_tell();
 }
 
 bool lm_frame_drop(const struct lm_quota *quota)
 {
 	struct window *window = take_spare(quota, quota == &lm_quota_process);
+	struct lm_quota *counts;
 
 	if (!window)
 		return false;
 	/* Who takes others' room for it has no use for it. */
 	atomic_store_explicit(&wished, false, memory_order_relaxed);
 	lm_os_madvise(address(window), LM_BLOCK, MADV_DONTNEED);
-	no_longer_spare(window);
+	counts = no_longer_spare(window);
 	leave(window, FREE);
+	lm_resident_give(counts, LM_BLOCK_PAGES);
 	return true;
 }
 
@@ -376,6 +388,7 @@ void lm_frame_close(uintptr_t addr)
 		lm_gate_filled(slot);
 }
 
+/* What was in use when nobody announced the fork is counted anew. */
 void lm_frame_forked(void)
 {
 	for (struct window *window = windows; window < windows + WINDOWS;
@@ -385,6 +398,9 @@ void lm_frame_forked(void)
 		if (state != USED && state != SPARE)
 			continue;
 		lm_os_madvise(address(window), LM_BLOCK, MADV_DONTNEED);
+		if (state == SPARE)
+			lm_resident_give(no_longer_spare(window),
+					 LM_BLOCK_PAGES);
 		leave(window, FREE);
 	}
 	atomic_store(&spares, 0);

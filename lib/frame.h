@@ -18,9 +18,9 @@
  * has set of its own: so areas with advice of the kinds that stay with a mapping,
  * locks, keys or a userfaultfd of the program's are left alone.
  *
- * A frame in a window is one of: in use, and counted like any page (resident.h); or
- * spare, and then it counts as `spare` in its quota and the process's, and what is
- * to count finds as much less room, or has it dropped.
+ * A frame in a window is counted like any page (resident.h). It is in use, or it
+ * is spare: then who wants a frame has it with its count, and who finds no room has
+ * it dropped.
  *
  * Async-signal-safe with all signals blocked; takes no lock.
  *
@@ -41,14 +41,18 @@ void lm_frame_wish(void);
 /* Is one wanted, and none spare? */
 bool lm_frame_wanted(void);
 
-/* A window for the caller alone, writable, with the frame of a spare one, best of
- * that quota, or without: 0 when there is none. The caller has counted its pages. */
-uintptr_t lm_frame_take(const struct lm_quota *quota);
-/* It is spare now, and counts as such for the quota; the caller gives back what it
- * has counted after this. */
+/* A window for the caller alone, writable, without a frame, whose pages the caller
+ * has counted: 0 when there is none. */
+uintptr_t lm_frame_take_empty(void);
+/* The same with a spare frame of that quota, or (any) of whichever, and what it
+ * counts: for *counts, and the process. */
+uintptr_t lm_frame_take(const struct lm_quota *quota, bool any,
+			struct lm_quota **counts);
+/* It is spare now, and so is what the caller has counted for it, for the quota and
+ * the process. */
 void lm_frame_spare(uintptr_t window, struct lm_quota *quota);
-/* The memory of a spare frame of the quota (the process's: of any) goes. False:
- * there is none. */
+/* The memory of a spare frame of the quota (the process's: of any) goes, and counts
+ * no more. False: there is none. With pages BUSY, or the gate drained. */
 bool lm_frame_drop(const struct lm_quota *quota);
 
 /* -- Moving ------------------------------------------------------------------- */
@@ -74,7 +78,7 @@ void lm_frame_close(uintptr_t addr);
 /* The program has asked for what moving frames would not keep: none are from here
  * on. */
 void lm_frame_refuse(void);
-/* In a forked child. */
+/* In a forked child: none is spare. */
 void lm_frame_forked(void);
 
 #endif

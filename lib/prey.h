@@ -40,6 +40,7 @@ struct lm_prey {
 	bool swaps;   /* and so can what went to swap */
 	bool whole;   /* all of a block, that can go as a frame */
 	bool moved;   /* one came there so */
+	bool spare;   /* it is spare now */
 	int prot;     /* the area's */
 	struct lm_slot *slot;
 };

@@ -27,9 +27,12 @@
 #include "policy/policy.h"
 
 struct lm_quota {
-	_Atomic size_t max;        /* pages; 0: no limit; the gate drained */
-	_Atomic size_t used;       /* frames counted; with a limit only */
-	_Atomic size_t spare;      /* pages that are no frames: see frame.h */
+	_Atomic size_t max; /* pages; 0: no limit; the gate drained */
+	/* Frames counted, and among them those that are spare (frame.h): with a
+	 * limit only. So what is looked at when there is to be more is one
+	 * word. */
+	_Atomic size_t used;
+	_Atomic size_t spare;      /* of them; a hint */
 	_Atomic uint64_t pause_to; /* when to try to evict again */
 	_Atomic uint64_t alone_to; /* when again more than one at once */
 	_Atomic int said_over;

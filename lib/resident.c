@@ -198,19 +198,13 @@ size_t lm_resident_shed(struct lm_quota *quota, size_t n)
 	return gone;
 }
 
-/* Beside what is spare, but for so much of it that is to be used now. */
-static bool fits(struct lm_quota *quota, size_t n, size_t max, size_t using)
+/* Acquire: pairs with the release of who gave back what is taken now. */
+static bool fits(struct lm_quota *quota, size_t n, size_t max)
 {
 	size_t now = atomic_load_explicit(&quota->used, memory_order_acquire);
-	size_t spare;
 
 	do {
-		/* What becomes spare is so before it is used no more (acquire,
-		 * and release in give()): looked at again with each count. */
-		spare = atomic_load_explicit(&quota->spare,
-					     memory_order_relaxed);
-		spare -= lm_min(spare, using);
-		if (now + n + spare > max)
+		if (now + n > max)
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(
 		&quota->used, &now, now + n, memory_order_acquire,
@@ -220,7 +214,7 @@ static bool fits(struct lm_quota *quota, size_t n, size_t max, size_t using)
 
 static bool count_in(struct lm_quota *quota, size_t n, size_t max)
 {
-	while (!fits(quota, n, max, 0))
+	while (!fits(quota, n, max))
 		if (!atomic_load_explicit(&quota->spare,
 					  memory_order_relaxed) ||
 		    !lm_frame_drop(quota))
@@ -255,6 +249,16 @@ static int go_over(struct lm_quota *quota, size_t n)
 	return 0;
 }
 
+/* What is counted, but for what can be dropped at once: a hint. */
+static size_t in_use(const struct lm_quota *quota)
+{
+	size_t used = atomic_load_explicit(&quota->used, memory_order_relaxed);
+	size_t spare =
+		atomic_load_explicit(&quota->spare, memory_order_relaxed);
+
+	return used - lm_min(used, spare);
+}
+
 /* The pager keeps between one and two of this free: few enough not to be
  * missed, enough for some clusters. */
 static size_t reserve(size_t max)
@@ -277,7 +281,7 @@ bool lm_resident_low(void)
 	struct lm_quota *all = &lm_quota_process;
 	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
 
-	return max && atomic_load(&all->used) + reserve(max) > max &&
+	return max && in_use(all) + reserve(max) > max &&
 	       lm_os_now_ns() >= atomic_load(&all->pause_to);
 }
 
@@ -286,7 +290,7 @@ bool lm_resident_has_room(size_t n)
 	struct lm_quota *all = &lm_quota_process;
 	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
 
-	return !max || atomic_load(&all->used) + lm_min(n, max / 2) <= max ||
+	return !max || in_use(all) + lm_min(n, max / 2) <= max ||
 	       lm_os_now_ns() < atomic_load(&all->pause_to);
 }
 
@@ -395,11 +399,14 @@ static int take_of_process(size_t n)
 	if (!max)
 		return 0;
 	ret = take(all, n, max);
-	if (atomic_load_explicit(&all->used, memory_order_relaxed) +
-		    reserve(max) >
-	    max)
+	if (in_use(all) + reserve(max) > max)
 		lm_pager_wake();
 	return ret;
+}
+
+static void count_out(struct lm_quota *quota, size_t n)
+{
+	atomic_fetch_sub_explicit(&quota->used, n, memory_order_relaxed);
 }
 
 int lm_resident_take(struct lm_quota *quota, size_t n)
@@ -414,49 +421,79 @@ int lm_resident_take(struct lm_quota *quota, size_t n)
 		return ret;
 	ret = take_of_process(n);
 	if (ret)
-		atomic_fetch_sub_explicit(&quota->used, n,
-					  memory_order_relaxed);
+		count_out(quota, n);
 	return ret;
 }
 
-/* A block's worth: what is evicted for it is kept for it. */
-static int take_block(struct lm_quota *quota)
+/* What goes for it may become spare. */
+static int shed_block(struct lm_quota *quota)
 {
-	size_t max = atomic_load_explicit(&quota->max, memory_order_relaxed);
-	size_t n = LM_BLOCK_PAGES;
-	int ret = 0;
+	size_t gone;
 
-	if (!max || fits(quota, n, max, n))
-		return 0;
 	if (lm_os_now_ns() < atomic_load(&quota->alone_to))
 		return -EAGAIN;
 	LM_OWN(lm_gate_nested)++;
-	while (!ret && !fits(quota, n, max, n))
-		if (!lm_resident_shed(quota, n))
-			ret = -EAGAIN;
+	gone = lm_resident_shed(quota, LM_BLOCK_PAGES);
 	LM_OWN(lm_gate_nested)--;
+	return gone ? 0 : -EAGAIN;
+}
+
+/* Counted for the quota alone; or *frame is a spare one of its own, and all is. */
+static int take_of_quota(struct lm_quota *quota, uintptr_t *frame)
+{
+	struct lm_quota *counts;
+	int ret = 0;
+
+	while (!ret) {
+		*frame = lm_frame_take(quota, false, &counts);
+		if (*frame || fits(quota, LM_BLOCK_PAGES,
+				   atomic_load_explicit(&quota->max,
+							memory_order_relaxed)))
+			break;
+		ret = shed_block(quota);
+	}
+	return ret;
+}
+
+/* Counted for the process: with a spare frame, which counts for its quota no more,
+ * or (0) without. */
+static int take_any(const struct lm_quota *quota, uintptr_t *frame)
+{
+	struct lm_quota *all = &lm_quota_process, *counts = NULL;
+	size_t max = atomic_load_explicit(&all->max, memory_order_relaxed);
+	int ret = 0;
+
+	while (!ret) {
+		*frame = lm_frame_take(quota, true, &counts);
+		if (*frame || !max || fits(all, LM_BLOCK_PAGES, max))
+			break;
+		ret = shed_block(all);
+	}
+	if (*frame && counts)
+		count_out(counts, LM_BLOCK_PAGES);
 	return ret;
 }
 
 int lm_resident_take_frame(struct lm_quota *quota, uintptr_t *frame)
 {
-	struct lm_quota *all = &lm_quota_process;
-	int ret;
+	int ret = 0;
 
+	*frame = 0;
 	lm_frame_wish();
-	ret = quota ? take_block(quota) : 0;
+	if (quota)
+		ret = take_of_quota(quota, frame);
 	if (ret < 0)
 		return ret;
-	ret = take_block(all);
-	if (!lm_resident_has_room(reserve(
-		    atomic_load_explicit(&all->max, memory_order_relaxed))))
+	if (!*frame)
+		ret = take_any(quota, frame);
+	if (lm_resident_low())
 		lm_pager_wake();
 	if (ret < 0 && quota)
-		atomic_fetch_sub_explicit(&quota->used, LM_BLOCK_PAGES,
-					  memory_order_relaxed);
+		count_out(quota, LM_BLOCK_PAGES);
 	if (ret < 0)
 		return ret;
-	*frame = lm_frame_take(quota);
+	if (!*frame)
+		*frame = lm_frame_take_empty();
 	if (*frame)
 		return 0;
 	lm_resident_give(quota, LM_BLOCK_PAGES);
@@ -486,8 +523,7 @@ int lm_resident_try(struct lm_quota *quota, size_t n)
 		return ret;
 	ret = try(&lm_quota_process, n);
 	if (ret < 0 && quota)
-		atomic_fetch_sub_explicit(&quota->used, n,
-					  memory_order_relaxed);
+		count_out(quota, n);
 	return ret;
 }
 
@@ -501,6 +537,11 @@ void lm_resident_give(struct lm_quota *quota, size_t n)
 	/* Without a limit of the process nobody looks at its count. */
 	atomic_fetch_sub_explicit(&lm_quota_process.used, n,
 				  memory_order_release);
+	lm_resident_tell();
+}
+
+void lm_resident_tell(void)
+{
 	/* Sequentially consistent, as is the pair in make_and_count(): either
 	 * we see who waits or it sees that there is news. */
 	atomic_fetch_add(&given, 1);
@@ -514,6 +555,9 @@ void lm_resident_count_anew(void)
 	uintptr_t at = 0;
 	struct lm_area *area;
 
+	/* Nobody has any in use now. */
+	while (lm_frame_drop(&lm_quota_process))
+		;
 	lm_quota_count_anew();
 	for (; (area = lm_area_at_or_after(at)); at = area->end) {
 		size_t n = lm_resident_moved(area, area->start, area->end);

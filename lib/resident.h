@@ -66,6 +66,8 @@ int lm_resident_room(size_t n);
 
 /* n frames are gone. */
 void lm_resident_give(struct lm_quota *quota, size_t n);
+/* There is room, or what can be dropped for it, for who waits. */
+void lm_resident_tell(void);
 
 /* Frames for [start, end) of clusters of `cluster` bytes are in place; before
  * the claim is given back. `cold`: they are to go first. */
