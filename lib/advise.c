@@ -17,6 +17,7 @@
 #include "frame.h"
 #include "gate.h"
 #include "guard.h"
+#include "huge.h"
 #include "os_linux.h"
 #include "resident.h"
 #include "start.h"
@@ -349,6 +350,10 @@ static void page_out(uintptr_t start, uintptr_t end)
 		uintptr_t stop = lm_min((start | (PIECE - 1)) + 1, end);
 		size_t left;
 
+		/* What is a frame that moves needs no room in swap. */
+		if (!(start & (LM_BLOCK - 1)) && end - start >= LM_BLOCK &&
+		    lm_frame_moved(start) && lm_huge_whole(start))
+			stop = start + LM_BLOCK;
 		lm_evict(start, stop, &left);
 		start = stop;
 	}

@@ -109,6 +109,11 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 	uintptr_t cluster = claim->cluster, start, end, wide;
 
 	claim->strided = false;
+	if (!claim->alone && lm_huge_shown(area, claim)) {
+		claim->start = claim->page & ~(LM_BLOCK - 1);
+		claim->end = claim->start + LM_BLOCK;
+		return;
+	}
 	if (claim->may_stream) {
 		wide = lm_stream_cluster(&claim->slot->streams, claim->page,
 					 lm_resident_reach(area->quota),

@@ -343,7 +343,8 @@ static int reveal(struct lm_claim *claim)
 	if (claim->guard && lm_fill_needed(claim))
 		return fill_over(claim);
 	if (lm_page_resident(claim->from) && claim->from != claim->to &&
-	    claim->end - claim->start < LM_BLOCK)
+	    (claim->end - claim->start < LM_BLOCK ||
+	     claim->prot != claim->rest_prot))
 		lm_huge_end(claim->page);
 	if (claim->huge && !lm_fill_needed(claim))
 		lm_huge_ask(claim);

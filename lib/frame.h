@@ -8,8 +8,9 @@
  * pages that nobody can see. A frame is taken out of its block whole (mremap), is
  * filled in a window, a place of lazymap's own that no other code knows of, and
  * put whole where it belongs, in sight from that moment on. It is a huge page
- * where the kernel has them. As soon as any page of the block is hidden or goes by
- * itself, the block is split: its pages are dealt with one by one (huge.h).
+ * where the kernel has them, and is hidden, shown and taken out as one. As soon as
+ * any page of the block is hidden or goes by itself, the block is split: its pages are
+ * dealt with one by one (huge.h).
  *
  * A block whose frame came so is a VM area of its own, and stays one when it is
  * empty (memory remembers the address at which it was first touched), until a new

@@ -7,12 +7,17 @@
 #include "huge.h"
 
 #include "frame.h"
+#include "gate.h"
 #include "page.h"
 #include "place/place.h"
 #include "resident.h"
 #include "widen.h"
 
 #include <sys/mman.h>
+
+/* So many pages at each end of a block: who reads a field of each record comes to
+ * one of them, and who touches at random seldom. */
+#define ENDS 8
 
 /* Zeros that are written. */
 static bool is_new(const struct lm_area *area, const struct lm_claim *claim)
@@ -57,6 +62,39 @@ bool lm_huge_is(uintptr_t addr)
 
 	return word &&
 	       atomic_load_explicit(word, memory_order_relaxed) & LM_PAGE_HUGE;
+}
+
+static bool is_whole(const struct lm_area *area, uintptr_t addr)
+{
+	uintptr_t block = addr & ~(LM_BLOCK - 1);
+
+	return area && area->start <= block && block + LM_BLOCK <= area->end &&
+	       lm_huge_is(block);
+}
+
+bool lm_huge_whole(uintptr_t addr)
+{
+	struct lm_slot *slot = lm_gate_enter();
+	bool whole = is_whole(lm_area_find(addr), addr);
+
+	lm_gate_leave(slot);
+	return whole;
+}
+
+/* At one of its ends, where a stream comes to it, or where one has come last. Else
+ * within it the policy had better
+ * learn which pieces are used: a page that is touched at random again and again
+ * would keep all of the block. */
+bool lm_huge_shown(const struct lm_area *area, const struct lm_claim *claim)
+{
+	size_t from_end = lm_page_index(claim->page);
+
+	from_end = lm_min(from_end, LM_BLOCK_PAGES - 1 - from_end);
+	return (claim->from == LM_PAGE_HIDDEN_CLEAN ||
+		claim->from == LM_PAGE_HIDDEN_DIRTY) &&
+	       (from_end < ENDS ||
+		lm_stream_at(&claim->slot->streams, claim->page)) &&
+	       is_whole(area, claim->page);
 }
 
 void lm_huge_ask(const struct lm_claim *claim)

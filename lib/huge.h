@@ -26,6 +26,13 @@ bool lm_huge_frame(const struct lm_area *area, const struct lm_claim *claim);
 /* Is addr's block one, or a huge page, still? */
 bool lm_huge_is(uintptr_t addr);
 
+/* Is it, and all of one area? Outside the gate. */
+bool lm_huge_whole(uintptr_t addr);
+
+/* Inside the gate: is a page that is there, and hidden, to be shown with all of its
+ * block? */
+bool lm_huge_shown(const struct lm_area *area, const struct lm_claim *claim);
+
 /* The claimed block is about to be filled, or shown. */
 void lm_huge_ask(const struct lm_claim *claim);
 

@@ -171,6 +171,16 @@ void lm_quota_join(struct lm_quota *from, struct lm_victim *victim, size_t most)
 	lm_lock_drop(&lock);
 }
 
+void lm_quota_whole(struct lm_quota *from, struct lm_victim *victim)
+{
+	uintptr_t block = victim->start & ~(LM_BLOCK - 1);
+
+	lm_lock_take(&lock);
+	if (from->memory)
+		lm_frames_join(&from->frames, victim, block, block + LM_BLOCK);
+	lm_lock_drop(&lock);
+}
+
 /* -- Their lives -------------------------------------------------------------------- */
 
 int lm_quota_table(struct lm_quota_table *table, size_t pages)

@@ -64,6 +64,9 @@ bool lm_quota_next(struct lm_quota *quota, struct lm_quota **from,
  * is less than `most` bytes. */
 void lm_quota_join(struct lm_quota *from, struct lm_victim *victim,
 		   size_t most);
+/* Its block is one huge page: all of it at once, unless the policy knows more of
+ * some than of others. */
+void lm_quota_whole(struct lm_quota *from, struct lm_victim *victim);
 
 /* -- With the map lock -------------------------------------------------------- */
 

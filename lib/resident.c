@@ -16,6 +16,7 @@
 #include "frame.h"
 #include "gate.h"
 #include "guard.h"
+#include "huge.h"
 #include "pager.h"
 #include "start.h"
 #include "swap/swap.h"
@@ -23,6 +24,9 @@
 
 /* Of clusters that go first there is room for so many times more. */
 #define COLD_SHARE 4
+
+/* From so many blocks on that are the limit one goes whole. */
+#define WHOLE_BLOCKS 4
 
 /* How long to wait for frames that others are about to give back. */
 #define WAIT_NS 1000000
@@ -170,6 +174,14 @@ static void hide_later(struct lm_victim *row, const struct lm_victim *more)
 	*row = *more;
 }
 
+/* Where one block is no large part of the limit. */
+static bool goes_whole(const struct lm_victim *victim,
+		       const struct lm_quota *from)
+{
+	return lm_huge_whole(victim->start) &&
+	       max_of(from) >= WHOLE_BLOCKS * LM_BLOCK_PAGES;
+}
+
 size_t lm_resident_shed(struct lm_quota *quota, size_t n)
 {
 	struct lm_quota *from;
@@ -183,6 +195,8 @@ size_t lm_resident_shed(struct lm_quota *quota, size_t n)
 
 		if (!lm_quota_next(quota, &from, &victim, &count))
 			break;
+		if (goes_whole(&victim, from))
+			lm_quota_whole(from, &victim);
 		if (victim.hide) {
 			hide_later(&row, &victim);
 			in_vain++;

@@ -142,6 +142,15 @@ enum lm_way lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
 	return way;
 }
 
+bool lm_stream_at(const struct lm_streams *streams, uintptr_t page)
+{
+	for (int i = 0; i < LM_STREAMS; i++)
+		if (page >= get(&streams->stream[i].start) &&
+		    page < get(&streams->stream[i].end))
+			return true;
+	return false;
+}
+
 enum lm_way lm_stream_touched(struct lm_streams *streams, uintptr_t page,
 			      uintptr_t *start, uintptr_t *end)
 {

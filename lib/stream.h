@@ -54,6 +54,9 @@ size_t lm_stream_cluster(struct lm_streams *streams, uintptr_t page, size_t max,
 enum lm_way lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
 			      uintptr_t *start, uintptr_t *end);
 
+/* Is the page in what a stream has come to last? */
+bool lm_stream_at(const struct lm_streams *streams, uintptr_t page);
+
 /* The same of a page that is there, and was touched: was it asked for? */
 enum lm_way lm_stream_touched(struct lm_streams *streams, uintptr_t page,
 			      uintptr_t *start, uintptr_t *end);

@@ -268,6 +268,8 @@ bool lm_frames_next(struct lm_frames *frames, const struct lm_policy *policy,
 	victim->start = frame->start;
 	victim->pages = victim->cluster = frame->pages;
 	victim->hide = verdict == LM_POLICY_HIDE;
+	victim->list = frame->list;
+	victim->hidden = frame->hidden;
 	victim->neighbour = frames->frame[frame->next].start;
 	if (victim->hide) {
 		frames->frame[id].hidden = true;
@@ -277,4 +279,62 @@ bool lm_frames_next(struct lm_frames *frames, const struct lm_policy *policy,
 		frames->patience--;
 	lm_frames_remove(frames, id, true);
 	return true;
+}
+
+/* What the policy names to be hidden it has moved; the others are where it may
+ * have come from. */
+static bool is_like(const struct lm_frame *frame,
+		    const struct lm_victim *victim)
+{
+	if (frame->pages != victim->cluster)
+		return false;
+	if (victim->hide)
+		return !frame->hidden && frame->list != LM_LIST_COLD &&
+		       frame->list != LM_LIST_STAYED;
+	return frame->list == victim->list && frame->hidden == victim->hidden;
+}
+
+static bool are_like(const struct lm_frames *frames,
+		     const struct lm_victim *victim, uintptr_t start,
+		     uintptr_t end)
+{
+	for (; start < end; start += victim->cluster << 12) {
+		uint32_t id = lm_frames_find(frames, start);
+
+		if (id && start != victim->start &&
+		    !is_like(&frames->frame[id], victim))
+			return false;
+	}
+	return victim->list != LM_LIST_STAYED;
+}
+
+static void hide_too(struct lm_frames *frames, uint32_t id,
+		     enum lm_frame_list list)
+{
+	struct lm_frame *frame = &frames->frame[id];
+
+	frame->hidden = true;
+	/* It is dealt with, this time. */
+	if (frames->hand == id)
+		frames->hand = frame->next;
+	if (frame->list != list)
+		lm_frames_move(frames, id, list);
+}
+
+void lm_frames_join(struct lm_frames *frames, struct lm_victim *victim,
+		    uintptr_t start, uintptr_t end)
+{
+	if (!are_like(frames, victim, start, end))
+		return;
+	for (uintptr_t at = start; at < end; at += victim->cluster << 12) {
+		uint32_t id = lm_frames_find(frames, at);
+
+		if (id && victim->hide)
+			hide_too(frames, id, victim->list);
+		else if (id)
+			lm_frames_remove(frames, id, true);
+	}
+	victim->start = start;
+	victim->pages = (end - start) >> 12;
+	victim->neighbour = 0;
 }

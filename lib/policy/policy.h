@@ -113,9 +113,15 @@ struct lm_victim {
 	size_t pages;
 	size_t cluster; /* pages; of each frame, where it is several */
 	bool hide;
-	uintptr_t neighbour; /* what would probably come next; 0 */
+	enum lm_frame_list list; /* where it stands, or stood */
+	bool hidden;             /* it was */
+	uintptr_t neighbour;     /* what would probably come next; 0 */
 };
 bool lm_frames_next(struct lm_frames *frames, const struct lm_policy *policy,
 		    struct lm_victim *victim);
+/* All frames in [start, end), the victim's among them, are to be dealt with like
+ * it, if no more is known of it than of them. */
+void lm_frames_join(struct lm_frames *frames, struct lm_victim *victim,
+		    uintptr_t start, uintptr_t end);
 
 #endif

@@ -7,8 +7,10 @@
  */
 #define _GNU_SOURCE
 #include "caught.h"
+#include "evict.h"
 #include "frame.h"
 #include "held.h"
+#include "huge.h"
 #include "outside.h"
 #include "page.h"
 #include "program.h"
@@ -406,6 +408,265 @@ START_TEST(a_block_that_went_by_pieces_is_levelled)
 }
 END_TEST
 
+/* -- Pauses ------------------------------------------------------------------------ */
+
+/* Long enough for the pager to begin. */
+static void rest_a_while(void)
+{
+	for (int i = 0; i < 40; i++)
+		watched_nap();
+}
+
+/* Blocks that came as frames, and of them those that are no more, though they are
+ * there. */
+static size_t frames(size_t *split)
+{
+	size_t n = 0;
+
+	*split = 0;
+	for (size_t i = 0; i < PAGES; i += BLOCK) {
+		uintptr_t block = (uintptr_t)page_at(i);
+
+		if (!lm_frame_moved(block) ||
+		    outside_count(page_at(i), BLOCK * PAGE) < BLOCK)
+			continue;
+		n++;
+		*split += !lm_huge_is(block);
+	}
+	return n;
+}
+
+static void scan_with_pauses(size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		look(i);
+		if (i % 64 == 0)
+			count_over();
+		if (i % (BLOCK + BLOCK / 2) == 0)
+			rest_a_while();
+	}
+}
+
+/* What the policy wants to know, and the pager takes, is whole blocks. */
+START_TEST(pauses_leave_frames_whole)
+{
+	static const char *const policies[] = { "s3fifo", "clock", "sieve",
+						"fifo" };
+	size_t split, n, moved = 0;
+
+	begin_with(&(struct lazymap_options){ .resident = LIMIT,
+					      .policy = policies[_i] });
+	for (int round = 0; round < 4; round++) {
+		scan_with_pauses(0, PAGES);
+		n = frames(&split);
+		ck_assert_uint_eq(split, 0);
+		ck_assert_uint_ge(n, LIMIT_PAGES / BLOCK - 4);
+		ck_assert_uint_gt(watched_stats().blocks_moved, moved);
+		moved = watched_stats().blocks_moved;
+	}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+}
+END_TEST
+
+/* Some of the blocks are written to while they are there, others not, and all go
+ * and come again. */
+START_TEST(pauses_lose_no_write)
+{
+	uint64_t add = 1;
+
+	begin();
+	for (int round = 0; round < 3; round++, add += 7)
+		for (size_t i = 0; i < PAGES; i++) {
+			look(i);
+			if (i % 64 == 0)
+				count_over();
+			if (i % (BLOCK + BLOCK / 2) == 0)
+				rest_a_while();
+			/* The block before, of which two in three stay clean. */
+			if (i < BLOCK || i / BLOCK % 3 || i % 61 || i % 16 == 0)
+				continue;
+			wrong += *own_word(i - BLOCK) !=
+				 known_word(i - BLOCK, 1) +
+					 (round ? add - 7 : 0);
+			*own_word(i - BLOCK) = known_word(i - BLOCK, 1) + add;
+		}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
+	ck_assert_uint_gt(watched_stats().pages_swapped_out, 0);
+}
+END_TEST
+
+static uint64_t (*kept)[PAGE / sizeof(uint64_t)];
+
+static int read_kept(void *data, void *buf, size_t len, off_t offset)
+{
+	(void)data;
+	memcpy(buf, (char *)kept + offset, len);
+	return 0;
+}
+
+static int write_kept(void *data, const void *buf, size_t len, off_t offset)
+{
+	(void)data;
+	memcpy((char *)kept + offset, buf, len);
+	return 0;
+}
+
+START_TEST(pauses_lose_no_write_of_a_store_that_is_written)
+{
+	struct lazymap_store_ops ops = { .size = sizeof(ops),
+					 .version = LAZYMAP_STORE_VERSION,
+					 .flags = LAZYMAP_STORE_IN_HANDLER,
+					 .read = read_kept,
+					 .write = write_kept };
+	volatile uint64_t(*at)[PAGE / sizeof(uint64_t)];
+
+	begin();
+	kept = calloc(PAGES, PAGE);
+	at = lazymap_map_store(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			       MAP_SHARED, &ops, NULL, 0);
+	ck_assert(at != LAZYMAP_FAILED);
+	for (uint64_t round = 0; round < 4; round++)
+		for (size_t i = 0; i < PAGES; i++) {
+			bool written = i / BLOCK % 3 == 0 && i % 61 == 0;
+
+			wrong += at[i][i % 512] != (written ? round : 0);
+			if (i % 64 == 0)
+				count_over();
+			if (written)
+				at[i][i % 512] = round + 1;
+			if (i % (BLOCK + BLOCK / 2) == 0)
+				rest_a_while();
+		}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
+	ck_assert_int_eq(lazymap_unmap((void *)at, PAGES * PAGE), 0);
+	for (size_t i = 0; i < PAGES; i++)
+		wrong += kept[i][i % 512] !=
+			 (i / BLOCK % 3 == 0 && i % 61 == 0 ? 4 : 0);
+	ck_assert_uint_eq(wrong, 0);
+	free(kept);
+}
+END_TEST
+
+/* -- Hidden, and touched again ------------------------------------------------------- */
+
+/* A block that came as a frame and is there, hidden. */
+static size_t hide_one(void)
+{
+	size_t page = BLOCK * 8;
+	uint64_t mask;
+
+	begin_with(&(struct lazymap_options){
+		.resident = LIMIT, .policy = "fifo", .threads = -1 });
+	scan(0, page + 2 * BLOCK, false);
+	ck_assert(lm_huge_whole((uintptr_t)page_at(page)));
+	mask = lm_os_block_signals();
+	ck_assert_uint_eq(lm_evict_hide((uintptr_t)page_at(page),
+					(uintptr_t)page_at(page + BLOCK)),
+			  BLOCK);
+	lm_os_restore_signals(mask);
+	ck_assert(lm_huge_whole((uintptr_t)page_at(page)));
+	return page;
+}
+
+static uint64_t soft_faults(void)
+{
+	return watched_stats().faults_soft;
+}
+
+START_TEST(a_stream_shows_a_hidden_frame_whole)
+{
+	static const size_t touched[] = { 0, 5, BLOCK - 1, BLOCK - 6 };
+	size_t page = hide_one();
+
+	look(page + touched[_i]);
+	ck_assert_uint_eq(soft_faults(), 1);
+	ck_assert(lm_huge_whole((uintptr_t)page_at(page)));
+	scan(page, page + BLOCK, false);
+	ck_assert_uint_eq(soft_faults(), 1);
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+START_TEST(a_stream_that_rests_in_a_hidden_frame_shows_it_whole)
+{
+	size_t page = hide_one() + BLOCK;
+	uint64_t mask = lm_os_block_signals();
+
+	/* It has come to this one last. */
+	lm_evict_hide((uintptr_t)page_at(page),
+		      (uintptr_t)page_at(page + BLOCK));
+	lm_os_restore_signals(mask);
+	scan(page + BLOCK / 2, page + BLOCK, false);
+	ck_assert_uint_eq(soft_faults(), 1);
+	ck_assert(lm_huge_whole((uintptr_t)page_at(page)));
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+START_TEST(a_touch_within_a_hidden_frame_shows_a_piece)
+{
+	size_t page = hide_one();
+
+	look(page + BLOCK / 2);
+	ck_assert_uint_eq(soft_faults(), 1);
+	ck_assert(!lm_huge_is((uintptr_t)page_at(page)));
+	look(page);
+	ck_assert_uint_eq(soft_faults(), 2);
+	scan(page, page + BLOCK, false);
+	ck_assert_uint_eq(soft_faults(), BLOCK / 16);
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+/* The page that is written is shown in another way than the others. */
+START_TEST(a_write_to_a_hidden_frame_splits_it)
+{
+	size_t page = hide_one();
+
+	*own_word(page) = 5;
+	ck_assert(!lm_huge_is((uintptr_t)page_at(page)));
+	scan(page + BLOCK, PAGES, false);
+	scan(0, page, false);
+	ck_assert_uint_eq(*own_word(page), 5);
+	*own_word(page) = known_word(page, 1);
+	scan(0, PAGES, false);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+}
+END_TEST
+
+START_TEST(advice_takes_a_frame_whole_or_a_piece_of_it)
+{
+	size_t page = BLOCK * 8, len = _i ? BLOCK / 4 : BLOCK;
+	struct lazymap_stats before;
+
+	begin_with(&(struct lazymap_options){
+		.resident = LIMIT, .policy = "fifo", .threads = -1 });
+	scan(0, page + 2 * BLOCK, false);
+	before = watched_stats();
+	if (lazymap_advise(page_at(page), len * PAGE, MADV_PAGEOUT) < 0) {
+		printf("skipped: the kernel takes no such advice\n");
+		return;
+	}
+	ck_assert_uint_eq(outside_count(page_at(page), BLOCK * PAGE),
+			  BLOCK - len);
+	ck_assert_uint_eq(watched_stats().pages_evicted - before.pages_evicted,
+			  len);
+	/* Whole, it is kept for the stream. */
+	ck_assert_uint_eq(watched_stats().blocks_moved - before.blocks_moved,
+			  !_i);
+	ck_assert(lm_frame_moved((uintptr_t)page_at(page)) == (_i != 0));
+	scan(0, PAGES, false);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+}
+END_TEST
+
 /* -- What keeps blocks where they are -------------------------------------------------- */
 
 static bool has_flag(const void *page, const char *flag)
@@ -590,6 +851,16 @@ int main(void)
 	tcase_add_test(frame, a_page_of_a_block_is_written_and_goes_alone);
 	tcase_add_loop_test(frame, what_is_dropped_leaves_no_vm_areas, 0, 2);
 	tcase_add_test(frame, a_block_that_went_by_pieces_is_levelled);
+	tcase_add_loop_test(frame, pauses_leave_frames_whole, 0, 4);
+	tcase_add_test(frame, pauses_lose_no_write);
+	tcase_add_test(frame, pauses_lose_no_write_of_a_store_that_is_written);
+	tcase_add_loop_test(frame, a_stream_shows_a_hidden_frame_whole, 0, 4);
+	tcase_add_test(frame,
+		       a_stream_that_rests_in_a_hidden_frame_shows_it_whole);
+	tcase_add_test(frame, a_touch_within_a_hidden_frame_shows_a_piece);
+	tcase_add_test(frame, a_write_to_a_hidden_frame_splits_it);
+	tcase_add_loop_test(frame, advice_takes_a_frame_whole_or_a_piece_of_it,
+			    0, 2);
 	tcase_add_loop_test(frame, what_the_program_asked_of_the_kernel_stays,
 			    0, 4);
 	tcase_add_test(frame, locked_blocks_stay);

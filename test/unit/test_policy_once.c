@@ -482,6 +482,53 @@ START_TEST(frames_that_stay_keep_no_others_from_going)
 }
 END_TEST
 
+/* Four frames that make a block: what is named, and what goes with it. */
+START_TEST(frames_of_a_block_go_together_if_they_are_alike)
+{
+	enum { ALIKE, HIDDEN_ONE, COLD_ONE, STAYED_ONE, CASES };
+	const struct lm_policy *policy = lm_policy_at((unsigned)_i / CASES);
+	struct lm_frames frames;
+	struct lm_victim victim;
+	void *memory = calloc(1, lm_frames_size(CAPACITY));
+	int which = _i % CASES;
+	bool together = which == ALIKE;
+
+	lm_frames_init(&frames, memory, CAPACITY);
+	for (uint64_t i = 0; i < 16; i += 4)
+		lm_frames_came(&frames, policy, address(i), 4, false);
+	if (which == HIDDEN_ONE)
+		frames.frame[lm_frames_find(&frames, address(8))].hidden = true;
+	if (which == COLD_ONE)
+		lm_frames_move(&frames, lm_frames_find(&frames, address(8)),
+			       LM_LIST_COLD);
+	if (which == STAYED_ONE)
+		lm_frames_move(&frames, lm_frames_find(&frames, address(8)),
+			       LM_LIST_STAYED);
+	ck_assert(lm_frames_next(&frames, policy, &victim));
+	lm_frames_join(&frames, &victim, address(0), address(16));
+	ck_assert_uint_eq(victim.pages, together ? 16 : 4);
+	if (!together) {
+		free(memory);
+		return;
+	}
+	ck_assert_uint_eq(victim.start, address(0));
+	for (uint64_t i = 0; i < 16; i += 4) {
+		uint32_t id = lm_frames_find(&frames, address(i));
+
+		ck_assert(!id == !victim.hide);
+		ck_assert(!id || frames.frame[id].hidden);
+	}
+	/* Nothing else is left to be hidden. */
+	if (victim.hide) {
+		ck_assert(lm_frames_next(&frames, policy, &victim));
+		ck_assert(!victim.hide);
+		lm_frames_join(&frames, &victim, address(0), address(16));
+	}
+	ck_assert_uint_eq(frames.count, 0);
+	free(memory);
+}
+END_TEST
+
 START_TEST(unknown_name_is_no_policy)
 {
 	ck_assert_ptr_null(lm_policy_by_name("lru"));
@@ -509,6 +556,8 @@ int main(void)
 			    0, 4);
 	tcase_add_loop_test(tcase, frames_that_stay_keep_no_others_from_going,
 			    0, 4);
+	tcase_add_loop_test(
+		tcase, frames_of_a_block_go_together_if_they_are_alike, 0, 16);
 	tcase_add_test(tcase, unknown_name_is_no_policy);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
