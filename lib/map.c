@@ -422,6 +422,13 @@ static int check_store_request(const struct request *request, size_t len,
 	return 0;
 }
 
+/* What is evicted is written by one, wherever it is read. */
+static bool needs_worker(const struct lazymap_store_ops *ops, int flags)
+{
+	return !(ops->flags & LAZYMAP_STORE_IN_HANDLER) ||
+	       (ops->write && (flags & MAP_TYPE) == MAP_SHARED);
+}
+
 void *lazymap_map_store(void *start, size_t len, int prot, int flags,
 			const struct lazymap_store_ops *ops, void *data,
 			off_t offset)
@@ -446,7 +453,7 @@ void *lazymap_map_store(void *start, size_t len, int prot, int flags,
 		ret = check_store_request(&request, len, ops);
 	if (!ret)
 		store = lm_store_callback(ops, data, &ret);
-	if (store && !(ops->flags & LAZYMAP_STORE_IN_HANDLER))
+	if (store && needs_worker(ops, flags))
 		ret = lm_worker_start();
 	if (ret < 0) {
 		if (store)
