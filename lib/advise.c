@@ -474,6 +474,9 @@ static int advise(uintptr_t start, size_t len, int advice)
 	case MADV_DODUMP:
 	case MADV_MERGEABLE:
 	case MADV_UNMERGEABLE:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+	case MADV_DONTFORK:
 		/* Before: no mapping is to be replaced by one without. */
 		lm_advise_flags(start, end, LM_AREA_ADVISED);
 		break;

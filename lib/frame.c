@@ -143,6 +143,8 @@ static bool make_windows(void)
 
 	if (atomic_load_explicit(&base, memory_order_acquire))
 		return true;
+	if (atomic_load_explicit(&refused, memory_order_relaxed))
+		return false;
 	first = accounted() ? 0 : map_windows();
 	if (!first) {
 		lm_frame_refuse();
@@ -153,6 +155,18 @@ static bool make_windows(void)
 						memory_order_acq_rel,
 						memory_order_acquire);
 	return true;
+}
+
+void lm_frame_end(void)
+{
+	lm_frame_refuse();
+	while (lm_frame_drop(&lm_quota_process))
+		;
+	for (struct window *window = windows;
+	     atomic_load(&base) && window < windows + WINDOWS; window++)
+		if (atomic_load(&window->state) == FREE)
+			lm_os_munmap(address(window), LM_BLOCK);
+	atomic_store(&base, 0);
 }
 
 static void count_spare(struct lm_quota *quota, bool more)

@@ -79,6 +79,8 @@ void lm_frame_close(uintptr_t addr);
 /* The program has asked for what moving frames would not keep: none are from here
  * on. */
 void lm_frame_refuse(void);
+/* The same with the gate drained, and the windows go. */
+void lm_frame_end(void);
 /* In a forked child: none is spare. */
 void lm_frame_forked(void);
 

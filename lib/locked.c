@@ -93,6 +93,8 @@ int lazymap_lock(const void *start, size_t len, int flags)
 
 	if (end <= first || !lm_area_overlaps(first, end))
 		return lm_return(kernel_lock(start, len, flags));
+	/* Before: a frame that is taken out is not to take the lock along. */
+	lm_advise_flags(first, end, LM_AREA_ADVISED);
 	/* What comes must stay from then on: at a resident limit it would be
 	 * driven out by what comes after it, before the kernel can lock it. */
 	ret = kernel_lock(start, len, flags | MLOCK_ONFAULT);
@@ -127,10 +129,15 @@ void lm_locked_forked(void)
 
 int lazymap_lock_all(int flags)
 {
-	int ret;
+	struct lm_change change;
+	int ret = lm_change_begin_drained(&change);
 
-	/* Their windows would be locked, and what goes on from there. */
-	lm_frame_refuse();
+	if (ret < 0)
+		return lm_return(ret);
+	/* Their windows would be locked, made present, and what is spare there
+	 * could not be dropped. */
+	lm_frame_end();
+	lm_change_end(&change);
 	ret = (int)lm_sys(SYS_mlockall, flags);
 	if (ret < 0)
 		return lm_return(ret);

