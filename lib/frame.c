@@ -353,53 +353,27 @@ bool lm_frame_moved(uintptr_t addr)
 
 /* -- Closing -------------------------------------------------------------------- */
 
-static bool is_absent(uint64_t seen)
-{
-	return LM_PAGE_STATE(seen) == LM_PAGE_ABSENT && !(seen & LM_PAGE_GUARD);
-}
-
-/* So many of the block's pages, from the first on, are BUSY now. */
-static size_t claim_absent(lm_page_word *word)
-{
-	size_t n = 0;
-
-	for (; n < LM_BLOCK_PAGES; n++)
-		if (!is_absent(atomic_load_explicit(&word[n],
-						    memory_order_relaxed)))
-			return 0;
-	for (n = 0; n < LM_BLOCK_PAGES; n++) {
-		uint64_t seen =
-			atomic_load_explicit(&word[n], memory_order_relaxed);
-
-		if (!is_absent(seen) || !lm_page_claim(&word[n], &seen))
-			break;
-	}
-	return n;
-}
-
 void lm_frame_close(uintptr_t addr)
 {
 	uintptr_t block = addr & ~(LM_BLOCK - 1);
 	struct lm_slot *slot = lm_gate_enter();
 	const struct lm_area *area = lm_area_find(block);
 	lm_page_word *word = lm_page_word_of(block);
-	size_t n = 0;
+	bool claimed = area && block + LM_BLOCK <= area->end &&
+		       lm_frame_fits(area) && lm_frame_moved(block) &&
+		       lm_page_claim_block(word);
 
-	if (area && block + LM_BLOCK <= area->end && lm_frame_fits(area) &&
-	    lm_frame_moved(block))
-		n = claim_absent(word);
-	if (n)
+	if (claimed)
 		lm_gate_filling(slot);
 	lm_gate_leave(slot);
-	if (n == LM_BLOCK_PAGES) {
-		lm_turn_wait();
-		lm_frame_level(block);
-		lm_turn_done();
-	}
-	for (size_t i = 0; i < n; i++)
+	if (!claimed)
+		return;
+	lm_turn_wait();
+	lm_frame_level(block);
+	lm_turn_done();
+	for (size_t i = 0; i < LM_BLOCK_PAGES; i++)
 		lm_page_settle(&word[i], LM_PAGE_ABSENT);
-	if (n)
-		lm_gate_filled(slot);
+	lm_gate_filled(slot);
 }
 
 /* What was in use when nobody announced the fork is counted anew. */

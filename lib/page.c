@@ -84,6 +84,35 @@ int lm_page_promise(uintptr_t start, size_t len)
 	return 0;
 }
 
+static bool is_empty(uint64_t seen)
+{
+	return LM_PAGE_STATE(seen) == LM_PAGE_ABSENT && !(seen & LM_PAGE_GUARD);
+}
+
+bool lm_page_claim_block(lm_page_word *block)
+{
+	size_t n = 0;
+
+	/* To look is cheaper than to give back. */
+	while (n < LM_BLOCK_PAGES &&
+	       is_empty(atomic_load_explicit(&block[n], memory_order_relaxed)))
+		n++;
+	if (n < LM_BLOCK_PAGES)
+		return false;
+	for (n = 0; n < LM_BLOCK_PAGES; n++) {
+		uint64_t seen =
+			atomic_load_explicit(&block[n], memory_order_relaxed);
+
+		if (!is_empty(seen) || !lm_page_claim(&block[n], &seen))
+			break;
+	}
+	if (n == LM_BLOCK_PAGES)
+		return true;
+	while (n--)
+		lm_page_settle(&block[n], LM_PAGE_ABSENT);
+	return false;
+}
+
 void lm_page_set_filled(lm_page_word *word)
 {
 	/* Relaxed: read by a forked child, which has the memory of one moment

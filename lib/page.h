@@ -179,6 +179,10 @@ static inline bool lm_page_claim(lm_page_word *word, uint64_t *seen)
 		word, seen, busy, memory_order_acquire, memory_order_relaxed);
 }
 
+/* All pages of a block, ABSENT and without markers, become BUSY; or (false) none
+ * does. */
+bool lm_page_claim_block(lm_page_word *block);
+
 /* Say of a BUSY page that it is `filled`. */
 void lm_page_set_filled(lm_page_word *word);
 
