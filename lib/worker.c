@@ -14,8 +14,8 @@
 #define WORKERS_MAX 16
 
 /* Lives on the waiting thread's stack until `done`. */
-struct job {
-	struct job *next;
+struct transfer {
+	struct lm_job job;
 	struct lm_store *store;
 	void *buf;
 	const void *from; /* write these bytes: buf is NULL */
@@ -26,7 +26,7 @@ struct job {
 };
 
 /* A stack: pushed by handlers, emptied whole by one worker (so no ABA). */
-static _Atomic(struct job *) queue;
+static _Atomic(struct lm_job *) queue;
 static _Atomic uint32_t queued; /* counts pushes; workers sleep on it */
 static _Atomic int workers, idle;
 
@@ -58,24 +58,26 @@ static int spawn(void)
 	return -ret;
 }
 
-static void run(struct job *job)
+static void run_transfer(struct lm_job *job)
 {
-	if (job->buf)
-		job->result = lm_store_read_here(job->store, job->buf, job->len,
-						 job->offset);
+	struct transfer *all = (struct transfer *)job;
+
+	if (all->buf)
+		all->result = lm_store_read_here(all->store, all->buf, all->len,
+						 all->offset);
 	else
-		job->result = lm_store_write(job->store, job->from, job->len,
-					     job->offset);
-	/* The job is gone as soon as this is seen; the wake may then go to
+		all->result = lm_store_write(all->store, all->from, all->len,
+					     all->offset);
+	/* It is gone as soon as this is seen; the wake may then go to
 	 * whatever is there, which has to expect it as any futex has. */
-	atomic_store(&job->done, 1);
-	lm_os_wake(&job->done, 1);
+	atomic_store(&all->done, 1);
+	lm_os_wake(&all->done, 1);
 }
 
 /* Take one job; hand the rest back for others. */
-static struct job *take(void)
+static struct lm_job *take(void)
 {
-	struct job *job = atomic_exchange(&queue, NULL), *rest, *tail;
+	struct lm_job *job = atomic_exchange(&queue, NULL), *rest, *tail;
 
 	if (!job || !job->next)
 		return job;
@@ -107,14 +109,14 @@ static void end(void)
 /* Those who wait come first. False: there is nothing to do. */
 static bool step(void)
 {
-	struct job *job = take();
+	struct lm_job *job = take();
 	bool any = true;
 
 	if (!job && !lm_readahead_waiting())
 		return false;
 	begin();
 	if (job)
-		run(job);
+		job->run(job);
 	else
 		any = lm_readahead_step();
 	end();
@@ -145,39 +147,50 @@ int lm_worker_start(void)
 	return atomic_load(&workers) ? 0 : spawn();
 }
 
-static int run_elsewhere(struct job *job)
+bool lm_worker_run(struct lm_job *job)
 {
+	if (!atomic_load(&workers))
+		return false;
 	job->next = atomic_load(&queue);
 	while (!atomic_compare_exchange_weak(&queue, &job->next, job))
 		;
 	atomic_fetch_add(&queued, 1);
 	lm_os_wake(&queued, 1);
-	while (!atomic_load(&job->done))
-		lm_os_wait(&job->done, 0);
-	return job->result;
+	return true;
+}
+
+static int wait_for(struct transfer *transfer)
+{
+	while (!atomic_load(&transfer->done))
+		lm_os_wait(&transfer->done, 0);
+	return transfer->result;
 }
 
 int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 		   uint64_t offset)
 {
-	struct job job = {
-		.store = store, .buf = buf, .len = len, .offset = offset
-	};
+	struct transfer read = { .job.run = run_transfer,
+				 .store = store,
+				 .buf = buf,
+				 .len = len,
+				 .offset = offset };
 
 	/* A child whose fork ran no handler has no workers: do it here. */
-	if (!atomic_load(&workers))
+	if (!lm_worker_run(&read.job))
 		return lm_store_read_here(store, buf, len, offset);
-	return run_elsewhere(&job);
+	return wait_for(&read);
 }
 
 int lm_worker_write(struct lm_store *store, const void *buf, size_t len,
 		    uint64_t offset)
 {
-	struct job job = {
-		.store = store, .from = buf, .len = len, .offset = offset
-	};
+	struct transfer write = { .job.run = run_transfer,
+				  .store = store,
+				  .from = buf,
+				  .len = len,
+				  .offset = offset };
 
-	return atomic_load(&workers) ? run_elsewhere(&job) : -EAGAIN;
+	return lm_worker_run(&write.job) ? wait_for(&write) : -EAGAIN;
 }
 
 void lm_worker_call(void)

@@ -13,6 +13,13 @@
 
 #include "store/store.h"
 
+/* What a worker is to do, once. The worker does not look at it any more when it
+ * has begun with it. */
+struct lm_job {
+	struct lm_job *next; /* the queue's */
+	void (*run)(struct lm_job *job);
+};
+
 /* In ordinary context: see that there is a worker. 0 or -errno. */
 int lm_worker_start(void);
 
@@ -24,6 +31,10 @@ int lm_worker_read(struct lm_store *store, void *buf, size_t len,
 /* The same with its write; -EAGAIN when there are no workers. */
 int lm_worker_write(struct lm_store *store, const void *buf, size_t len,
 		    uint64_t offset);
+
+/* Have one do that, before what is read ahead. False: there are no workers.
+ * Async-signal-safe. */
+bool lm_worker_run(struct lm_job *job);
 
 /* There is something to read ahead (readahead.h). Async-signal-safe. */
 void lm_worker_call(void);
