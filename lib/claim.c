@@ -5,10 +5,12 @@
  */
 #include "claim.h"
 
+#include "frame.h"
 #include "guard.h"
 #include "huge.h"
 #include "readahead.h"
 #include "resident.h"
+#include "set.h"
 #include "step.h"
 #include "stream.h"
 #include "swap/swap.h"
@@ -103,10 +105,20 @@ static void reach_step(const struct lm_area *area, struct lm_claim *claim,
 	claim->end = lm_min(end, lm_min(block + LM_BLOCK, area->end));
 }
 
+/* Of a frame that was read ahead and nobody has touched yet. */
+static bool is_unseen(const struct lm_claim *claim)
+{
+	lm_page_word *first = lm_page_word_of(claim->page & ~(LM_BLOCK - 1));
+
+	return claim->from == LM_PAGE_HIDDEN_CLEAN && lm_page_ahead(first) &&
+	       lm_huge_is(claim->page) && lm_frame_moved(claim->page);
+}
+
 /* How far around the page a claim may reach. */
 static void reach(struct lm_area *area, struct lm_claim *claim)
 {
 	uintptr_t cluster = claim->cluster, start, end, wide;
+	bool unseen = is_unseen(claim);
 
 	claim->strided = false;
 	if (!claim->alone && lm_huge_shown(area, claim)) {
@@ -131,6 +143,8 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 	/* A page that is not written must not become dirty. */
 	if (claim->from == LM_PAGE_CLEAN && neighbours_differ(area, claim))
 		cluster = LM_PAGE;
+	if (unseen)
+		cluster = LM_BLOCK;
 	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
 	claim->end =
 		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
@@ -141,7 +155,7 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 				      area->start);
 		claim->end = lm_min(claim->page + WIDE, area->end);
 	}
-	if (!claim->until || claim->alone)
+	if (!claim->until || claim->alone || unseen)
 		return;
 	end = lm_min(area->end, claim->until);
 	/* The kernel's range is known: no guess around copied pages; and so is
@@ -311,14 +325,17 @@ static void learn(const struct lm_area *area, struct lm_claim *claim)
 	claim->come_start = claim->start;
 	claim->come_end = claim->end;
 	claim->ask = LM_WAY_NONE;
+	claim->whole = !claim->guard && lm_readahead_can(area->store) &&
+		       lm_frame_fits(area) && !lm_widen_tight() &&
+		       lm_resident_reach(area->quota) == LM_BLOCK;
 	claim->steps.count = 0;
 	if (claim->strided)
 		claim->steps =
 			lm_stride_claimed(&slot->strides, claim->page, &room);
 	else if (claim->may_stream)
-		claim->ask =
-			lm_stream_claimed(&slot->streams, claim->page,
-					  &claim->come_start, &claim->come_end);
+		claim->ask = lm_stream_claimed(&slot->streams, claim->page,
+					       &claim->come_start,
+					       &claim->come_end, claim->whole);
 	else if (claim->from == LM_PAGE_HIDDEN_CLEAN && !claim->until)
 		claim->steps =
 			lm_stride_touched(&slot->strides, claim->page, &room);
@@ -327,6 +344,10 @@ static void learn(const struct lm_area *area, struct lm_claim *claim)
 	else if (claim->may_stream && !claim->strided && !claim->stream)
 		lm_stats_add(LM_COUNT_pages_ahead_unused,
 			     lm_stride_alone(&slot->strides, claim->page));
+	/* More than it brings: what was asked for, and has not begun to come. */
+	claim->late = claim->whole && claim->ask != LM_WAY_NONE &&
+		      claim->come_end - claim->come_start >= LM_BLOCK &&
+		      claim->end - claim->start < LM_BLOCK;
 }
 
 /* Inside the gate: claim the page and its neighbours. */
@@ -435,6 +456,42 @@ enum lm_claimed lm_claim(struct lm_claim *claim, uintptr_t addr,
 	return verdict;
 }
 
+bool lm_claim_block(struct lm_claim *claim, uintptr_t block,
+		    const struct lm_store *store)
+{
+	struct lm_slot *slot = lm_gate_enter();
+	const struct lm_area *area = lm_area_find(block);
+	lm_page_word *word = NULL;
+	bool claimed;
+
+	lm_step(LM_STEP_CLAIM, block);
+	if (area && area->store == store && block + LM_BLOCK <= area->end &&
+	    lm_claim_allowed(area->prot, LM_READ) && lm_frame_fits(area) &&
+	    !(area->flags & LM_AREA_RANDOM) && !lm_store_slow(area->store))
+		word = lm_page_make(block);
+	claimed = word && lm_page_claim_block(word);
+	if (claimed) {
+		*claim = (struct lm_claim){
+			.start = block,
+			.end = block + LM_BLOCK,
+			.page = block,
+			.from = LM_PAGE_ABSENT,
+			.back = LM_PAGE_ABSENT,
+			.back_rest = LM_PAGE_ABSENT,
+			.cluster = lm_min(area->cluster,
+					  lm_resident_cluster(area->quota)),
+			.sequential = area->flags & LM_AREA_SEQUENTIAL,
+			.store = area->store,
+			.quota = area->quota,
+			.offset = area->offset + (block - area->start),
+			.slot = slot,
+		};
+		lm_gate_filling(slot);
+	}
+	lm_gate_leave(slot);
+	return claimed;
+}
+
 /* -- Settling --------------------------------------------------------------- */
 
 /* A page that is going to be written, or was, needs its swap no more. */
@@ -488,6 +545,28 @@ void lm_claim_settle(const struct lm_claim *claim, enum lm_page_state page,
 	if (lm_page_resident(page) && claim->from != page)
 		lm_resident_came(claim->quota, claim->start, claim->end,
 				 claim->cluster, claim->sequential);
+	lm_gate_filled(claim->slot);
+}
+
+void lm_claim_settle_block(const struct lm_claim *claim)
+{
+	lm_page_word *word = lm_page_word_of(claim->start);
+	struct lm_set waited = { { 0 } };
+
+	lm_page_set_ahead(word, LM_BLOCK_SHIFT - LM_PAGE_SHIFT);
+	/* Who is woken finds all of it, to show it by one call. */
+	for (size_t i = 0; i < LM_BLOCK_PAGES; i++)
+		if (atomic_load_explicit(&word[i], memory_order_relaxed) &
+		    LM_PAGE_WAITED)
+			lm_set_add(&waited, i);
+		else
+			lm_page_settle(&word[i], LM_PAGE_HIDDEN_CLEAN);
+	for (size_t i = lm_set_next(&waited, 0, true); i < LM_BLOCK_PAGES;
+	     i = lm_set_next(&waited, i + 1, true))
+		lm_page_settle(&word[i], LM_PAGE_HIDDEN_CLEAN);
+	count_in(claim, LM_BLOCK_PAGES);
+	lm_resident_came(claim->quota, claim->start, claim->end, claim->cluster,
+			 claim->sequential);
 	lm_gate_filled(claim->slot);
 }
 

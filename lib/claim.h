@@ -41,6 +41,8 @@ struct lm_claim {
 	uintptr_t come_start, come_end;
 	bool strided;          /* it is on a stride: what a step touches */
 	struct lm_steps steps; /* of it, that may be wanted next */
+	bool whole;            /* what is asked for may come by whole blocks */
+	bool late;             /* a block was asked for, and none has begun */
 	bool apart;            /* ahead of a touch, and far from others */
 	uintptr_t marker;      /* this page stays hidden; 0: none does */
 	unsigned ahead; /* of how many pages it is the marker: a logarithm */
@@ -81,12 +83,21 @@ bool lm_claim_allowed(int prot, enum lm_access access);
 enum lm_claimed lm_claim(struct lm_claim *claim, uintptr_t addr,
 			 enum lm_access access);
 
+/*
+ * Claim all of a block, absent, for what is read ahead of a stream in that store:
+ * a frame is to come there. False: it cannot.
+ */
+bool lm_claim_block(struct lm_claim *claim, uintptr_t block,
+		    const struct lm_store *store);
+
 /* Of a fault that was served: was anything won by it? */
 void lm_claim_progress(const struct lm_claim *claim, uintptr_t addr);
 
 /* Out of BUSY: the page touched, and the rest. */
 void lm_claim_settle(const struct lm_claim *claim, enum lm_page_state page,
 		     enum lm_page_state rest);
+/* A block that was claimed whole is in place, hidden, and nobody has touched it. */
+void lm_claim_settle_block(const struct lm_claim *claim);
 /* The same when it has failed. */
 void lm_claim_undo(const struct lm_claim *claim);
 

@@ -7,6 +7,7 @@
  */
 #include "fault.h"
 
+#include "crew.h"
 #include "fill.h"
 #include "guard.h"
 #include "populate.h"
@@ -79,12 +80,23 @@ static bool is_theirs(const struct lm_claim *claim, int error)
 	       !lm_store_direct(claim->store);
 }
 
+/* A stream has come to a block that workers were to read. */
+static void order(const struct lm_claim *claim)
+{
+	const struct lm_store *store = claim->store;
+	uintptr_t block = claim->page & ~(LM_BLOCK - 1);
+
+	lm_readahead(claim);
+	lm_claim_undo(claim);
+	lm_crew_order(block, store);
+}
+
 enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 			      uintptr_t until)
 {
 	struct lm_claim claim;
 	unsigned refused = 0;
-	bool show;
+	bool ordered = false, show;
 	int ret;
 
 	claim.wide = claim.alone = claim.opened = claim.here = false;
@@ -94,6 +106,11 @@ enum lm_served lm_fault_serve(uintptr_t addr, enum lm_access access,
 		claim.until = until;
 		switch (lm_claim(&claim, addr, access)) {
 		case LM_CLAIM_DONE:
+			if (claim.late && !ordered) {
+				ordered = true;
+				order(&claim);
+				continue;
+			}
 			ret = lm_fill(&claim);
 			if (ret == -ENOMEM && may_join(&claim, refused++)) {
 				lm_claim_undo(&claim);

@@ -191,7 +191,7 @@ static int read_store(const struct lm_claim *claim, void *buffer, size_t len,
 		      uint64_t offset)
 {
 	if (claim->here)
-		return lm_store_read_here(claim->store, buffer, len, offset);
+		return lm_store_read_ahead(claim->store, buffer, len, offset);
 	return lm_store_read(claim->store, buffer, len, offset);
 }
 

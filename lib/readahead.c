@@ -6,6 +6,7 @@
 #include "readahead.h"
 
 #include "bounce.h"
+#include "crew.h"
 #include "fault.h"
 #include "lock.h"
 #include "resident.h"
@@ -32,6 +33,8 @@ struct wish {
 	const struct lm_store *store; /* compared, never followed */
 	uint8_t pages;                /* of all: a power of two */
 	bool down;
+	bool blocks; /* those that it covers come whole; each has a marker */
+	bool block;  /* it is one of those */
 };
 
 static struct lm_lock lock;
@@ -65,23 +68,37 @@ static void cut_step(struct wish *from)
 	}
 }
 
+static bool covers_block(const struct wish *wish)
+{
+	uintptr_t border = wish->down ? wish->end : wish->start;
+
+	return wish->blocks && !(border & (LM_BLOCK - 1)) &&
+	       wish->end - wish->start >= LM_BLOCK;
+}
+
 /* The piece that the stream comes to first. */
 static void cut(struct wish *from, struct wish *piece)
 {
-	uintptr_t border;
+	bool block = covers_block(from);
+	uintptr_t len = block ? LM_BLOCK : PIECE, border;
 
 	*piece = *from;
+	piece->block = block;
 	if (from->step) {
 		cut_step(from);
-	} else if (from->down) {
-		border = (from->end - 1) & ~(PIECE - 1);
-		piece->start = lm_max(border, from->start);
-		from->end = piece->start;
-	} else {
-		border = (from->start | (PIECE - 1)) + 1;
-		piece->end = lm_min(border, from->end);
-		from->start = piece->end;
+		return;
 	}
+	if (from->down) {
+		border = (from->end - 1) & ~(len - 1);
+		piece->start = border = lm_max(border, from->start);
+		from->end = border;
+	} else {
+		border = (from->start | (len - 1)) + 1;
+		piece->end = border = lm_min(border, from->end);
+		from->start = border;
+	}
+	if (from->blocks && !(border & (LM_BLOCK - 1)))
+		from->marker = from->down ? border - LM_PAGE : border;
 }
 
 static bool take_piece(struct wish *piece)
@@ -108,6 +125,23 @@ static bool take_piece(struct wish *piece)
 	return left;
 }
 
+/* A block that did not come whole comes by pieces, before all else. */
+static void push_back(const struct wish *block)
+{
+	uint64_t mask = lm_os_block_signals();
+	struct wish wish = *block;
+
+	wish.blocks = wish.block = false;
+	lm_lock_take(&lock);
+	if (wish_count < WISHES) {
+		memmove(wishes + 1, wishes, wish_count * sizeof(*wishes));
+		wishes[0] = wish;
+		wish_count++;
+	}
+	lm_lock_drop(&lock);
+	lm_os_restore_signals(mask);
+}
+
 /* Of pages, rounded up. */
 static uint8_t log_of(uintptr_t bytes)
 {
@@ -122,18 +156,25 @@ static uint8_t log_of(uintptr_t bytes)
 static void ask(const struct lm_claim *claim, enum lm_way way, uintptr_t start,
 		uintptr_t end)
 {
-	size_t len = lm_min(2 * (end - start), lm_resident_reach(claim->quota));
-	struct wish wish = { .store = claim->store };
+	size_t most = claim->whole ? lm_resident_ahead(claim->quota)
+				   : lm_resident_reach(claim->quota);
+	size_t len = lm_min(2 * (end - start), most);
+	uintptr_t asked =
+		lm_stream_asked(&claim->slot->streams, start, end, way);
+	struct wish wish = { .store = claim->store, .blocks = claim->whole };
+	size_t round = claim->whole && len >= LM_BLOCK ? LM_BLOCK - 1 : 0;
 
 	/* [low, high) is the area. */
 	if (way == LM_WAY_UP) {
-		wish.start = wish.marker = end;
-		wish.end = lm_min(end + len, claim->high);
+		wish.start = wish.marker = asked;
+		wish.end = lm_min((end + len + round) & ~round, claim->high);
 	} else {
 		wish.down = true;
-		wish.start = start - lm_min(len, start - claim->low);
-		wish.end = start;
-		wish.marker = start - LM_PAGE;
+		wish.start = lm_max((start - lm_min(len, start - claim->low)) &
+					    ~round,
+				    claim->low);
+		wish.end = asked;
+		wish.marker = asked - LM_PAGE;
 	}
 	if (wish.start >= wish.end)
 		return;
@@ -178,7 +219,7 @@ void lm_readahead(const struct lm_claim *claim)
 	}
 	if (claim->from == LM_PAGE_HIDDEN_CLEAN)
 		way = lm_stream_touched(&claim->slot->streams, claim->page,
-					&start, &end);
+					&start, &end, claim->whole);
 	else if (claim->from != LM_PAGE_ABSENT || end - start < MUCH)
 		return;
 	if (way != LM_WAY_NONE)
@@ -187,27 +228,39 @@ void lm_readahead(const struct lm_claim *claim)
 
 bool lm_readahead_waiting(void)
 {
-	return atomic_load(&wish_count) && atomic_load(&readers) < READERS;
+	return (atomic_load(&wish_count) || lm_crew_calls()) &&
+	       atomic_load(&readers) < READERS;
+}
+
+static void read_ahead(const struct wish *piece)
+{
+	if (piece->block) {
+		if (!lm_crew_begin(piece->start, piece->store))
+			push_back(piece);
+		return;
+	}
+	if (lm_readahead_waiting())
+		lm_worker_call();
+	lm_fault_read_ahead(piece->start, piece->end, piece->store,
+			    piece->marker, piece->pages, piece->step);
 }
 
 bool lm_readahead_step(void)
 {
 	struct wish piece;
+	bool any = true;
 
-	if (atomic_fetch_add(&readers, 1) >= READERS || !take_piece(&piece)) {
-		atomic_fetch_sub(&readers, 1);
-		return false;
-	}
-	if (lm_readahead_waiting())
-		lm_worker_call();
-	lm_fault_read_ahead(piece.start, piece.end, piece.store, piece.marker,
-			    piece.pages, piece.step);
+	if (atomic_fetch_add(&readers, 1) >= READERS)
+		any = false;
+	else if (!lm_crew_help() && (any = take_piece(&piece)))
+		read_ahead(&piece);
 	atomic_fetch_sub(&readers, 1);
-	return true;
+	return any;
 }
 
 void lm_readahead_forked(void)
 {
+	lm_crew_forked();
 	LM_PUT(&lock.word, 0);
 	if (wish_count)
 		wish_count = 0;

@@ -10,6 +10,9 @@
  * (pages_ahead_unused). What cannot be read is left absent: who touches it hears
  * of it.
  *
+ * Within a limit that leaves room for them blocks of 2 MiB come whole (crew.h),
+ * each of which is a marker.
+ *
  * So it is with a stride (stride.h): the steps that come next are asked for, each
  * of which is a piece, and the first page of the first is the marker.
  *

@@ -84,6 +84,15 @@ size_t lm_resident_reach(const struct lm_quota *quota)
 	return reach;
 }
 
+size_t lm_resident_ahead(const struct lm_quota *quota)
+{
+	size_t max = max_of(quota) << LM_PAGE_SHIFT;
+
+	if (max / 16 >= 2 * LM_BLOCK)
+		return 2 * LM_BLOCK;
+	return lm_resident_reach(quota);
+}
+
 /* -- The policy's frames ---------------------------------------------------------- */
 
 void lm_resident_came(struct lm_quota *quota, uintptr_t start, uintptr_t end,

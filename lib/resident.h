@@ -40,6 +40,9 @@ size_t lm_resident_cluster(const struct lm_quota *quota);
 /* The most bytes that one fault may bring in of several clusters. */
 size_t lm_resident_reach(const struct lm_quota *quota);
 
+/* The most bytes to be read ahead of a stream. */
+size_t lm_resident_ahead(const struct lm_quota *quota);
+
 /*
  * Count n more frames, evicting others for them where need be: outside the
  * gate, at most lm_resident_reach() bytes at once. 0; -EAGAIN: there is no room

@@ -92,30 +92,39 @@ size_t lm_stream_cluster(struct lm_streams *streams, uintptr_t page, size_t max,
 	return lm_min(cluster, max);
 }
 
-/* It has come to all that was asked for. */
-static void come_to(struct lm_stream *stream, enum lm_way way, uintptr_t *start,
-		    uintptr_t *end)
+/* It has come to all that was asked for; or to the end of a block. */
+static void come_to(struct lm_stream *stream, enum lm_way way, uintptr_t page,
+		    uintptr_t *start, uintptr_t *end, bool blocks)
 {
-	uintptr_t ahead = get(&stream->ahead);
+	uintptr_t ahead = get(&stream->ahead), border;
 
 	if (way == LM_WAY_UP) {
+		border = blocks ? (page | (LM_BLOCK - 1)) + 1 : ahead;
 		*start = get(&stream->end);
-		*end = lm_max(*end, ahead);
+		*end = lm_max(*end, lm_min(ahead, border));
 	} else {
+		border = blocks ? page & ~(LM_BLOCK - 1) : ahead;
 		*end = get(&stream->start);
-		*start = lm_min(*start, ahead);
+		*start = lm_min(*start, lm_max(ahead, border));
 	}
 }
 
-static void go_on(struct lm_stream *stream, uintptr_t start, uintptr_t end)
+/* What lies beyond it and was asked for stays so. */
+static void go_on(struct lm_stream *stream, enum lm_way way, uintptr_t start,
+		  uintptr_t end)
 {
+	uintptr_t ahead = get(&stream->ahead);
+	bool more = (way == LM_WAY_UP && ahead > end) ||
+		    (way == LM_WAY_DOWN && ahead < start);
+
 	set(&stream->start, start);
 	set(&stream->end, end);
-	set(&stream->ahead, end);
+	if (!more)
+		set(&stream->ahead, end);
 }
 
 enum lm_way lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
-			      uintptr_t *start, uintptr_t *end)
+			      uintptr_t *start, uintptr_t *end, bool blocks)
 {
 	enum lm_way way;
 	enum place place;
@@ -137,8 +146,8 @@ enum lm_way lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
 	if (place == COME)
 		return LM_WAY_NONE;
 	if (place == ASKED)
-		come_to(stream, way, start, end);
-	go_on(stream, *start, *end);
+		come_to(stream, way, page, start, end, blocks);
+	go_on(stream, place == ASKED ? way : LM_WAY_NONE, *start, *end);
 	return way;
 }
 
@@ -152,7 +161,7 @@ bool lm_stream_at(const struct lm_streams *streams, uintptr_t page)
 }
 
 enum lm_way lm_stream_touched(struct lm_streams *streams, uintptr_t page,
-			      uintptr_t *start, uintptr_t *end)
+			      uintptr_t *start, uintptr_t *end, bool blocks)
 {
 	enum lm_way way;
 	enum place place;
@@ -160,16 +169,36 @@ enum lm_way lm_stream_touched(struct lm_streams *streams, uintptr_t page,
 
 	if (!stream || place != ASKED)
 		return LM_WAY_NONE;
-	come_to(stream, way, start, end);
-	go_on(stream, *start, *end);
+	come_to(stream, way, page, start, end, blocks);
+	go_on(stream, way, *start, *end);
 	return way;
+}
+
+/* The stream that has come to just that. */
+static struct lm_stream *come(struct lm_streams *streams, uintptr_t start,
+			      uintptr_t end)
+{
+	for (int i = 0; i < LM_STREAMS; i++)
+		if (get(&streams->stream[i].start) == start &&
+		    get(&streams->stream[i].end) == end)
+			return &streams->stream[i];
+	return NULL;
+}
+
+uintptr_t lm_stream_asked(struct lm_streams *streams, uintptr_t start,
+			  uintptr_t end, enum lm_way way)
+{
+	struct lm_stream *stream = come(streams, start, end);
+	uintptr_t ahead = stream ? get(&stream->ahead) : end;
+
+	return way == LM_WAY_UP ? lm_max(end, ahead) : lm_min(start, ahead);
 }
 
 void lm_stream_ahead(struct lm_streams *streams, uintptr_t start, uintptr_t end,
 		     uintptr_t ahead)
 {
-	for (int i = 0; i < LM_STREAMS; i++)
-		if (get(&streams->stream[i].start) == start &&
-		    get(&streams->stream[i].end) == end)
-			set(&streams->stream[i].ahead, ahead);
+	struct lm_stream *stream = come(streams, start, end);
+
+	if (stream)
+		set(&stream->ahead, ahead);
 }

@@ -50,16 +50,22 @@ size_t lm_stream_cluster(struct lm_streams *streams, uintptr_t page, size_t max,
 			 enum lm_way *way);
 
 /* [*start, *end) was claimed for it, and becomes what its stream has come to by
- * that. Which way it goes, if there is something new to be asked for. */
+ * that: of what was asked for, all; or (`blocks`) what is in that block. Which way
+ * it goes, if there is something new to be asked for. */
 enum lm_way lm_stream_claimed(struct lm_streams *streams, uintptr_t page,
-			      uintptr_t *start, uintptr_t *end);
+			      uintptr_t *start, uintptr_t *end, bool blocks);
 
 /* Is the page in what a stream has come to last? */
 bool lm_stream_at(const struct lm_streams *streams, uintptr_t page);
 
 /* The same of a page that is there, and was touched: was it asked for? */
 enum lm_way lm_stream_touched(struct lm_streams *streams, uintptr_t page,
-			      uintptr_t *start, uintptr_t *end);
+			      uintptr_t *start, uintptr_t *end, bool blocks);
+
+/* Where what was asked for of the stream that has come to [start, end) ends, that
+ * way. */
+uintptr_t lm_stream_asked(struct lm_streams *streams, uintptr_t start,
+			  uintptr_t end, enum lm_way way);
 
 /* Of the stream that has come to [start, end): what it comes to next is asked
  * for, up or down to `ahead`. */

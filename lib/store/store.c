@@ -11,6 +11,10 @@
 
 #include <string.h>
 
+/* A block of 32 such reads by four workers takes as long as a disk's seek. */
+_Atomic uint32_t lm_store_slow_ns = 500000;
+#define PACE_MAX ((uint64_t)100000000)
+
 struct lm_store lm_store_zero = { .kind = LM_STORE_ZERO };
 struct lm_store lm_store_file = { .kind = LM_STORE_FILE };
 
@@ -92,6 +96,27 @@ int lm_store_read_here(struct lm_store *store, void *buf, size_t len,
 	LM_OWN(lm_gate_nested)--;
 	/* A byte count, say, is not what was promised: do not believe it. */
 	return ret > 0 ? -EIO : ret;
+}
+
+int lm_store_read_ahead(struct lm_store *store, void *buf, size_t len,
+			uint64_t offset)
+{
+	uint64_t then = lm_os_now_ns(), took;
+	int ret = lm_store_read_here(store, buf, len, offset);
+	uint32_t pace =
+		atomic_load_explicit(&store->pace, memory_order_relaxed);
+
+	took = lm_min(lm_os_now_ns() - then, PACE_MAX);
+	/* Of several at once one may get lost. */
+	atomic_store_explicit(&store->pace, (7 * pace + (uint32_t)took) / 8,
+			      memory_order_relaxed);
+	return ret;
+}
+
+bool lm_store_slow(const struct lm_store *store)
+{
+	return atomic_load_explicit(&store->pace, memory_order_relaxed) >
+	       atomic_load_explicit(&lm_store_slow_ns, memory_order_relaxed);
 }
 
 int lm_store_write(struct lm_store *store, const void *buf, size_t len,

@@ -23,6 +23,7 @@ struct lm_store {
 	struct lazymap_store_ops ops; /* immutable */
 	void *data;                   /* immutable */
 	_Atomic int write_error;      /* -errno kept for the next sync */
+	_Atomic uint32_t pace;        /* what reads ahead take of late, ns */
 };
 
 extern struct lm_store lm_store_zero, lm_store_file;
@@ -52,6 +53,14 @@ int lm_store_read(struct lm_store *store, void *buf, size_t len,
 /* The store's own operations, in this thread. 0 or -errno. */
 int lm_store_read_here(struct lm_store *store, void *buf, size_t len,
 		       uint64_t offset);
+/* The same, in a worker that reads ahead, of LM_BOUNCE_SIZE or less: how long it
+ * takes is remembered. */
+int lm_store_read_ahead(struct lm_store *store, void *buf, size_t len,
+			uint64_t offset);
+/* Do these take so long that who waits is not to wait for many? How long that is
+ * only tests change: on a busy machine all takes long. Atomic. */
+extern _Atomic uint32_t lm_store_slow_ns;
+bool lm_store_slow(const struct lm_store *store);
 int lm_store_write(struct lm_store *store, const void *buf, size_t len,
 		   uint64_t offset);
 

@@ -46,7 +46,7 @@ static void touch(size_t page)
 	memset(there + low, 1, high - low);
 	start = BASE + low * PAGE;
 	end = BASE + high * PAGE;
-	lm_stream_claimed(&streams, at, &start, &end);
+	lm_stream_claimed(&streams, at, &start, &end, false);
 	faults++;
 	brought += high - low;
 	most = n > most ? n : most;
@@ -145,11 +145,61 @@ START_TEST(stream_after_random_touches_ramps_again)
 }
 END_TEST
 
+/* The block that is so far on a stream's way. */
+static uintptr_t block_at(size_t i, bool down)
+{
+	return BASE + (down ? 15 - i : i) * MOST;
+}
+
+/* Touches block i, which was asked for: what the stream has come to is that. */
+static enum lm_way touch_block(size_t i, bool down, uintptr_t *start,
+			       uintptr_t *end)
+{
+	*start = block_at(i, down);
+	*end = *start + MOST;
+	return lm_stream_touched(&streams, *start + MOST / 2, start, end, true);
+}
+
+START_TEST(of_blocks_that_were_asked_for_a_stream_comes_to_one_at_a_time)
+{
+	bool down = _i;
+	enum lm_way way = down ? LM_WAY_DOWN : LM_WAY_UP;
+	uintptr_t start, end, ahead = block_at(down ? 4 : 5, down);
+
+	begin();
+	for (size_t i = 0; i < 2; i++) {
+		start = block_at(i, down);
+		end = start + MOST;
+		lm_stream_claimed(&streams, down ? end - PAGE : start, &start,
+				  &end, true);
+	}
+	ck_assert_uint_eq(lm_stream_asked(&streams, start, end, way),
+			  down ? start : end);
+	lm_stream_ahead(&streams, start, end, ahead);
+	for (size_t i = 2; i < 5; i++) {
+		ck_assert_int_eq(touch_block(i, down, &start, &end), way);
+		ck_assert_uint_eq(start, block_at(i, down));
+		ck_assert_uint_eq(end, start + MOST);
+		ck_assert_uint_eq(lm_stream_asked(&streams, start, end, way),
+				  ahead);
+		/* What is asked for next is asked for once. */
+		ck_assert_int_eq(touch_block(i, down, &start, &end),
+				 LM_WAY_NONE);
+	}
+	/* All that was: as where there are no blocks. */
+	ck_assert_int_eq(touch_block(5, down, &start, &end), LM_WAY_NONE);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("stream");
 	TCase *stream = tcase_create("stream");
 
+	tcase_add_loop_test(
+		stream,
+		of_blocks_that_were_asked_for_a_stream_comes_to_one_at_a_time,
+		0, 2);
 	tcase_add_test(stream, stream_forward_ramps_to_2_mib);
 	tcase_add_test(stream, stream_backward_ramps_to_2_mib);
 	tcase_add_loop_test(stream, streams_at_once_ramp_each, 2,

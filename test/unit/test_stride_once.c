@@ -89,7 +89,7 @@ static void fault(uintptr_t at)
 	if (on)
 		steps = lm_stride_claimed(&strides, at, &room);
 	else
-		lm_stream_claimed(&streams, at, &start, &end);
+		lm_stream_claimed(&streams, at, &start, &end, false);
 	if (!on && !way)
 		lm_stride_alone(&strides, at);
 	read_ahead(&steps);
