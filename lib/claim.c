@@ -106,11 +106,13 @@ static void reach_step(const struct lm_area *area, struct lm_claim *claim,
 }
 
 /* Of a frame that was read ahead and nobody has touched yet. */
-static bool is_unseen(const struct lm_claim *claim)
+static bool is_unseen(const struct lm_area *area, const struct lm_claim *claim)
 {
-	lm_page_word *first = lm_page_word_of(claim->page & ~(LM_BLOCK - 1));
+	uintptr_t block = claim->page & ~(LM_BLOCK - 1);
 
-	return claim->from == LM_PAGE_HIDDEN_CLEAN && lm_page_ahead(first) &&
+	return claim->from == LM_PAGE_HIDDEN_CLEAN && area->start <= block &&
+	       block + LM_BLOCK <= area->end &&
+	       lm_page_ahead(lm_page_word_of(block)) &&
 	       lm_huge_is(claim->page) && lm_frame_moved(claim->page);
 }
 
@@ -118,10 +120,10 @@ static bool is_unseen(const struct lm_claim *claim)
 static void reach(struct lm_area *area, struct lm_claim *claim)
 {
 	uintptr_t cluster = claim->cluster, start, end, wide;
-	bool unseen = is_unseen(claim);
 
 	claim->strided = false;
-	if (!claim->alone && lm_huge_shown(area, claim)) {
+	if (!claim->alone &&
+	    (is_unseen(area, claim) || lm_huge_shown(area, claim))) {
 		claim->start = claim->page & ~(LM_BLOCK - 1);
 		claim->end = claim->start + LM_BLOCK;
 		return;
@@ -143,8 +145,6 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 	/* A page that is not written must not become dirty. */
 	if (claim->from == LM_PAGE_CLEAN && neighbours_differ(area, claim))
 		cluster = LM_PAGE;
-	if (unseen)
-		cluster = LM_BLOCK;
 	claim->start = lm_max(claim->page & ~(cluster - 1), area->start);
 	claim->end =
 		lm_min((claim->page & ~(cluster - 1)) + cluster, area->end);
@@ -155,7 +155,7 @@ static void reach(struct lm_area *area, struct lm_claim *claim)
 				      area->start);
 		claim->end = lm_min(claim->page + WIDE, area->end);
 	}
-	if (!claim->until || claim->alone || unseen)
+	if (!claim->until || claim->alone)
 		return;
 	end = lm_min(area->end, claim->until);
 	/* The kernel's range is known: no guess around copied pages; and so is

@@ -73,7 +73,6 @@ static void show(struct crew *crew)
 	}
 	if (ret < 0) {
 		lm_frame_spare(crew->window, claim->quota);
-		lm_resident_give(claim->quota, LM_BLOCK_PAGES);
 		lm_claim_undo(claim);
 		return;
 	}

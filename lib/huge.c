@@ -82,9 +82,8 @@ bool lm_huge_whole(uintptr_t addr)
 }
 
 /* At one of its ends, where a stream comes to it, or where one has come last. Else
- * within it the policy had better
- * learn which pieces are used: a page that is touched at random again and again
- * would keep all of the block. */
+ * within it the policy had better learn which pieces are used: a page that is
+ * touched at random again and again would keep all of the block. */
 bool lm_huge_shown(const struct lm_area *area, const struct lm_claim *claim)
 {
 	size_t from_end = lm_page_index(claim->page);
