@@ -14,6 +14,7 @@
 #include "preload.h"
 
 #include "../area.h"
+#include "../syscall/copy.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -59,37 +60,52 @@ void lm_robust_other(void)
 	atomic_store_explicit(&others, true, memory_order_relaxed);
 }
 
-static const struct robust_list_head *list(void)
+static uintptr_t where(void)
 {
 	if (!beside || atomic_load_explicit(&others, memory_order_relaxed))
-		return ask();
-	return (void *)((uintptr_t)pthread_self() + beside);
+		return (uintptr_t)ask();
+	return (uintptr_t)pthread_self() + beside;
 }
 
-static bool empty(const struct robust_list_head *head)
+/* Where the list begins and what is there; 0: nothing is in it, or it cannot be
+ * read, and then the kernel does without it, too. */
+static uintptr_t list(struct robust_list_head *head)
 {
-	return !head || !head->list.next || head->list.next == &head->list;
+	uintptr_t at = where();
+
+	if (!at || lm_copy(head, at, sizeof(*head)) < 0 || !head->list.next ||
+	    head->list.next == (struct robust_list *)at)
+		return 0;
+	return at;
 }
 
 bool lm_robust_held(void)
 {
-	return lm_area_ever() && !empty(list());
+	struct robust_list_head head;
+
+	return lm_area_ever() && list(&head);
 }
 
 void lm_robust_pin(void)
 {
-	const struct robust_list_head *head = lm_area_ever() ? list() : NULL;
-	uintptr_t entry;
+	struct robust_list_head head;
+	struct robust_list entry;
+	uintptr_t start = lm_area_ever() ? list(&head) : 0, at, last = 0;
 
-	if (empty(head))
+	if (!start)
 		return;
-	entry = (uintptr_t)head->list.next;
+	at = (uintptr_t)head.list.next;
 	for (int i = 0; i < MOST; i++) {
-		entry &= ~(uintptr_t)1; /* it inherits priority */
-		if (!entry || entry == (uintptr_t)&head->list)
+		at &= ~(uintptr_t)1; /* it inherits priority */
+		/* One that leads to itself: such is a copy of an empty list's
+		 * head, and thousands of times the same cost seconds. */
+		if (!at || at == start || at == last)
 			break;
-		pin_entry(head, entry);
-		entry = (uintptr_t)((struct robust_list *)entry)->next;
+		pin_entry(&head, at);
+		if (lm_copy(&entry, at, sizeof(entry)) < 0)
+			break;
+		last = at;
+		at = (uintptr_t)entry.next;
 	}
 }
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -445,6 +446,31 @@ static void failed_exec_changes_nothing(void)
 	touch(more);
 }
 
+static void *end_with(void *next)
+{
+	static __thread struct robust_list_head head;
+
+	touch(more);
+	head.list.next = next ? next : &head.list;
+	head.futex_offset = 8;
+	printf("set %ld\n", syscall(SYS_set_robust_list, &head, sizeof(head)));
+	return NULL;
+}
+
+/* The kernel does without a list of mutexes that it cannot read, or that has no
+ * end. */
+static void threads_end_with_lists_that_are_none(void)
+{
+	static struct robust_list loop = { &loop };
+	void *next[] = { NULL, &loop, (void *)64, (void *)-64 };
+	pthread_t thread;
+
+	for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++)
+		if (!pthread_create(&thread, NULL, end_with, next[i]))
+			pthread_join(thread, NULL);
+	printf("ended\n");
+}
+
 static void ends_in_every_way(void)
 {
 	pid_t child;
@@ -580,6 +606,7 @@ int main(int argc, char **argv)
 		CASE(programs_start_in_every_way),
 		CASE(programs_start_with_environments_of_their_own),
 		CASE(failed_exec_changes_nothing),
+		CASE(threads_end_with_lists_that_are_none),
 		CASE(ends_in_every_way),
 		CASE(daemons_live_on),
 		CASE(ignored_fault_is_handed_down),
