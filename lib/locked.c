@@ -91,7 +91,9 @@ int lazymap_lock(const void *start, size_t len, int flags)
 	uintptr_t end = lm_page_up((uintptr_t)start + len);
 	int ret;
 
-	if (end <= first || !lm_area_overlaps(first, end))
+	/* Where it is refused nothing is noted. */
+	if (end <= first || flags & ~MLOCK_ONFAULT ||
+	    !lm_area_overlaps(first, end))
 		return lm_return(kernel_lock(start, len, flags));
 	/* Before: a frame that is taken out is not to take the lock along. */
 	lm_advise_flags(first, end, LM_AREA_ADVISED);

@@ -792,17 +792,25 @@ START_TEST(unknown_name_is_einval_and_changes_nothing)
 }
 END_TEST
 
-START_TEST(refused_way_is_enosys_and_auto_goes_past_it)
+/* Want of descriptors passes, and what is chosen stays. */
+START_TEST(refused_way_is_enosys_and_auto_waits_for_descriptors)
 {
-	struct rlimit none = { 0, 0 };
+	struct rlimit none = { 0, 0 }, some;
 
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &some), 0);
+	none.rlim_max = some.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	ck_assert_int_eq(lm_place_mem.probe(), -EMFILE);
 	ck_assert_int_lt(lm_place_uffd.probe(), 0);
 	ck_assert_int_eq(lm_place_start("mem"), -ENOSYS);
 	ck_assert_ptr_null(lm_place);
-	ck_assert_int_eq(lm_place_start("auto"), 0);
+	ck_assert_int_eq(lm_place_start("auto"), -EMFILE);
+	ck_assert_ptr_null(lm_place);
+	ck_assert_int_eq(lm_place_start("mremap"), 0);
 	ck_assert_ptr_eq(lm_place, &lm_place_mremap);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &some), 0);
+	ck_assert_int_eq(lm_place_start("auto"), 0);
+	ck_assert_ptr_ne(lm_place, &lm_place_mremap);
 }
 END_TEST
 
@@ -842,7 +850,8 @@ int main(void)
 	tcase_add_test(one, auto_takes_a_way_that_is_permitted);
 	tcase_add_test(one, uffd_uses_the_device_where_the_call_is_forbidden);
 	tcase_add_test(one, unknown_name_is_einval_and_changes_nothing);
-	tcase_add_test(one, refused_way_is_enosys_and_auto_goes_past_it);
+	tcase_add_test(one,
+		       refused_way_is_enosys_and_auto_waits_for_descriptors);
 	suite_add_tcase(suite, each);
 	suite_add_tcase(suite, one);
 	runner = srunner_create(suite);
