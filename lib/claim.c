@@ -554,8 +554,9 @@ void lm_claim_settle_block(const struct lm_claim *claim)
 	struct lm_set waited = { { 0 } };
 
 	lm_page_set_ahead(word, LM_BLOCK_SHIFT - LM_PAGE_SHIFT);
-	/* Who is woken finds all of it, to show it by one call. */
-	for (size_t i = 0; i < LM_BLOCK_PAGES; i++)
+	/* Who is woken finds all of it, to show it by one call; so does who comes
+	 * to its first page just now. */
+	for (size_t i = LM_BLOCK_PAGES; i--;)
 		if (atomic_load_explicit(&word[i], memory_order_relaxed) &
 		    LM_PAGE_WAITED)
 			lm_set_add(&waited, i);
