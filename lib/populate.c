@@ -77,11 +77,14 @@ static void map_around(const struct lm_claim *claim, uintptr_t end)
 static void go_on(const struct lm_claim *claim)
 {
 	uintptr_t size = claim->end - claim->start;
+	/* What was asked for (permit.h): of files where any is mapped. */
+	bool marked = claim->store->kind == LM_STORE_ZERO ? lm_guard_anonymous()
+							  : lm_guard_files();
 
 	if (claim->stream && claim->fixed)
 		size = LM_BLOCK;
 	if ((claim->stream || claim->until) && size >= MUCH && !claim->quota &&
-	    (claim->huge || lm_guard_files()))
+	    (claim->huge || marked))
 		lm_pager_stream(claim->slot, 2 * size >> LM_PAGE_SHIFT);
 }
 
