@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "blocks.h"
 #include "caught.h"
 #include "frame.h"
 #include "held.h"
@@ -20,19 +21,11 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define BLOCK ((size_t)512)
-#define BLOCKS ((size_t)36)
-#define PAGES (BLOCKS * BLOCK)
 #define PIECE ((size_t)16)
-/* The least under which blocks come. */
-#define LIMIT ((size_t)32 << 20)
-#define LIMIT_PAGES (LIMIT / PAGE)
 #define THREADS 4
 
 /* One that is asked for when the block before it is touched. */
 #define COMES (BLOCKS / 2)
-
-static _Atomic size_t wrong, over;
 
 static void begin_with(const struct lazymap_options *options)
 {
@@ -46,11 +39,6 @@ static void begin(void)
 	begin_with(&(struct lazymap_options){ .resident = LIMIT });
 }
 
-static size_t at(size_t i, bool down)
-{
-	return down ? PAGES - 1 - i : i;
-}
-
 /* By the policy that hides nothing: what is not in sight was not touched. */
 static void begin_plainly(void)
 {
@@ -58,53 +46,11 @@ static void begin_plainly(void)
 					      .policy = "fifo" });
 }
 
-static char *page_at(size_t page)
-{
-	return watched_base + page * PAGE;
-}
-
-static uint64_t *own_word(size_t page)
-{
-	return (uint64_t *)page_at(page) + 1;
-}
-
-/* Of most pages only some words. */
-PROGRAM_UNWATCHED static void look(size_t page)
-{
-	const volatile uint64_t *word = (uint64_t *)page_at(page);
-
-	if (page % 16 == 0)
-		wrong += known_wrong(word, page);
-	for (size_t i = 0; i < PAGE / sizeof(*word); i += 73)
-		wrong += word[i] != known_word(page, i);
-}
-
-static void count_over(void)
-{
-	over += atomic_load(&lm_quota_process.used) > LIMIT_PAGES;
-}
-
-static void scan(size_t from, size_t to, bool down)
-{
-	for (size_t i = from; i < to; i++) {
-		look(at(i, down));
-		if (i % 64 == 0)
-			count_over();
-	}
-}
-
-static int scan_all(void)
-{
-	wrong = 0;
-	scan(0, PAGES, false);
-	return wrong != 0;
-}
-
 static void end(void)
 {
-	scan(0, PAGES, true);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	blocks_scan(0, PAGES, true);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 	ck_assert_uint_eq(watched_reports, 0);
 	ck_assert_int_eq(lazymap_unmap(watched_base, PAGES * PAGE), 0);
 	/* What is spare counts. */
@@ -116,13 +62,14 @@ static void end(void)
 
 static bool came_whole(size_t block)
 {
-	return lm_frame_moved((uintptr_t)page_at(block * BLOCK));
+	return lm_frame_moved((uintptr_t)blocks_page(block * BLOCK));
 }
 
 /* It is there, and nobody has touched it. */
 static bool is_unseen(size_t block)
 {
-	lm_page_word *word = lm_page_word_of((uintptr_t)page_at(block * BLOCK));
+	lm_page_word *word =
+		lm_page_word_of((uintptr_t)blocks_page(block * BLOCK));
 
 	return word && LM_PAGE_STATE(*word) == LM_PAGE_HIDDEN_CLEAN &&
 	       lm_page_ahead(word) == BLOCK && came_whole(block);
@@ -135,10 +82,10 @@ START_TEST(a_stream_has_blocks_read_once_each)
 
 	begin();
 	for (size_t i = 0; i < BLOCKS; i++) {
-		scan(i * BLOCK, (i + 1) * BLOCK, down);
-		whole += came_whole(at(i * BLOCK, down) / BLOCK);
+		blocks_scan(i * BLOCK, (i + 1) * BLOCK, down);
+		whole += came_whole(blocks_at(i * BLOCK, down) / BLOCK);
 	}
-	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	for (size_t i = 0; i < PAGES; i++)
 		ck_assert_msg(watched_reads[i] == 1, "page %zu: %u reads", i,
 			      watched_reads[i]);
@@ -161,8 +108,8 @@ static const enum lm_step steps[] = { LM_STEP_CLAIMED, LM_STEP_READ,
 static void hold(enum lm_step step, enum lm_step releases)
 {
 	begin_plainly();
-	held_at(step, page_at(COMES * BLOCK), releases);
-	scan(0, (COMES - 1) * BLOCK + 1, false);
+	held_at(step, blocks_page(COMES * BLOCK), releases);
+	blocks_scan(0, (COMES - 1) * BLOCK + 1, false);
 	held_wait();
 }
 
@@ -193,7 +140,7 @@ START_TEST(who_touches_it_meanwhile_waits_for_it)
 	pthread_t thread;
 
 	hold(steps[_i / 2], LM_STEP_MAX);
-	if (LM_PAGE_STATE(*lm_page_word_of((uintptr_t)page_at(page))) !=
+	if (LM_PAGE_STATE(*lm_page_word_of((uintptr_t)blocks_page(page))) !=
 	    LM_PAGE_BUSY) {
 		held_release();
 		printf("skipped: the block comes by pieces\n");
@@ -203,13 +150,13 @@ START_TEST(who_touches_it_meanwhile_waits_for_it)
 	ck_assert_int_eq(
 		pthread_create(&thread, NULL, release_who_is_waited_for, NULL),
 		0);
-	look(page);
+	blocks_look(page);
 	pthread_join(thread, NULL);
 	ck_assert_uint_eq(watched_reads[page], 1);
 	/* By one fault. */
 	for (size_t i = 0; i < BLOCK && came_as_block(); i++)
 		ck_assert(lm_page_present(*lm_page_word_of(
-			(uintptr_t)page_at(COMES * BLOCK + i))));
+			(uintptr_t)blocks_page(COMES * BLOCK + i))));
 	end();
 }
 END_TEST
@@ -224,9 +171,9 @@ START_TEST(a_child_made_meanwhile_has_everything)
 	}
 	hold(steps[_i / 2], announced ? LM_STEP_FORK : LM_STEP_MAX);
 	if (announced) {
-		ck_assert_int_eq(caught_child(scan_all), 0);
+		ck_assert_int_eq(caught_child(blocks_scan_all), 0);
 	} else {
-		ck_assert_int_eq(caught_clone(scan_all), 0);
+		ck_assert_int_eq(caught_clone(blocks_scan_all), 0);
 		held_release();
 	}
 	end();
@@ -239,7 +186,7 @@ START_TEST(it_is_not_unmapped_or_dropped_meanwhile)
 	char *half;
 
 	hold(steps[_i / 2], LM_STEP_CHANGE);
-	half = page_at(COMES * BLOCK + BLOCK / 2);
+	half = blocks_page(COMES * BLOCK + BLOCK / 2);
 	if (!unmapped) {
 		ck_assert_int_eq(
 			lazymap_advise(half, BLOCK / 2 * PAGE, MADV_DONTNEED),
@@ -248,10 +195,10 @@ START_TEST(it_is_not_unmapped_or_dropped_meanwhile)
 		return;
 	}
 	ck_assert_int_eq(lazymap_unmap(half, BLOCK / 2 * PAGE), 0);
-	scan(0, COMES * BLOCK + BLOCK / 2, false);
-	scan((COMES + 1) * BLOCK, PAGES, false);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	blocks_scan(0, COMES * BLOCK + BLOCK / 2, false);
+	blocks_scan((COMES + 1) * BLOCK, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 }
 END_TEST
 
@@ -262,11 +209,11 @@ START_TEST(a_stream_that_is_before_the_workers_has_one_begin)
 	/* The one that was to begin with it is held up; or no worker has come
 	 * to the block, and its first page is had by who is before it. */
 	hold(LM_STEP_CLAIM, LM_STEP_MAX);
-	scan((COMES - 1) * BLOCK + 1, page + 1, false);
+	blocks_scan((COMES - 1) * BLOCK + 1, page + 1, false);
 	if (came_as_block())
 		ck_assert_uint_eq(watched_reads[page + BLOCK - 1], 1);
 	held_release();
-	scan(page, PAGES, false);
+	blocks_scan(page, PAGES, false);
 	for (size_t i = page; i < page + BLOCK; i++)
 		ck_assert_uint_eq(watched_reads[i], 1);
 	end();
@@ -281,15 +228,15 @@ static void *stream(void *data)
 	for (int round = 0; round < 3; round++)
 		for (size_t i = 0; i < n; i++) {
 			size_t page = first + (down ? n - 1 - i : i);
-			uint64_t *own = own_word(page);
+			uint64_t *own = blocks_own_word(page);
 
 			if (*own == ~known_word(page, 1))
 				*own = known_word(page, 1);
-			look(page);
+			blocks_look(page);
 			if (page % 40 == 0)
 				*own = ~known_word(page, 1);
 			if (i % 64 == 0)
-				count_over();
+				blocks_count_over();
 		}
 	return NULL;
 }
@@ -305,10 +252,10 @@ START_TEST(streams_each_way_that_write_lose_nothing)
 			0);
 	for (size_t i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	for (size_t i = 0; i < PAGES; i += 40) {
-		ck_assert_uint_eq(*own_word(i), ~known_word(i, 1));
-		*own_word(i) = known_word(i, 1);
+		ck_assert_uint_eq(*blocks_own_word(i), ~known_word(i, 1));
+		*blocks_own_word(i) = known_word(i, 1);
 	}
 	end();
 }
@@ -318,7 +265,8 @@ END_TEST
 
 static void wait_there(size_t block)
 {
-	lm_page_word *word = lm_page_make((uintptr_t)page_at(block * BLOCK));
+	lm_page_word *word =
+		lm_page_make((uintptr_t)blocks_page(block * BLOCK));
 
 	for (int i = 0; i < 100000 && LM_PAGE_STATE(*word) == LM_PAGE_ABSENT;
 	     i++)
@@ -335,7 +283,7 @@ static void wait_there(size_t block)
 static bool begin_unseen(void)
 {
 	begin_plainly();
-	scan(0, (COMES - 1) * BLOCK + 1, false);
+	blocks_scan(0, (COMES - 1) * BLOCK + 1, false);
 	wait_there(COMES);
 	return came_as_block();
 }
@@ -351,18 +299,18 @@ START_TEST(an_unseen_block_is_shown_whole_by_one_fault)
 		return;
 	soft = watched_stats().faults_soft;
 	if (write)
-		*own_word(page) = ~known_word(page, 1);
+		*blocks_own_word(page) = ~known_word(page, 1);
 	else
-		look(page);
+		blocks_look(page);
 	for (size_t i = 0; i < BLOCK; i++)
 		if (COMES * BLOCK + i != page)
-			look(COMES * BLOCK + i);
+			blocks_look(COMES * BLOCK + i);
 	ck_assert_uint_eq(watched_stats().faults_soft, soft + 1);
-	scan((COMES + 1) * BLOCK, PAGES, false);
+	blocks_scan((COMES + 1) * BLOCK, PAGES, false);
 	if (write) {
 		ck_assert_uint_gt(watched_stats().pages_swapped_out, 0);
-		ck_assert_uint_eq(*own_word(page), ~known_word(page, 1));
-		*own_word(page) = known_word(page, 1);
+		ck_assert_uint_eq(*blocks_own_word(page), ~known_word(page, 1));
+		*blocks_own_word(page) = known_word(page, 1);
 	}
 	end();
 }
@@ -377,7 +325,7 @@ START_TEST(an_unseen_block_may_be_changed_in_part)
 	caught_install();
 	if (!begin_unseen())
 		return;
-	half = page_at(first + BLOCK / 2);
+	half = blocks_page(first + BLOCK / 2);
 	switch (_i) {
 	case 0:
 		ck_assert_int_eq(lazymap_unmap(half, BLOCK / 2 * PAGE), 0);
@@ -397,17 +345,17 @@ START_TEST(an_unseen_block_may_be_changed_in_part)
 		ck_assert_int_eq(lazymap_limit(LIMIT), 0);
 		break;
 	}
-	scan(0, first + BLOCK / 2, false);
+	blocks_scan(0, first + BLOCK / 2, false);
 	if (_i == 1)
 		ck_assert_int_eq(lazymap_protect(half, BLOCK / 2 * PAGE,
 						 PROT_READ | PROT_WRITE),
 				 0);
 	if (_i > 0)
-		scan(first, first + BLOCK, true);
+		blocks_scan(first, first + BLOCK, true);
 	if (_i == 0) {
-		scan(first + BLOCK, PAGES, false);
-		ck_assert_uint_eq(wrong, 0);
-		ck_assert_uint_eq(over, 0);
+		blocks_scan(first + BLOCK, PAGES, false);
+		ck_assert_uint_eq(blocks_wrong, 0);
+		ck_assert_uint_eq(blocks_over, 0);
 	} else {
 		end();
 	}
@@ -421,7 +369,7 @@ START_TEST(a_block_that_is_driven_out_untouched_was_a_wrong_guess)
 	ck_assert_uint_eq(watched_stats().pages_ahead_unused, 0);
 	for (size_t i = 0; i < 3 * PAGES && is_unseen(COMES); i++)
 		if (i * 1237 % PAGES / BLOCK != COMES)
-			look(i * 1237 % PAGES);
+			blocks_look(i * 1237 % PAGES);
 	ck_assert(!is_unseen(COMES));
 	/* It is counted when all of it has gone. */
 	for (int i = 0; i < 50000 && watched_stats().pages_ahead_unused < BLOCK;
@@ -442,17 +390,17 @@ START_TEST(what_cannot_be_read_is_told_to_who_touches_it)
 	caught_install();
 	begin();
 	watched_bad_from = bad;
-	scan(0, bad - PIECE, false);
+	blocks_scan(0, bad - PIECE, false);
 	for (int i = 0; i < 50; i++)
 		watched_nap();
 	ck_assert_uint_eq(watched_reports, 0);
-	ck_assert_int_eq(caught_read(page_at(bad + 1), &value), SIGBUS);
+	ck_assert_int_eq(caught_read(blocks_page(bad + 1), &value), SIGBUS);
 	ck_assert_uint_eq(watched_reports, 1);
-	look(bad - 1);
+	blocks_look(bad - 1);
 	ck_assert_uint_le(atomic_load(&lm_quota_process.used), LIMIT_PAGES);
 	watched_bad_from = WATCHED_NONE;
 	watched_reports = 0;
-	scan(bad, PAGES, false);
+	blocks_scan(bad, PAGES, false);
 	end();
 }
 END_TEST
@@ -485,9 +433,9 @@ static void begin_slow(long ns)
 START_TEST(a_block_that_takes_time_is_read_by_several)
 {
 	begin_slow(60000);
-	scan(0, COMES * BLOCK, false);
-	scan(COMES * BLOCK, (COMES + 2) * BLOCK, false);
-	ck_assert_uint_eq(wrong, 0);
+	blocks_scan(0, COMES * BLOCK, false);
+	blocks_scan(COMES * BLOCK, (COMES + 2) * BLOCK, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	ck_assert_uint_gt(most_reading, 1);
 	for (size_t i = 0; i < (COMES + 2) * BLOCK; i++)
 		ck_assert_uint_eq(watched_reads[i], 1);
@@ -501,17 +449,17 @@ START_TEST(a_slow_store_is_read_by_pieces)
 
 	begin_slow(3000000);
 	lm_store_slow_ns = 2000000;
-	scan(0, (n + 1) * BLOCK, false);
-	ck_assert_uint_eq(wrong, 0);
+	blocks_scan(0, (n + 1) * BLOCK, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	ck_assert(!came_whole(n));
 	/* And by blocks, when it counts as slow no more. */
 	read_ns = 0;
 	lm_store_slow_ns = UINT32_MAX;
 	for (size_t i = n + 1; i < BLOCKS; i++) {
-		scan(i * BLOCK, (i + 1) * BLOCK, false);
+		blocks_scan(i * BLOCK, (i + 1) * BLOCK, false);
 		whole += came_whole(i);
 	}
-	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	ck_assert_uint_gt(whole, 0);
 }
 END_TEST
@@ -528,38 +476,21 @@ START_TEST(blocks_come_only_where_they_may)
 		printf("skipped: the kernel takes no such advice\n");
 		return;
 	}
-	scan(0, PAGES, false);
+	blocks_scan(0, PAGES, false);
 	for (size_t i = 0; i < BLOCKS; i++)
 		ck_assert(!came_whole(i));
 	ck_assert_uint_gt(watched_stats().pages_ahead, PAGES / 4);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 }
 END_TEST
 
 START_TEST(an_areas_own_limit_holds)
 {
-	struct lm_quota *own;
-
 	begin_with(&(struct lazymap_options){ .resident = _i ? 2 * LIMIT : 0 });
-	ck_assert_int_eq(
-		lazymap_limit_area(watched_base, PAGES / 2 * PAGE, LIMIT), 0);
-	own = lm_quota_process.next;
-	ck_assert_ptr_nonnull(own);
-	for (int round = 0; round < 2; round++)
-		for (size_t i = 0; i < PAGES; i++) {
-			look(i);
-			if (i % 64)
-				continue;
-			over += atomic_load(&own->used) > LIMIT_PAGES;
-			over += _i && atomic_load(&lm_quota_process.used) >
-					      2 * LIMIT_PAGES;
-		}
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
-	ck_assert_int_eq(lazymap_unmap(watched_base, PAGES / 2 * PAGE), 0);
-	ck_assert_uint_eq(atomic_load(&own->used), 0);
-	ck_assert_uint_eq(atomic_load(&own->spare), 0);
+	blocks_hold_own_limit(_i);
+	blocks_scan(PAGES / 2, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
 }
 END_TEST
 

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "blocks.h"
 #include "caught.h"
 #include "evict.h"
 #include "frame.h"
@@ -28,15 +29,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BLOCK ((size_t)512)
-#define BLOCKS ((size_t)36)
-#define PAGES (BLOCKS * BLOCK)
-/* The least under which a fault may bring a block. */
-#define LIMIT ((size_t)32 << 20)
-#define LIMIT_PAGES (LIMIT / PAGE)
-
-static _Atomic size_t wrong, over;
-
 static void begin_with(const struct lazymap_options *options)
 {
 	watched_ops.flags = LAZYMAP_STORE_IN_HANDLER;
@@ -48,56 +40,6 @@ static void begin(void)
 	begin_with(&(struct lazymap_options){ .resident = LIMIT });
 }
 
-static size_t at(size_t i, bool down)
-{
-	return down ? PAGES - 1 - i : i;
-}
-
-static char *page_at(size_t page)
-{
-	return watched_base + page * PAGE;
-}
-
-/* Of most pages only some words. */
-PROGRAM_UNWATCHED static void look(size_t page)
-{
-	const volatile uint64_t *word = (uint64_t *)page_at(page);
-
-	if (page % 16 == 0)
-		wrong += known_wrong(word, page);
-	for (size_t i = 0; i < PAGE / sizeof(*word); i += 73)
-		wrong += word[i] != known_word(page, i);
-}
-
-/* What is in place, and what is spare, counts: never more than may be. */
-static void count_over(void)
-{
-	size_t used = atomic_load(&lm_quota_process.used);
-
-	over += used > LIMIT_PAGES;
-}
-
-static void scan(size_t from, size_t to, bool down)
-{
-	for (size_t i = from; i < to; i++) {
-		look(at(i, down));
-		if (i % 64 == 0)
-			count_over();
-	}
-}
-
-static int scan_all(void)
-{
-	wrong = 0;
-	scan(0, PAGES, false);
-	return wrong != 0;
-}
-
-static uint64_t *own_word(size_t page)
-{
-	return (uint64_t *)page_at(page) + 1;
-}
-
 START_TEST(a_stream_takes_along_what_it_leaves)
 {
 	bool down = _i;
@@ -106,9 +48,9 @@ START_TEST(a_stream_takes_along_what_it_leaves)
 	begin();
 	areas = outside_vm_areas();
 	before = outside_status("VmRSS");
-	scan(0, PAGES, down);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	blocks_scan(0, PAGES, down);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 	for (size_t i = 0; i < PAGES; i++)
 		ck_assert_msg(watched_reads[i] == 1, "page %zu: %u reads", i,
 			      watched_reads[i]);
@@ -142,7 +84,7 @@ START_TEST(a_block_is_huge_where_the_kernel_has_such_pages)
 	}
 	fclose(file);
 	begin();
-	scan(0, PAGES, false);
+	blocks_scan(0, PAGES, false);
 	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
 	file = fopen("/proc/self/smaps_rollup", "r");
 	while (fgets(text, sizeof(text), file))
@@ -167,9 +109,9 @@ static void *stream(void *data)
 
 	for (int round = 0; round < 3; round++)
 		for (size_t i = 0; i < n; i++) {
-			look(first + i);
+			blocks_look(first + i);
 			if (i % 64 == 0)
-				count_over();
+				blocks_count_over();
 		}
 	return NULL;
 }
@@ -186,12 +128,12 @@ static void *jump(void *data)
 		size_t page = PAGES / 2 + program_random(&state) % (PAGES / 2);
 
 		if (written[page])
-			wrong += *own_word(page) != written[page];
+			blocks_wrong += *blocks_own_word(page) != written[page];
 		else
-			look(page);
+			blocks_look(page);
 		if (state % 8 == 0)
-			*own_word(page) = written[page] = state;
-		count_over();
+			*blocks_own_word(page) = written[page] = state;
+		blocks_count_over();
 	}
 	return NULL;
 }
@@ -212,8 +154,8 @@ START_TEST(streams_and_jumps_lose_nothing)
 		pthread_join(threads[i], NULL);
 	stop = true;
 	pthread_join(threads[2], NULL);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 	ck_assert_uint_eq(watched_reports, 0);
 	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
 	/* Less than a spare frame more. */
@@ -241,7 +183,7 @@ static void *scan_by_thread(void *unused)
 {
 	(void)unused;
 	while (!stop)
-		scan(0, PAGES, false);
+		blocks_scan(0, PAGES, false);
 	return NULL;
 }
 
@@ -253,8 +195,9 @@ static size_t held_block(int step)
 /* Which block is taken out depends on what the pager has done. */
 static const char *held_page(int step)
 {
-	return steps[step] == LM_STEP_TAKEN ? NULL
-					    : page_at(held_block(step) * BLOCK);
+	return steps[step] == LM_STEP_TAKEN
+		       ? NULL
+		       : blocks_page(held_block(step) * BLOCK);
 }
 
 /* A thread that is held at the step, there. What goes was in sight. */
@@ -271,10 +214,10 @@ static void hold(pthread_t *thread, int step, enum lm_step releases)
 static void rest(pthread_t thread)
 {
 	pthread_join(thread, NULL);
-	scan(0, PAGES, false);
-	scan(0, PAGES, true);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	blocks_scan(0, PAGES, false);
+	blocks_scan(0, PAGES, true);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 	ck_assert_uint_eq(watched_reports, 0);
 }
 
@@ -289,10 +232,10 @@ START_TEST(who_touches_what_comes_or_goes_waits_for_it)
 	page = held_block(_i) * BLOCK + BLOCK - 1;
 	if (steps[_i] == LM_STEP_TAKEN)
 		for (size_t i = BLOCK - 1; i < PAGES; i += BLOCK)
-			look(i);
+			blocks_look(i);
 	if (steps[_i] == LM_STEP_REVEALED || steps[_i] == LM_STEP_EVICT_CLAIMED)
-		*own_word(page) = known_word(page, 1);
-	look(page);
+		*blocks_own_word(page) = known_word(page, 1);
+	blocks_look(page);
 	ck_assert_uint_gt(held_passed(LM_STEP_WAIT), 0);
 	rest(thread);
 }
@@ -309,9 +252,9 @@ START_TEST(a_child_made_meanwhile_has_everything)
 	}
 	hold(&thread, _i / 2, announced ? LM_STEP_FORK : LM_STEP_MAX);
 	if (announced) {
-		ck_assert_int_eq(caught_child(scan_all), 0);
+		ck_assert_int_eq(caught_child(blocks_scan_all), 0);
 	} else {
-		ck_assert_int_eq(caught_clone(scan_all), 0);
+		ck_assert_int_eq(caught_clone(blocks_scan_all), 0);
 		held_release();
 	}
 	rest(thread);
@@ -325,7 +268,7 @@ START_TEST(it_is_not_unmapped_or_dropped_meanwhile)
 	char *block;
 
 	hold(&thread, _i / 2, LM_STEP_CHANGE);
-	block = page_at(held_block(_i / 2) * BLOCK);
+	block = blocks_page(held_block(_i / 2) * BLOCK);
 	if (!unmapped || !held_page(_i / 2)) {
 		ck_assert_int_eq(lazymap_advise(watched_base, PAGES * PAGE,
 						MADV_DONTNEED),
@@ -339,8 +282,8 @@ START_TEST(it_is_not_unmapped_or_dropped_meanwhile)
 	else
 		ck_assert_int_eq(lazymap_unmap(watched_base, BLOCK * PAGE), 0);
 	pthread_join(thread, NULL);
-	scan((GOES + 1) * BLOCK, PAGES, false);
-	ck_assert_uint_eq(wrong, 0);
+	blocks_scan((GOES + 1) * BLOCK, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
 }
 END_TEST
 
@@ -350,18 +293,18 @@ START_TEST(a_page_of_a_block_is_written_and_goes_alone)
 {
 	begin();
 	/* It came as a frame. */
-	scan(0, 8 * BLOCK, false);
+	blocks_scan(0, 8 * BLOCK, false);
 	for (size_t i = 4 * BLOCK; i < 8 * BLOCK; i += 50)
-		*own_word(i) = ~known_word(i, 1);
-	scan(8 * BLOCK, PAGES, false);
+		*blocks_own_word(i) = ~known_word(i, 1);
+	blocks_scan(8 * BLOCK, PAGES, false);
 	ck_assert_uint_gt(watched_stats().pages_swapped_out, 0);
 	for (size_t i = 4 * BLOCK; i < 8 * BLOCK; i += 50) {
-		ck_assert_uint_eq(*own_word(i), ~known_word(i, 1));
-		*own_word(i) = known_word(i, 1);
+		ck_assert_uint_eq(*blocks_own_word(i), ~known_word(i, 1));
+		*blocks_own_word(i) = known_word(i, 1);
 	}
-	scan(0, PAGES, false);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	blocks_scan(0, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 }
 END_TEST
 
@@ -374,15 +317,15 @@ START_TEST(what_is_dropped_leaves_no_vm_areas)
 	begin();
 	areas = outside_vm_areas();
 	for (int round = 0; round < 3; round++) {
-		scan(0, PAGES, false);
+		blocks_scan(0, PAGES, false);
 		for (size_t i = 0; i < PAGES; i += piece)
 			ck_assert_int_eq(
-				lazymap_advise(page_at(i),
+				lazymap_advise(blocks_page(i),
 					       lm_min(piece, PAGES - i) * PAGE,
 					       MADV_DONTNEED),
 				0);
 	}
-	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	ck_assert_uint_eq(atomic_load(&lm_quota_process.used),
 			  atomic_load(&lm_quota_process.spare));
 	if (!_i)
@@ -397,15 +340,15 @@ START_TEST(a_block_that_went_by_pieces_is_levelled)
 {
 	begin();
 	for (int round = 0; round < 4; round++) {
-		scan(0, PAGES / 2, false);
+		blocks_scan(0, PAGES / 2, false);
 		for (size_t i = 0; i < PAGES / 2; i++)
-			look(PAGES / 2 + i * 1237 % (PAGES / 2));
+			blocks_look(PAGES / 2 + i * 1237 % (PAGES / 2));
 	}
 	/* Nothing of the first half is in place any more. */
 	ck_assert_uint_eq(outside_count(watched_base, PAGES / 4 * PAGE), 0);
-	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	for (size_t i = 0; i < PAGES / 4; i += BLOCK)
-		ck_assert_msg(!lm_frame_moved((uintptr_t)page_at(i)),
+		ck_assert_msg(!lm_frame_moved((uintptr_t)blocks_page(i)),
 			      "block %zu", i / BLOCK);
 }
 END_TEST
@@ -427,10 +370,10 @@ static size_t frames(size_t *split)
 
 	*split = 0;
 	for (size_t i = 0; i < PAGES; i += BLOCK) {
-		uintptr_t block = (uintptr_t)page_at(i);
+		uintptr_t block = (uintptr_t)blocks_page(i);
 
 		if (!lm_frame_moved(block) ||
-		    outside_count(page_at(i), BLOCK * PAGE) < BLOCK)
+		    outside_count(blocks_page(i), BLOCK * PAGE) < BLOCK)
 			continue;
 		n++;
 		*split += !lm_huge_is(block);
@@ -441,9 +384,9 @@ static size_t frames(size_t *split)
 static void scan_with_pauses(size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++) {
-		look(i);
+		blocks_look(i);
 		if (i % 64 == 0)
-			count_over();
+			blocks_count_over();
 		if (i % (BLOCK + BLOCK / 2) == 0)
 			rest_a_while();
 	}
@@ -468,8 +411,8 @@ START_TEST(pauses_leave_frames_whole)
 		ck_assert_uint_gt(watched_stats().blocks_moved, moved);
 		moved = watched_stats().blocks_moved;
 	}
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 }
 END_TEST
 
@@ -482,21 +425,22 @@ START_TEST(pauses_lose_no_write)
 	begin();
 	for (int round = 0; round < 3; round++, add += 7)
 		for (size_t i = 0; i < PAGES; i++) {
-			look(i);
+			blocks_look(i);
 			if (i % 64 == 0)
-				count_over();
+				blocks_count_over();
 			if (i % (BLOCK + BLOCK / 2) == 0)
 				rest_a_while();
 			/* The block before, of which two in three stay clean. */
 			if (i < BLOCK || i / BLOCK % 3 || i % 61 || i % 16 == 0)
 				continue;
-			wrong += *own_word(i - BLOCK) !=
-				 known_word(i - BLOCK, 1) +
-					 (round ? add - 7 : 0);
-			*own_word(i - BLOCK) = known_word(i - BLOCK, 1) + add;
+			blocks_wrong += *blocks_own_word(i - BLOCK) !=
+					known_word(i - BLOCK, 1) +
+						(round ? add - 7 : 0);
+			*blocks_own_word(i - BLOCK) =
+				known_word(i - BLOCK, 1) + add;
 		}
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
 	ck_assert_uint_gt(watched_stats().pages_swapped_out, 0);
 }
@@ -536,24 +480,24 @@ START_TEST(pauses_lose_no_write_of_a_store_that_is_written)
 		for (size_t i = 0; i < PAGES; i++) {
 			bool written = i / BLOCK % 3 == 0 && i % 61 == 0;
 
-			wrong += at[i][i % 512] != (written ? round : 0);
+			blocks_wrong += at[i][i % 512] != (written ? round : 0);
 			if (i % 64 == 0)
-				count_over();
+				blocks_count_over();
 			if (written)
 				at[i][i % 512] = round + 1;
 			if (i % (BLOCK + BLOCK / 2) == 0)
 				rest_a_while();
 		}
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
 	/* All of it could go when there was to be room. */
 	ck_assert_uint_eq(watched_reports, 0);
 	ck_assert_int_eq(lazymap_unmap((void *)at, PAGES * PAGE), 0);
 	for (size_t i = 0; i < PAGES; i++)
-		wrong += kept[i][i % 512] !=
-			 (i / BLOCK % 3 == 0 && i % 61 == 0 ? 4 : 0);
-	ck_assert_uint_eq(wrong, 0);
+		blocks_wrong += kept[i][i % 512] !=
+				(i / BLOCK % 3 == 0 && i % 61 == 0 ? 4 : 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	free(kept);
 }
 END_TEST
@@ -568,14 +512,14 @@ static size_t hide_one(void)
 
 	begin_with(&(struct lazymap_options){
 		.resident = LIMIT, .policy = "fifo", .threads = -1 });
-	scan(0, page + 2 * BLOCK, false);
-	ck_assert(lm_huge_whole((uintptr_t)page_at(page)));
+	blocks_scan(0, page + 2 * BLOCK, false);
+	ck_assert(lm_huge_whole((uintptr_t)blocks_page(page)));
 	mask = lm_os_block_signals();
-	ck_assert_uint_eq(lm_evict_hide((uintptr_t)page_at(page),
-					(uintptr_t)page_at(page + BLOCK)),
+	ck_assert_uint_eq(lm_evict_hide((uintptr_t)blocks_page(page),
+					(uintptr_t)blocks_page(page + BLOCK)),
 			  BLOCK);
 	lm_os_restore_signals(mask);
-	ck_assert(lm_huge_whole((uintptr_t)page_at(page)));
+	ck_assert(lm_huge_whole((uintptr_t)blocks_page(page)));
 	return page;
 }
 
@@ -589,12 +533,12 @@ START_TEST(a_stream_shows_a_hidden_frame_whole)
 	static const size_t touched[] = { 0, 5, BLOCK - 1, BLOCK - 6 };
 	size_t page = hide_one();
 
-	look(page + touched[_i]);
+	blocks_look(page + touched[_i]);
 	ck_assert_uint_eq(soft_faults(), 1);
-	ck_assert(lm_huge_whole((uintptr_t)page_at(page)));
-	scan(page, page + BLOCK, false);
+	ck_assert(lm_huge_whole((uintptr_t)blocks_page(page)));
+	blocks_scan(page, page + BLOCK, false);
 	ck_assert_uint_eq(soft_faults(), 1);
-	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
 }
 END_TEST
 
@@ -604,13 +548,13 @@ START_TEST(a_stream_that_rests_in_a_hidden_frame_shows_it_whole)
 	uint64_t mask = lm_os_block_signals();
 
 	/* It has come to this one last. */
-	lm_evict_hide((uintptr_t)page_at(page),
-		      (uintptr_t)page_at(page + BLOCK));
+	lm_evict_hide((uintptr_t)blocks_page(page),
+		      (uintptr_t)blocks_page(page + BLOCK));
 	lm_os_restore_signals(mask);
-	scan(page + BLOCK / 2, page + BLOCK, false);
+	blocks_scan(page + BLOCK / 2, page + BLOCK, false);
 	ck_assert_uint_eq(soft_faults(), 1);
-	ck_assert(lm_huge_whole((uintptr_t)page_at(page)));
-	ck_assert_uint_eq(wrong, 0);
+	ck_assert(lm_huge_whole((uintptr_t)blocks_page(page)));
+	ck_assert_uint_eq(blocks_wrong, 0);
 }
 END_TEST
 
@@ -618,14 +562,14 @@ START_TEST(a_touch_within_a_hidden_frame_shows_a_piece)
 {
 	size_t page = hide_one();
 
-	look(page + BLOCK / 2);
+	blocks_look(page + BLOCK / 2);
 	ck_assert_uint_eq(soft_faults(), 1);
-	ck_assert(!lm_huge_is((uintptr_t)page_at(page)));
-	look(page);
+	ck_assert(!lm_huge_is((uintptr_t)blocks_page(page)));
+	blocks_look(page);
 	ck_assert_uint_eq(soft_faults(), 2);
-	scan(page, page + BLOCK, false);
+	blocks_scan(page, page + BLOCK, false);
 	ck_assert_uint_eq(soft_faults(), BLOCK / 16);
-	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
 }
 END_TEST
 
@@ -634,15 +578,15 @@ START_TEST(a_write_to_a_hidden_frame_splits_it)
 {
 	size_t page = hide_one();
 
-	*own_word(page) = 5;
-	ck_assert(!lm_huge_is((uintptr_t)page_at(page)));
-	scan(page + BLOCK, PAGES, false);
-	scan(0, page, false);
-	ck_assert_uint_eq(*own_word(page), 5);
-	*own_word(page) = known_word(page, 1);
-	scan(0, PAGES, false);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	*blocks_own_word(page) = 5;
+	ck_assert(!lm_huge_is((uintptr_t)blocks_page(page)));
+	blocks_scan(page + BLOCK, PAGES, false);
+	blocks_scan(0, page, false);
+	ck_assert_uint_eq(*blocks_own_word(page), 5);
+	*blocks_own_word(page) = known_word(page, 1);
+	blocks_scan(0, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 }
 END_TEST
 
@@ -653,23 +597,23 @@ START_TEST(advice_takes_a_frame_whole_or_a_piece_of_it)
 
 	begin_with(&(struct lazymap_options){
 		.resident = LIMIT, .policy = "fifo", .threads = -1 });
-	scan(0, page + 2 * BLOCK, false);
+	blocks_scan(0, page + 2 * BLOCK, false);
 	before = watched_stats();
-	if (lazymap_advise(page_at(page), len * PAGE, MADV_PAGEOUT) < 0) {
+	if (lazymap_advise(blocks_page(page), len * PAGE, MADV_PAGEOUT) < 0) {
 		printf("skipped: the kernel takes no such advice\n");
 		return;
 	}
-	ck_assert_uint_eq(outside_count(page_at(page), BLOCK * PAGE),
+	ck_assert_uint_eq(outside_count(blocks_page(page), BLOCK * PAGE),
 			  BLOCK - len);
 	ck_assert_uint_eq(watched_stats().pages_evicted - before.pages_evicted,
 			  len);
 	/* Whole, it is kept for the stream. */
 	ck_assert_uint_eq(watched_stats().blocks_moved - before.blocks_moved,
 			  !_i);
-	ck_assert(lm_frame_moved((uintptr_t)page_at(page)) == (_i != 0));
-	scan(0, PAGES, false);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	ck_assert(lm_frame_moved((uintptr_t)blocks_page(page)) == (_i != 0));
+	blocks_scan(0, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 }
 END_TEST
 
@@ -709,16 +653,17 @@ START_TEST(what_the_program_asked_of_the_kernel_stays)
 		return;
 	}
 	for (int round = 0; round < 2; round++)
-		scan(0, PAGES / 2, false);
-	scan(0, PAGES, false);
-	ck_assert_uint_eq(wrong, 0);
+		blocks_scan(0, PAGES / 2, false);
+	blocks_scan(0, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	for (size_t i = 0; i < PAGES / 2; i += BLOCK)
-		ck_assert_msg(has_flag(page_at(i), asked[_i].flag), "%zu", i);
+		ck_assert_msg(has_flag(blocks_page(i), asked[_i].flag), "%zu",
+			      i);
 	/* And the other half's do move. */
 	for (int i = 0; i < 50 && !watched_stats().blocks_moved; i++)
-		scan(PAGES / 2, PAGES, false);
+		blocks_scan(PAGES / 2, PAGES, false);
 	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
-	ck_assert(!has_flag(page_at(PAGES / 2), asked[_i].flag));
+	ck_assert(!has_flag(blocks_page(PAGES / 2), asked[_i].flag));
 }
 END_TEST
 
@@ -746,7 +691,7 @@ START_TEST(what_stays_with_a_mapping_is_noted_before_it_is_asked_for)
 	int ret;
 
 	begin();
-	scan(0, BLOCK, false);
+	blocks_scan(0, BLOCK, false);
 	asked_flag = asked[_i].flag;
 	atomic_store(&lm_step_hook, look_at_change);
 	ret = asked[_i].advice < 0
@@ -759,10 +704,10 @@ START_TEST(what_stays_with_a_mapping_is_noted_before_it_is_asked_for)
 	}
 	ck_assert_uint_gt(asked_changes, 0);
 	ck_assert(!asked_before);
-	scan(0, PAGES, false);
-	scan(0, PAGES, false);
+	blocks_scan(0, PAGES, false);
+	blocks_scan(0, PAGES, false);
 	ck_assert(has_flag(watched_base, asked_flag));
-	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
 }
 END_TEST
 
@@ -783,7 +728,7 @@ START_TEST(what_locks_everything_locks_no_window)
 		return;
 	}
 	begin();
-	scan(0, PAGES, false);
+	blocks_scan(0, PAGES, false);
 	ck_assert_int_eq(lm_resident_take_frame(NULL, &window), 0);
 	lm_frame_spare(window, NULL);
 	ck_assert(is_mapped(window));
@@ -795,31 +740,31 @@ START_TEST(what_locks_everything_locks_no_window)
 	ck_assert_uint_eq(atomic_load(&lm_quota_process.spare), 0);
 	ck_assert_uint_eq(atomic_load(&lm_quota_process.used),
 			  outside_count(watched_base, PAGES * PAGE));
-	ck_assert(has_flag(page_at(PAGES - 1), " lo"));
+	ck_assert(has_flag(blocks_page(PAGES - 1), " lo"));
 	ck_assert_int_eq(lazymap_unlock_all(), 0);
 	moved = watched_stats().blocks_moved;
-	scan(0, PAGES, false);
+	blocks_scan(0, PAGES, false);
 	ck_assert_uint_eq(watched_stats().blocks_moved, moved);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 }
 END_TEST
 
 START_TEST(locked_blocks_stay)
 {
 	begin();
-	scan(0, BLOCK, false);
+	blocks_scan(0, BLOCK, false);
 	if (lazymap_lock(watched_base, 2 * BLOCK * PAGE, 0) < 0) {
 		printf("skipped: no memory may be locked here\n");
 		return;
 	}
-	scan(2 * BLOCK, PAGES, false);
+	blocks_scan(2 * BLOCK, PAGES, false);
 	ck_assert_uint_eq(outside_count(watched_base, 2 * BLOCK * PAGE),
 			  2 * BLOCK);
 	for (size_t i = 0; i < 2 * BLOCK; i++)
 		ck_assert_uint_le(watched_reads[i], 1);
-	scan(0, PAGES, false);
-	ck_assert_uint_eq(wrong, 0);
+	blocks_scan(0, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
 }
 END_TEST
 
@@ -839,10 +784,10 @@ START_TEST(without_windows_all_goes_as_before)
 		/* No address space for them. */
 		ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
 	}
-	scan(0, PAGES, _i);
-	ck_assert_uint_eq(wrong, 0);
+	blocks_scan(0, PAGES, _i);
+	ck_assert_uint_eq(blocks_wrong, 0);
 	ck_assert_uint_eq(watched_stats().blocks_moved, 0);
-	ck_assert_uint_eq(over, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 }
 END_TEST
 
@@ -852,21 +797,23 @@ START_TEST(a_read_that_fails_gives_the_frame_back)
 
 	caught_install();
 	begin();
-	scan(0, BLOCKS / 2 * BLOCK, false);
+	blocks_scan(0, BLOCKS / 2 * BLOCK, false);
 	for (int i = 0; i < 3; i++) {
 		/* In the middle of the next block. */
 		watched_bad_from = BLOCKS / 2 * BLOCK + BLOCK / 2;
-		scan(BLOCKS / 2 * BLOCK, BLOCKS / 2 * BLOCK + BLOCK / 4, false);
-		ck_assert_int_eq(caught_read(page_at(watched_bad_from), &value),
-				 SIGBUS);
+		blocks_scan(BLOCKS / 2 * BLOCK, BLOCKS / 2 * BLOCK + BLOCK / 4,
+			    false);
+		ck_assert_int_eq(
+			caught_read(blocks_page(watched_bad_from), &value),
+			SIGBUS);
 		ck_assert_uint_eq(watched_reports, i + 1);
 		ck_assert_uint_le(atomic_load(&lm_quota_process.used),
 				  LIMIT_PAGES);
 		watched_bad_from = WATCHED_NONE;
 	}
-	scan(BLOCKS / 2 * BLOCK, PAGES, false);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
+	blocks_scan(BLOCKS / 2 * BLOCK, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
+	ck_assert_uint_eq(blocks_over, 0);
 }
 END_TEST
 
@@ -875,50 +822,26 @@ END_TEST
 START_TEST(a_lower_limit_holds_at_once)
 {
 	begin();
-	scan(0, PAGES, false);
+	blocks_scan(0, PAGES, false);
 	ck_assert_int_eq(lazymap_limit(LIMIT / 2), 0);
 	ck_assert_uint_le(atomic_load(&lm_quota_process.used), LIMIT_PAGES / 2);
 	ck_assert_uint_le(outside_count(watched_base, PAGES * PAGE),
 			  LIMIT_PAGES / 2);
 	ck_assert_int_eq(lazymap_limit(LIMIT), 0);
-	scan(0, PAGES, false);
+	blocks_scan(0, PAGES, false);
 	ck_assert_int_eq(lazymap_limit(0), 0);
-	scan(0, PAGES, true);
-	ck_assert_uint_eq(wrong, 0);
+	blocks_scan(0, PAGES, true);
+	ck_assert_uint_eq(blocks_wrong, 0);
 }
 END_TEST
 
 /* One area's own limit, and the process's: a frame of one may go to the other. */
 START_TEST(an_areas_own_limit_holds)
 {
-	struct lm_quota *own;
-
 	begin_with(&(struct lazymap_options){ .resident = _i ? 2 * LIMIT : 0 });
-	ck_assert_int_eq(
-		lazymap_limit_area(watched_base, PAGES / 2 * PAGE, LIMIT), 0);
-	own = lm_quota_process.next;
-	ck_assert_ptr_nonnull(own);
-	for (int round = 0; round < 3; round++)
-		for (size_t i = 0; i < PAGES; i++) {
-			look(i);
-			if (i % 64)
-				continue;
-			over += atomic_load(&own->used) > LIMIT_PAGES;
-			over += _i && atomic_load(&lm_quota_process.used) >
-					      2 * LIMIT_PAGES;
-			over += !_i &&
-				outside_count(watched_base, PAGES / 2 * PAGE) >
-					LIMIT_PAGES;
-		}
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert_uint_eq(over, 0);
-	ck_assert_uint_gt(watched_stats().blocks_moved, 0);
-	/* Its end ends what is spare of it. */
-	ck_assert_int_eq(lazymap_unmap(watched_base, PAGES / 2 * PAGE), 0);
-	ck_assert_uint_eq(atomic_load(&own->used), 0);
-	ck_assert_uint_eq(atomic_load(&own->spare), 0);
-	scan(PAGES / 2, PAGES, false);
-	ck_assert_uint_eq(wrong, 0);
+	blocks_hold_own_limit(_i);
+	blocks_scan(PAGES / 2, PAGES, false);
+	ck_assert_uint_eq(blocks_wrong, 0);
 }
 END_TEST
 
