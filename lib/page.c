@@ -113,6 +113,15 @@ bool lm_page_claim_block(lm_page_word *block)
 	return false;
 }
 
+bool lm_page_any_absent(const lm_page_word *block)
+{
+	for (size_t n = 0; n < LM_BLOCK_PAGES; n++)
+		if (LM_PAGE_STATE(atomic_load_explicit(
+			    &block[n], memory_order_relaxed)) == LM_PAGE_ABSENT)
+			return true;
+	return false;
+}
+
 void lm_page_set_filled(lm_page_word *word)
 {
 	/* Relaxed: read by a forked child, which has the memory of one moment

@@ -182,6 +182,8 @@ static inline bool lm_page_claim(lm_page_word *word, uint64_t *seen)
 /* All pages of a block, ABSENT and without markers, become BUSY; or (false) none
  * does. */
 bool lm_page_claim_block(lm_page_word *block);
+/* Is any page of a block absent, and nobody filling it? A hint. */
+bool lm_page_any_absent(const lm_page_word *block);
 
 /* Say of a BUSY page that it is `filled`. */
 void lm_page_set_filled(lm_page_word *word);

@@ -8,6 +8,7 @@
 #include "bounce.h"
 #include "crew.h"
 #include "fault.h"
+#include "gate.h"
 #include "lock.h"
 #include "resident.h"
 #include "start.h"
@@ -232,10 +233,22 @@ bool lm_readahead_waiting(void)
 	       atomic_load(&readers) < READERS;
 }
 
+/* Or has the stream, which was before us, had all of it begun? */
+static bool is_wanted(uintptr_t block)
+{
+	struct lm_slot *slot = lm_gate_enter();
+	const lm_page_word *word = lm_page_word_of(block);
+	bool wanted = !word || lm_page_any_absent(word);
+
+	lm_gate_leave(slot);
+	return wanted;
+}
+
 static void read_ahead(const struct wish *piece)
 {
 	if (piece->block) {
-		if (!lm_crew_begin(piece->start, piece->store))
+		if (!lm_crew_begin(piece->start, piece->store) &&
+		    is_wanted(piece->start))
 			push_back(piece);
 		return;
 	}
