@@ -839,7 +839,7 @@ END_TEST
 START_TEST(an_areas_own_limit_holds)
 {
 	begin_with(&(struct lazymap_options){ .resident = _i ? 2 * LIMIT : 0 });
-	blocks_hold_own_limit(_i);
+	blocks_hold_own_limit(_i, true);
 	blocks_scan(PAGES / 2, PAGES, false);
 	ck_assert_uint_eq(blocks_wrong, 0);
 }

@@ -34,7 +34,8 @@ int blocks_scan_all(void);
 void blocks_count_over(void);
 
 /* Half of them get LIMIT of their own, beside the process's of twice that (process)
- * or none: neither is ever exceeded, and nothing counts when they are unmapped. */
-void blocks_hold_own_limit(bool process);
+ * or none: neither is ever exceeded, and nothing counts when they are unmapped. Where
+ * no thread moves frames while they are counted (still), the kernel agrees. */
+void blocks_hold_own_limit(bool process, bool still);
 
 #endif
